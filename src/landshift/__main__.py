@@ -1,0 +1,5 @@
+"""``python -m landshift``."""
+
+from landshift.cli import main
+
+main(prog_name="landshift")

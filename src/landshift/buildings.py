@@ -1,0 +1,276 @@
+"""Regions of a ChangeMap → building outlines, rectangular where they are, and their clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from shapely import STRtree
+from shapely.geometry import MultiPolygon, Polygon
+from skimage import measure
+
+from landshift import outlines
+from landshift.change_map import ChangeMap
+from landshift.grid import Grid
+from landshift.legend import COVERS, Cover
+from landshift.raster import Raster
+from landshift.roofs import part_regions
+from landshift.settings import BuildingSettings
+
+Mask = NDArray[np.bool_]
+Stage = Literal["roofed", "frame or foundation"]
+
+_SQUARE_METRES_PER_HECTARE = 10_000.0
+
+
+@dataclass(frozen=True)
+class Building:
+    """One new building as seen from above; outlines are roofs, displaced where the view leans."""
+
+    outline: Polygon
+    """In the grid's CRS."""
+    hectares: float
+    """Geodesic, of the whole building, beyond the aoi as well where it stands astride."""
+    length_m: float
+    """Longer side of the minimum rotated rectangle, metres on the ground."""
+    width_m: float
+    """Shorter side, metres."""
+    azimuth_deg: float
+    """Direction of the longer side, 0-180 clockwise from grid north."""
+    rectangularity: float
+    """Area of the region over that of its minimum rotated rectangle, 0-1."""
+    was: Cover
+    """What covered most of its ground before."""
+    stage: Stage
+    """Whether it carries a roof yet."""
+    probability: float
+    """Mean probability of a new building over its pixels, 0-1."""
+    replaced: bool
+    """True where it took the place of another building."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Buildings that stand near one another and share an azimuth."""
+
+    buildings: tuple[int, ...]
+    """Places in the list of buildings, at least two."""
+    built_hectares: float
+    """Sum over its buildings."""
+    hull_hectares: float
+    """Area of the convex hull around them."""
+    azimuth_deg: float
+    """Shared azimuth, modulo 90, 0-90 clockwise from grid north."""
+
+
+def outline_buildings(
+    changes: ChangeMap, picture: Raster, settings: BuildingSettings
+) -> tuple[tuple[Building, ...], tuple[Cluster, ...]]:
+    """New buildings, largest first, and the clusters that they form.
+
+    None at pixels of `coarsest_gsd_m` and more: there hectares stand for them.
+
+    Parameters
+    ----------
+    changes
+        Where buildings were gained or replaced.
+    picture
+        The after picture; roofs are told from frames by it.
+    settings
+        Smallest sizes, when to split, merge, straighten.
+    """
+    if picture.grid != changes.grid:
+        raise ValueError("picture and changes lie on different grids")
+    gsd_m = changes.grid.gsd_m
+    if gsd_m >= settings.coarsest_gsd_m or not changes.new_building.any():
+        return (), ()
+    regions = part_regions(changes.new_building, gsd_m, settings)
+    shapes = []
+    for number, window in enumerate(ndimage.find_objects(regions), start=1):
+        if window is not None:
+            shape = _shape(changes, regions, number, window, settings)
+            if shape is not None:
+                shapes.append(shape)
+    pooled = outlines.pooled_azimuth([shape.rectangle for shape in shapes])
+    steps = _brightness_steps(picture)
+    found = [_building(changes, shape, pooled, steps, settings) for shape in shapes]
+    found.sort(key=lambda building: (-building.hectares, building.outline.bounds))
+    buildings = tuple(found)
+    return buildings, find_clusters(buildings, changes.grid, settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A region that is large enough to be a building."""
+
+    row: int
+    """First row and column of its window, which has a rim of one pixel where the grid has."""
+    col: int
+    mask: Mask
+    """(row, col) of the window."""
+    outline: Polygon
+    """At sub-pixel precision, in the grid's CRS, without holes."""
+    rectangle: outlines.Rectangle
+    """Its minimum rotated rectangle, metres of the CRS."""
+
+
+def _shape(
+    changes: ChangeMap,
+    regions: NDArray[np.int32],
+    number: int,
+    window: tuple[slice, slice],
+    settings: BuildingSettings,
+) -> Shape | None:
+    """Outline and rectangle of one region, None where it is no building to be listed."""
+    rows, cols = changes.grid.shape
+    top, left = max(window[0].start - 1, 0), max(window[1].start - 1, 0)
+    view = np.s_[top : min(window[0].stop + 1, rows), left : min(window[1].stop + 1, cols)]
+    mask = regions[view] == number
+    gsd_m = changes.grid.gsd_m
+    if mask.sum() * gsd_m**2 < settings.least_m2:
+        return None
+    inside = changes.codes[view] != 255
+    if (mask & inside).sum() < settings.least_inside_share * mask.sum():
+        return None
+    outline = trace_outline(mask, changes.new_building_probability[view], changes.grid, top, left)
+    if outline is None:
+        return None
+    rectangle = outlines.minimum_rectangle(outline)
+    if rectangle.width * _ground_scale(changes.grid) < settings.least_side_px * gsd_m:
+        return None
+    return Shape(top, left, mask, outline, rectangle)
+
+
+def trace_outline(
+    mask: Mask, probability: NDArray[np.float32], grid: Grid, row: int, col: int
+) -> Polygon | None:
+    """Outline of ``mask``, drawn between pixels where the probability says so, in the CRS.
+
+    The mean of mask and probability crosses one half on the mask's rim; where along the step from
+    pixel to pixel it does so, the probability decides.
+    """
+    inside = 0.5 + 0.5 * np.maximum(probability, 0.5)
+    outside = np.minimum(0.5 * probability, 0.49)
+    surface = np.pad(np.where(mask, inside, outside), 1)
+    lines = measure.find_contours(surface, 0.5)  # type: ignore[no-untyped-call]
+    if not lines:
+        return None
+    longest = max(lines, key=lambda line: abs(_shoelace(line)))
+    if len(longest) < 4:
+        return None
+    x, y = grid.xy(longest[:, 0] - 1 + row, longest[:, 1] - 1 + col)
+    outline = Polygon(np.column_stack([x, y]))
+    if not outline.is_valid:
+        outline = outline.buffer(0)
+        if isinstance(outline, MultiPolygon):
+            outline = max(outline.geoms, key=lambda part: part.area)
+    return outline if outline.area > 0 else None
+
+
+def _shoelace(line: NDArray[np.float64]) -> float:
+    return float(np.sum(line[:-1, 0] * line[1:, 1] - line[1:, 0] * line[:-1, 1]) / 2)
+
+
+def _ground_scale(grid: Grid) -> float:
+    """Metres on the ground per unit of the CRS, at the centre of the grid."""
+    return grid.gsd_m / float(np.sqrt(abs(grid.transform.determinant)))
+
+
+def _building(
+    changes: ChangeMap,
+    shape: Shape,
+    pooled_deg: float | None,
+    steps: NDArray[np.float32],
+    settings: BuildingSettings,
+) -> Building:
+    rows, cols = shape.mask.shape
+    view = np.s_[shape.row : shape.row + rows, shape.col : shape.col + cols]
+    grid = changes.grid
+    scale = _ground_scale(grid)
+    outline, rectangle = outlines.regularise(
+        shape.outline, shape.rectangle, pooled_deg, grid.gsd_m / scale, settings
+    )
+    codes = changes.codes[view][shape.mask]
+    codes = codes[codes != 255]
+    counts = np.bincount(codes // 10, minlength=10)[1 : len(COVERS) + 1]
+    was = COVERS[int(counts.argmax())]
+    replaced = float(changes.replaced[view][shape.mask].mean()) >= 0.5
+    pixel = float(grid.pixel_hectares[shape.row : shape.row + rows] @ shape.mask.mean(axis=1))
+    pixel /= float(shape.mask.mean(axis=1).sum())
+    return Building(
+        outline=outline,
+        hectares=outline.area / abs(grid.transform.determinant) * pixel,
+        length_m=rectangle.length * scale,
+        width_m=rectangle.width * scale,
+        azimuth_deg=rectangle.azimuth_deg,
+        rectangularity=min(shape.outline.area / shape.rectangle.area, 1.0),
+        was=Cover.BUILDING if replaced else was,
+        stage=_stage(steps[view], shape.mask, settings),
+        probability=float(changes.new_building_probability[view][shape.mask].mean()),
+        replaced=replaced,
+    )
+
+
+def _brightness_steps(picture: Raster) -> NDArray[np.float32]:
+    brightness = picture.bands.mean(axis=0, dtype=np.float32)
+    down, right = np.gradient(brightness) if min(brightness.shape) > 1 else (brightness * 0,) * 2
+    return np.asarray(np.hypot(down, right), np.float32)
+
+
+def _stage(steps: NDArray[np.float32], mask: Mask, settings: BuildingSettings) -> Stage:
+    """A roof is even inside and ends at a sharp line; a frame is as rough inside as at its rim."""
+    core = ndimage.binary_erosion(mask, iterations=2)
+    rim = mask & ~ndimage.binary_erosion(mask) | ndimage.binary_dilation(mask) & ~mask
+    if not core.any():
+        return "roofed"
+    inside, around = float(np.median(steps[core])), float(np.median(steps[rim]))
+    return "frame or foundation" if inside > settings.frame_texture * around else "roofed"
+
+
+def find_clusters(
+    buildings: tuple[Building, ...], grid: Grid, settings: BuildingSettings
+) -> tuple[Cluster, ...]:
+    """Groups of buildings linked by nearness and a shared azimuth, largest built area first."""
+    if len(buildings) < 2:
+        return ()
+    scale = _ground_scale(grid)
+    group = list(range(len(buildings)))
+
+    def root(place: int) -> int:
+        while group[place] != place:
+            place = group[place]
+        return place
+
+    shapes = [building.outline for building in buildings]
+    near = STRtree(shapes).query(
+        shapes, predicate="dwithin", distance=settings.cluster_gap_m / scale
+    )
+    for one, two in near.T.tolist():
+        turn = outlines.turn_deg(buildings[one].azimuth_deg, buildings[two].azimuth_deg)
+        if one < two and turn <= settings.cluster_azimuth_deg:
+            high, low = sorted((root(one), root(two)), reverse=True)
+            group[high] = low
+    members: dict[int, list[int]] = {}
+    for place in range(len(buildings)):
+        members.setdefault(root(place), []).append(place)
+    clusters = [
+        _cluster(buildings, tuple(places), grid) for places in members.values() if len(places) > 1
+    ]
+    return tuple(sorted(clusters, key=lambda cluster: (-cluster.built_hectares, cluster.buildings)))
+
+
+def _cluster(buildings: tuple[Building, ...], places: tuple[int, ...], grid: Grid) -> Cluster:
+    members = [buildings[place] for place in places]
+    hull = MultiPolygon([member.outline for member in members]).convex_hull
+    azimuth = outlines.mean_azimuth(
+        [member.azimuth_deg for member in members], [member.length_m for member in members]
+    )
+    return Cluster(
+        buildings=places,
+        built_hectares=sum(member.hectares for member in members),
+        hull_hectares=hull.area * _ground_scale(grid) ** 2 / _SQUARE_METRES_PER_HECTARE,
+        azimuth_deg=azimuth,
+    )

@@ -1,0 +1,86 @@
+"""``landshift compare``: the main job."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from landshift.cli.options import (
+    DAY,
+    day_of,
+    progress_to_stderr,
+    read_bands,
+    set_up_messages,
+    verbosity,
+)
+
+log = logging.getLogger(__name__)
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("before", type=_FILE)
+@click.argument("after", type=_FILE)
+@click.option("--aoi", type=_FILE, metavar="GEOJSON",
+              help="The site's outline; without one the pictures' overlap is the site.")
+@click.option("--gsd", type=float, metavar="METRES",
+              help="Side of a pixel: of the pictures where they have no CRS, else to work at.")
+@click.option("--bands", callback=read_bands, multiple=True, metavar="ROLE,…",
+              help="Roles of the bands, e.g. red,green,blue,nir; twice: before's, then after's.")
+@click.option("--before-date", type=DAY, metavar="YYYY-MM-DD", help="Day of the before picture.")
+@click.option("--after-date", type=DAY, metavar="YYYY-MM-DD", help="Day of the after picture.")
+@click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
+              help="A packaged model or a model file.")
+@click.option("--out", type=_FILE, metavar="DIR", help="Write maps, buildings and report there.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier result in DIR.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, not as a table.")
+@verbosity
+def compare(
+    before: Path, after: Path, aoi: Path | None, gsd: float | None,
+    bands: tuple[tuple[str, ...], ...], before_date: datetime | None, after_date: datetime | None,
+    model: str, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, verbose: bool,
+) -> None:  # fmt: skip
+    """Compare two pictures of a site: BEFORE and AFTER.
+
+    Tells what was built, what it replaced, and how many hectares, each with a 90 % interval.
+    GeoTIFF, COG, JPEG 2000, PNG and JPEG; any CRS, or none with --gsd.
+    """
+    set_up_messages(quiet, verbose)
+    if len(bands) > 2:
+        raise click.UsageError("--bands may be given once, or twice: before's, then after's")
+    import json
+
+    from landshift.cli.table import print_report
+    from landshift.comparison import compare_site
+    from landshift.reading import read_aoi
+    from landshift.settings import GridSettings, Settings
+    from landshift.site import Image, Site
+    from landshift.writing import check_output, report_as_json, write_report
+
+    if out is not None:
+        check_output(out, overwrite)
+    roles = bands or (None,)
+    site = Site(
+        id=_site_id(aoi or before),
+        before=Image(before, gsd, roles[0], day_of(before_date)),
+        after=Image(after, gsd, roles[-1], day_of(after_date)),
+        aoi=None if aoi is None else read_aoi(aoi),
+    )
+    report = compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd)), progress_to_stderr())
+    if out is not None:
+        write_report(report, out, overwrite)
+    if as_json:
+        for warning in report.warnings:
+            log.warning("warning: %s", warning)
+        click.echo(json.dumps(report_as_json(report), indent=1, allow_nan=False))
+    else:
+        print_report(report, out)
+
+
+def _site_id(path: Path) -> str:
+    """A short name that is safe as a file name."""
+    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in path.stem)
+    return kept.strip("-")[:64] or "site"

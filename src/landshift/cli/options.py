@@ -1,0 +1,73 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import click
+
+from landshift.sensor import BAND_ROLES
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_SKIP = "skip"
+
+
+def read_bands(
+    ctx: click.Context, option: click.Parameter, value: str | tuple[str, ...] | None
+) -> Any:
+    """Turn ``red,green,…`` into roles, one tuple for each time that the option was given."""
+    if value is None:
+        return None
+    return tuple(_roles(text) for text in value) if isinstance(value, tuple) else _roles(value)
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    roles = tuple(role.strip().lower() for role in text.split(","))
+    for role in roles:
+        if role not in (*BAND_ROLES, _SKIP):
+            allowed = ", ".join((*BAND_ROLES, _SKIP))
+            raise click.BadParameter(f"{role!r} is no band; allowed are {allowed}")
+    named = [role for role in roles if role != _SKIP]
+    if not named or len(named) != len(set(named)):
+        raise click.BadParameter(f"{text!r} names a band twice, or none")
+    return tuple("" if role == _SKIP else role for role in roles)
+
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def day_of(moment: datetime | None) -> date | None:
+    """The day of what click parsed."""
+    return None if moment is None else moment.date()
+
+
+def verbosity(command: _Command) -> _Command:
+    """Add ``-q`` and ``-v``; messages go to stderr."""
+    loud = click.option("-v", "--verbose", is_flag=True, help="Say what is being done.")
+    still = click.option("-q", "--quiet", is_flag=True, help="Say nothing but the answer.")
+    return loud(still(command))
+
+
+def set_up_messages(quiet: bool, verbose: bool) -> None:
+    """Send landshift's messages to stderr, one line each."""
+    if quiet and verbose:
+        raise click.UsageError("-q and -v exclude each other")
+    level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(message)s")
+    logging.getLogger("landshift").setLevel(level)
+    # GDAL's own words come with our one line or not at all
+    logging.getLogger("rasterio").setLevel(logging.CRITICAL)
+
+
+def progress_to_stderr() -> Callable[[str], None]:
+    """What a comparison tells the names of its stages to: stderr, where a person may be looking."""
+    log = logging.getLogger("landshift")
+    if not log.isEnabledFor(logging.WARNING) or not (
+        sys.stderr.isatty() or log.isEnabledFor(logging.INFO)
+    ):
+        return lambda stage: None
+    return lambda stage: click.echo(f"{stage} …", err=True)

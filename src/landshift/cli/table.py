@@ -1,0 +1,108 @@
+"""What a person reads at a glance."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from landshift.area import Hectares
+from landshift.mapping import CoverMap
+from landshift.report import SiteReport
+
+_COLOURS = {"ok": "green", "good": "green", "caution": "yellow", "doubtful": "yellow"}
+_MOST_BUILDINGS = 20
+"""Buildings listed on a terminal; all are in the report."""
+_TOTALS = {
+    "cropland_loss": "cropland lost to building or paving",
+    "greenhouse_loss": "greenhouse lost",
+    "new_building": "new building",
+    "removed_building": "building removed",
+    "cleared_ground": "ground cleared, a stage and not yet a loss",
+}
+
+
+def print_report(report: SiteReport, out: Path | None) -> None:
+    """Print verdict, alignment, hectares and new buildings of one comparison."""
+    console = _console()
+    console.print(f"[bold]{escape(report.site.name or report.site.id)}[/]  {_verdicts(report)}")
+    aoi = "the aoi" if report.site.aoi else "the pictures' overlap"
+    console.print(
+        f"{report.changes.aoi_hectares:.2f} ha in {aoi}, {report.seen_share:.0%} of it seen in both"
+    )
+    console.print(_hectares_table(report))
+    if report.buildings:
+        console.print(_buildings_table(report))
+    for warning in report.warnings:
+        console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
+    if out is not None:
+        console.print(f"written to {escape(str(out))}", soft_wrap=True)
+
+
+def print_cover(cover: CoverMap, out: Path) -> None:
+    """Print hectares of each class of one picture."""
+    console = _console()
+    table = Table("land cover", box=None, pad_edge=False)
+    table.add_column("hectares", justify="right")
+    for label, hectares in cover.hectares.items():
+        if hectares > 0.0:
+            table.add_row(label, f"{hectares:.2f}")
+    console.print(table)
+    console.print(f"{cover.seen_share:.0%} of the picture seen; written to {escape(str(out))}",
+                  soft_wrap=True)  # fmt: skip
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def _verdicts(report: SiteReport) -> str:
+    verdict, alignment = report.fitness.verdict, report.alignment
+    moved = math.hypot(alignment.east_m, alignment.north_m)
+    words = f"moved {moved:.2f} m"
+    if math.isfinite(alignment.residual_rms_m):
+        words += f", {alignment.residual_rms_m:.2f} m left"
+    return (
+        f"[{_COLOURS.get(verdict, 'red')}]{verdict}[/]  "
+        f"alignment [{_COLOURS.get(alignment.verdict, 'red')}]{alignment.verdict}[/] ({words})"
+    )
+
+
+def _row(table: Table, what: str, hectares: Hectares, style: str = "") -> None:
+    table.add_row(what, f"{hectares.value:.2f}", f"{hectares.low:.2f} – {hectares.high:.2f}",
+                  style=style)  # fmt: skip
+
+
+def _hectares_table(report: SiteReport) -> Table:
+    table = Table("what became what", box=None, pad_edge=False)
+    table.add_column("hectares", justify="right")
+    table.add_column("90 % interval", justify="right")
+    for change in report.transitions:
+        if change.before is not change.after:
+            _row(table, f"{change.before.label} → {change.after.label}", change.hectares)
+    table.add_section()
+    for name, words in _TOTALS.items():
+        if name in report.totals:
+            _row(table, words, report.totals[name], "bold")
+    return table
+
+
+def _buildings_table(report: SiteReport) -> Table:
+    count = len(report.buildings)
+    table = Table("new buildings", box=None, pad_edge=False)
+    for heading in ("hectares", "length × width m", "azimuth °"):
+        table.add_column(heading, justify="right")
+    table.add_column("was")
+    table.add_column("stage")
+    for number, building in enumerate(report.buildings[:_MOST_BUILDINGS], 1):
+        table.add_row(
+            str(number), f"{building.hectares:.3f}",
+            f"{building.length_m:.0f} × {building.width_m:.0f}", f"{building.azimuth_deg:.0f}",
+            building.was.label, building.stage,
+        )  # fmt: skip
+    if count > _MOST_BUILDINGS:
+        table.caption = f"and {count - _MOST_BUILDINGS} smaller ones"
+    return table

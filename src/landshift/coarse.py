@@ -1,0 +1,164 @@
+"""First guesses: where the whole of one picture lies on the whole of the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from landshift.displacement import Field, Floats, fit_trend, trend_field
+from landshift.kernels import gradient, registration
+from landshift.tie_points import Level, Ties, Windows, lattice_of
+
+_SLOPE_LIMIT = 0.035
+"""Largest rotation plus scale that an affine guess may have; 1° and 1 % make 0.0275."""
+_TRIALS = 300
+"""Triples of tie points tried for an affine guess: 90 % of wrong ones still leave a 26 % chance,
+80 % wrong ones 91 %."""
+
+
+@dataclass(frozen=True, eq=False)
+class Guess:
+    """One first guess and how it was come by."""
+
+    field: Field
+    doubled: bool
+    height: float
+    """Correlation peak over the surface's deviation."""
+
+
+def guesses(
+    reference: Level, moving: Level, start: Field, doubled: bool, most_px: float, count: int
+) -> list[Guess]:
+    """The ``count`` best shifts of the whole level beyond ``start``, farther apart than 4 px.
+
+    The cross-power spectrum is damped by the root of its magnitude, half-way between correlation
+    and phase correlation, and smoothed so that rotated parts still add up to one peak.
+    ``most_px`` is the longest shift allowed, in pixels of the level.
+    """
+    surface = _surface(reference, moving, start, doubled)
+    scale = float(surface.std()) + 1e-30
+    rows, cols = surface.shape
+    row = fft.fftfreq(rows, 1 / rows)
+    col = fft.fftfreq(cols, 1 / cols)
+    surface[np.hypot(row[:, None], col) > most_px] = -np.inf
+    found = []
+    for _ in range(count):
+        i, j = np.unravel_index(int(np.argmax(surface)), surface.shape)
+        if not np.isfinite(surface[i, j]):
+            break
+        trend = start.trend.copy()
+        trend[:, 0] += np.array([row[i], col[j]]) * reference.factor
+        moved = trend_field(_full_shape(reference), trend, "affine")
+        found.append(Guess(moved, doubled, float(surface[i, j]) / scale))
+        near = (np.abs(_around(row - row[i], rows)) <= 4)[:, None] & (
+            np.abs(_around(col - col[j], cols)) <= 4
+        )
+        surface[near] = -np.inf
+    return found
+
+
+def _around(offset: Floats, period: int) -> Floats:
+    return (offset + period / 2) % period - period / 2
+
+
+def _full_shape(level: Level) -> tuple[int, int]:
+    rows, cols = level.image.shape
+    return rows * level.factor, cols * level.factor
+
+
+def _surface(reference: Level, moving: Level, start: Field, doubled: bool) -> Floats:
+    shape = reference.image.shape
+    padded = [fft.next_fast_len(n + n // 4) for n in shape]
+    edge = np.multiply.outer(*[_ramp(n) for n in shape]).astype(np.float32)
+    spectra = []
+    for level in (reference, moving):
+        phasors = np.empty(shape, np.complex64)
+        image, valid = level.image, level.valid
+        if level is moving and np.abs(start.trend[:, 1:]).max() > 0:
+            image, valid = _turned(level, start)
+        gradient.phasor_image(image, valid, np.float32(level.floor), doubled, phasors)
+        spectra.append(fft.fft2(phasors * edge, padded))
+    cross = np.conj(spectra[0]) * spectra[1]
+    cross /= np.sqrt(np.abs(cross)) + 1e-20
+    across, down = fft.fftfreq(padded[1]), fft.fftfreq(padded[0])
+    cross *= np.exp(-(down[:, None] ** 2 + across**2) / (2 * 0.12**2)).astype(np.float32)
+    return np.ascontiguousarray(fft.ifft2(cross).real).astype(np.float64)
+
+
+def _ramp(n: int) -> Floats:
+    """1 inside, falling to 0 over an eighth at both ends."""
+    rise = np.clip((np.arange(n) + 0.5) / max(1.0, n / 8), 0, 1)
+    return np.asarray(np.sin(np.pi / 2 * rise) ** 2 * np.sin(np.pi / 2 * rise[::-1]) ** 2)
+
+
+def _turned(level: Level, start: Field) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """A level's picture turned and scaled by the slopes of ``start``, its shift left out."""
+    trend = start.trend.copy()
+    trend[:, 0] = 0
+    shape = level.image.shape
+    lattice = lattice_of(trend_field(_full_shape(level), trend, "affine"), shape, level.factor, 32)
+    side = max(shape)
+    patch, seen = np.empty((side, side), np.float32), np.empty((side, side), np.bool_)
+    registration.cut_moved(
+        level.image, level.valid, 0, 0, lattice, 32.0, registration.lanczos_table(), patch, seen
+    )
+    return patch[: shape[0], : shape[1]], seen[: shape[0], : shape[1]]
+
+
+@dataclass(frozen=True, eq=False)
+class Consensus:
+    """The affine displacement on which most tie points agree."""
+
+    field: Field
+    agreeing: NDArray[np.bool_]
+    """(n,)"""
+    support: float
+    """Sum of the agreeing tie points' scores."""
+
+
+def consensus(
+    shape: tuple[int, int], ties: Ties, tolerance_px: float, rng: np.random.Generator
+) -> Consensus | None:
+    """The shift or affine displacement near which most score lies, refined by least squares."""
+    count = len(ties)
+    if count < 3:
+        return None
+    scored = np.maximum(ties.score, 0) ** 2
+    trends = _hypotheses(shape, ties, scored, rng)
+    support = (_miss(shape, trends, ties) < tolerance_px) @ scored
+    field = trend_field(shape, trends[int(np.argmax(support))], "affine")
+    for _ in range(4):
+        off = np.hypot(*(field.at(ties.place[:, 0], ties.place[:, 1]) - ties.moved.T))
+        near = off < tolerance_px
+        if near.sum() < 3:
+            return None
+        weight = (scored * (1 - (off / tolerance_px) ** 2) ** 2)[near]
+        field = fit_trend(shape, ties.place[near], ties.moved[near], weight + 1e-9)
+    off = np.hypot(*(field.at(ties.place[:, 0], ties.place[:, 1]) - ties.moved.T))
+    return Consensus(field, off < tolerance_px, float(ties.score[off < tolerance_px].sum()))
+
+
+def _hypotheses(
+    shape: tuple[int, int], ties: Ties, scored: Floats, rng: np.random.Generator
+) -> Floats:
+    """Shifts through single tie points, affine trends through three (hypothesis, 2, 3)."""
+    some = ties.moved[:: len(ties) // 60 + 1]
+    shifts = np.concatenate([some[:, :, None], np.zeros((len(some), 2, 2))], axis=2)
+    blank = trend_field(shape, np.zeros((2, 3)), "affine")
+    basis = blank._basis(ties.place)
+    chance = (scored + 1e-9) / (scored + 1e-9).sum()
+    three = rng.choice(len(ties), (_TRIALS, 3), p=chance)
+    three = three[np.abs(np.linalg.det(basis[three])) > 0.05]
+    trends = np.linalg.solve(basis[three], ties.moved[three]).transpose(0, 2, 1)
+    within = np.abs(trends[:, :, 1:]).max(axis=(1, 2)) <= _SLOPE_LIMIT * blank.half_px
+    return np.concatenate([shifts, trends[within]])
+
+
+def _miss(shape: tuple[int, int], trends: Floats, ties: Ties) -> Floats:
+    """Distance (hypothesis, n) of every tie point from every trend, px."""
+    basis = trend_field(shape, np.zeros((2, 3)), "affine")._basis(ties.place)
+    off = trends @ basis.T - ties.moved.T
+    return np.asarray(np.hypot(off[:, 0], off[:, 1]))

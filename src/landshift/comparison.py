@@ -1,0 +1,156 @@
+"""The whole story of one site on one page."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from importlib import metadata
+
+from landshift.alignment import Alignment, estimate_alignment
+from landshift.area import measure_area
+from landshift.buildings import outline_buildings
+from landshift.errors import ImageError, UnfitPairError
+from landshift.fitness import Fitness, judge_fitness
+from landshift.landcover import classify_pair
+from landshift.model import Model, load_model
+from landshift.radiometry import match_radiometry
+from landshift.raster import Raster
+from landshift.reading import (
+    PictureInfo,
+    describe_image,
+    inside,
+    plan_grid,
+    project_aoi,
+    read_raster,
+)
+from landshift.report import ImageRecord, SiteReport
+from landshift.sensor import FAMILY_BANDS, Family, Sensor
+from landshift.settings import Settings
+from landshift.site import Site
+from landshift.transition import find_transitions
+
+_LIBRARIES = ("numpy", "numba", "rasterio", "scikit-image", "scipy", "shapely", "pyproj")
+
+
+def compare_site(
+    site: Site, model_name: str, settings: Settings, progress: Callable[[str], None]
+) -> SiteReport:
+    """Find what changed inside one site between its two pictures.
+
+    Parameters
+    ----------
+    site
+        The two pictures and the outline; without an outline their overlap is the site.
+    model_name
+        A packaged model's name, or the path of a model file.
+    settings
+        Every threshold.
+    progress
+        Told the name of each stage as it begins.
+
+    Raises
+    ------
+    InputError
+        When a picture, the outline or the model cannot be used.
+    ComparisonError
+        When no answer can be trusted.
+    """
+    pictures = describe_image(site.before), describe_image(site.after)
+    model = model_for(*pictures, model_name, settings)
+    grid = plan_grid(*pictures, site.aoi, settings.grid, model.finest_gsd_m)
+    outline = project_aoi(site.aoi, grid.crs) if site.aoi else None
+    progress("reading")
+    before = read_raster(site.before, grid)
+    progress("registering")
+    alignment = _align(before, pictures, settings)
+    after = read_raster(site.after, grid, alignment)  # warped once, from the source's own pixels
+    aoi = inside(outline, grid) if outline else before.valid & after.valid
+    fitness = judge_fitness(before, after, alignment, aoi, settings.fitness)
+    _refuse_unfit(site, fitness)
+    progress("classifying")
+    matched = match_radiometry(after, before, settings.radiometry)
+    cover_before, cover_after, evidence = classify_pair(before, matched, model)
+    progress("measuring")
+    changes = find_transitions(
+        cover_before, cover_after, evidence, alignment, aoi, (before, after), settings.transition
+    )
+    buildings, clusters = outline_buildings(changes, after, settings.buildings)
+    transitions, totals = measure_area(changes, alignment, settings.area)
+    return SiteReport(
+        site=site, before=_record(pictures[0]), after=_record(pictures[1]),
+        fitness=fitness, alignment=alignment, changes=changes, transitions=transitions,
+        totals=totals, buildings=buildings, clusters=clusters,
+        seen_share=float(changes.seen_hectares.sum() / changes.aoi_hectares),
+        outline=outline, warnings=_warnings(pictures, fitness, alignment),
+        settings=settings.as_dict(), software=_software(model),
+    )  # fmt: skip
+
+
+def model_for(
+    before: PictureInfo, after: PictureInfo, model_name: str, settings: Settings
+) -> Model:
+    """The model of the richest family of bands that both pictures can feed.
+
+    Raises
+    ------
+    ImageError
+        When there is no such family.
+    """
+    shared = tuple(role for role in before.sensor.bands if role and role in after.sensor.bands)
+    gsd_m = settings.grid.gsd_m or max(before.sensor.gsd_m, after.sensor.gsd_m)
+    family: Family | None = Sensor(shared, gsd_m).family(gsd_m)
+    if family is None:
+        allowed = "; ".join(f"{name}: {' '.join(bands)}" for name, bands in FAMILY_BANDS.items())
+        raise ImageError(
+            f"no model reads the bands that both pictures have: found {' '.join(shared) or 'none'}; "
+            f"allowed {allowed}; --bands names them where the files do not"
+        )
+    return load_model(model_name, family)
+
+
+def _align(
+    before: Raster, pictures: tuple[PictureInfo, PictureInfo], settings: Settings
+) -> Alignment:
+    """The alignment of the after picture; nothing to find where both are one file."""
+    if pictures[0].sha256 == pictures[1].sha256:
+        return Alignment.identity(before.grid)
+    after = read_raster(pictures[1].image, before.grid)
+    return estimate_alignment(before, after, settings.alignment)
+
+
+def _refuse_unfit(site: Site, fitness: Fitness) -> None:
+    if fitness.verdict == "refuse":
+        reasons = "; ".join(fitness.reasons)
+        raise UnfitPairError(
+            f"no answer for {site.before.path.name} and {site.after.path.name}: {reasons}"
+        )
+
+
+def _record(picture: PictureInfo) -> ImageRecord:
+    return ImageRecord(
+        path=str(picture.image.path), sha256=picture.sha256,
+        date=picture.date.isoformat() if picture.date else None,
+        sensor=f"{picture.sensor.name} ({' '.join(b or '-' for b in picture.sensor.bands)})",
+        gsd_m=picture.sensor.gsd_m,
+    )  # fmt: skip
+
+
+def _warnings(
+    pictures: tuple[PictureInfo, PictureInfo], fitness: Fitness, alignment: Alignment
+) -> tuple[str, ...]:
+    found = list(fitness.reasons)
+    if pictures[0].sha256 == pictures[1].sha256:
+        found.append("both pictures are the same file: nothing can have changed between them")
+    found += [note for picture in pictures for note in picture.notes]
+    if alignment.verdict == "doubtful" and alignment.reason not in " ".join(found):
+        found.append(f"the alignment is doubtful: {alignment.reason}")
+    return tuple(found)
+
+
+def _software(model: Model) -> dict[str, str]:
+    versions = {name: metadata.version(name) for name in ("landshift", *_LIBRARIES)}
+    return versions | {
+        "python": platform.python_version(),
+        "model": f"{model.name}-{model.family}",
+        "model_sha256": model.sha256,
+    }

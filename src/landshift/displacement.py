@@ -1,0 +1,312 @@
+"""Smooth displacement fields: what a set of tie points says everywhere, and how surely.
+
+A field is a Gaussian process (Rasmussen & Williams 2006, chapters 2 and 5): a shift or an affine
+trend with a wide prior, plus a smooth part with a Gaussian covariance whose reach and strength are
+chosen by marginal likelihood, so that a field is as flexible as the tie points prove and no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+Floats = NDArray[np.float64]
+Model = Literal["identity", "shift", "affine", "field"]
+
+_TREND_PRIOR = 1e6
+"""Prior variance of each trend term over the noise variance: wide against any residual."""
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """Displacement in pixels as a function of the place; rows first."""
+
+    model: Model
+    """Which trend, and whether a smooth part rides on it."""
+    centre: Floats
+    """(2,) row and col about which the trend is written."""
+    half_px: float
+    """Half the grid's longer side, px: the unit of the trend's slopes."""
+    trend: Floats
+    """(2, 3): for down and right the constant and the slopes per ``half_px`` along row and col."""
+    places: Floats
+    """(n, 2) row and col of the tie points behind the field; empty for a bare trend."""
+    weights: Floats
+    """(2, n) kernel weights."""
+    factors: tuple[Floats, Floats] | None
+    """Cholesky factors (lower) of both components' covariance, px² taken off."""
+    reach_px: float
+    """Correlation length of the smooth part, px."""
+    strength: float
+    """Variance of the smooth part over ``noise_px``²."""
+    noise_px: float
+    """Deviation of a tie point of unit spread, px."""
+
+    def at(self, row: Floats, col: Floats) -> Floats:
+        """Displacement (2, ...) down and right, px, at places of any one shape."""
+        shape = np.shape(row)
+        place = np.stack([np.ravel(row), np.ravel(col)], axis=1).astype(np.float64)
+        moved = self.trend @ self._basis(place).T
+        for part in _parts(len(place), len(self.places)):
+            moved[:, part] += self.weights @ self._covariance(self.places, place[part])
+        return moved.reshape(2, *shape)
+
+    def on_lattice(self, rows: Floats, cols: Floats) -> Floats:
+        """Displacement (2, row, col) at every crossing of ``rows`` (n,) and ``cols`` (m,)."""
+        row, col = (np.asarray(axis, np.float64) for axis in (rows, cols))
+        down = (row - self.centre[0]) / self.half_px
+        right = (col - self.centre[1]) / self.half_px
+        scale = _trend_scale(self.model)
+        basis = self._basis(self.places)
+        trend = self.trend + (self.weights @ basis) * scale
+        moved = trend[:, :1, None] + trend[:, 1, None, None] * down[:, None]
+        moved = moved + trend[:, 2, None, None] * right
+        if self.strength > 0:
+            # The Gaussian covariance is a product of one along the rows and one along the cols.
+            fall = -0.5 / self.reach_px**2
+            along_row = np.exp(fall * (row[:, None] - self.places[:, 0]) ** 2)
+            along_col = np.exp(fall * (col[:, None] - self.places[:, 1]) ** 2)
+            for component in range(2):
+                weighted = along_row * (self.strength * self.weights[component])
+                moved[component] += weighted @ along_col.T
+        return np.asarray(moved)
+
+    def deviation(self, row: Floats, col: Floats) -> Floats:
+        """Standard deviation (2, ...) of `at`, px, from the tie points' own scatter."""
+        shape = np.shape(row)
+        place = np.stack([np.ravel(row), np.ravel(col)], axis=1).astype(np.float64)
+        if self.factors is None:
+            return np.zeros((2, *shape))
+        variance = np.empty((2, len(place)))
+        for part in _parts(len(place), len(self.places)):
+            cross = self._covariance(self.places, place[part])
+            prior = self._prior(place[part])
+            for component in range(2):
+                half = solve_triangular(
+                    self.factors[component], cross, lower=True, check_finite=False
+                )
+                variance[component, part] = prior - np.einsum("ij,ij->j", half, half)
+        return self.noise_px * np.sqrt(np.maximum(variance, 0)).reshape(2, *shape)
+
+    def _basis(self, place: Floats) -> Floats:
+        terms = (place - self.centre) / self.half_px
+        return np.concatenate([np.ones((len(place), 1)), terms], axis=1)
+
+    def _trend_scale(self) -> Floats:
+        return _trend_scale(self.model)
+
+    def _covariance(self, one: Floats, other: Floats) -> Floats:
+        return _covariance(
+            one, other, self._basis(one) * self._trend_scale(), self._basis(other),
+            self.reach_px, self.strength,
+        )  # fmt: skip
+
+    def _prior(self, place: Floats) -> Floats:
+        basis = self._basis(place)
+        return np.asarray((basis**2) @ self._trend_scale() + self.strength)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A field, and what its own tie points say about it."""
+
+    field: Field
+    kept: NDArray[np.bool_]
+    """(n,) tie points that the field rests on."""
+    miss: Floats
+    """(n, 2) px between each tie point and the field made without it."""
+    expected: Floats
+    """(n, 2) px deviation that such a miss should have."""
+
+
+def constant_field(shape: tuple[int, int], down: float = 0.0, right: float = 0.0) -> Field:
+    """The same displacement everywhere, of no stated uncertainty."""
+    return trend_field(shape, np.array([[down, 0.0, 0.0], [right, 0.0, 0.0]]), "shift")
+
+
+def trend_field(shape: tuple[int, int], trend: Floats, model: Model) -> Field:
+    """An affine displacement of no stated uncertainty."""
+    rows, cols = shape
+    return Field(
+        model=model, centre=np.array([(rows - 1) / 2, (cols - 1) / 2]), half_px=max(rows, cols) / 2,
+        trend=trend, places=np.empty((0, 2)), weights=np.empty((2, 0)), factors=None,
+        reach_px=1.0, strength=0.0, noise_px=1.0,
+    )  # fmt: skip
+
+
+def fit_trend(shape: tuple[int, int], place: Floats, moved: Floats, weight: Floats) -> Field:
+    """Weighted least-squares affine displacement through ``place`` (n, 2) and ``moved`` (n, 2)."""
+    blank = constant_field(shape)
+    basis = blank._basis(place)
+    root = np.sqrt(weight)[:, None]
+    # A faint pull of the slopes toward 0 keeps few or collinear tie points harmless.
+    pull = np.diag([0.0, 1.0, 1.0]) * np.sqrt(1e-4 * weight.sum())
+    trend, *_ = np.linalg.lstsq(
+        np.concatenate([basis * root, pull]), np.concatenate([moved * root, np.zeros((3, 2))]),
+        rcond=None,
+    )  # fmt: skip
+    return trend_field(shape, trend.T, "affine")
+
+
+def _trend_scale(model: Model) -> Floats:
+    return _TREND_PRIOR * np.array([1.0, 0.0, 0.0] if model == "shift" else [1.0, 1.0, 1.0])
+
+
+def _parts(places: int, ties: int) -> list[slice]:
+    """Slices of at most some 4 million covariances each."""
+    many = max(1, 4_000_000 // max(1, ties))
+    return [slice(i, i + many) for i in range(0, places, many)] if ties else []
+
+
+def _covariance(
+    one: Floats, other: Floats, trend_one: Floats, trend_other: Floats, reach: float, strength: float
+) -> Floats:
+    trend = trend_one @ trend_other.T
+    if strength <= 0:
+        return np.asarray(trend)
+    gap = (one[:, :1] - other[:, 0]) ** 2 + (one[:, 1:] - other[:, 1]) ** 2
+    return np.asarray(trend + strength * np.exp(gap * (-0.5 / reach**2)))
+
+
+def _evidence(matrix: Floats, values: Floats) -> tuple[float, float]:
+    """Log marginal likelihood of ``values`` (n, 2) and their noise variance, given shape alone."""
+    factor = cho_factor(matrix, lower=True, check_finite=False)
+    solved = cho_solve(factor, values, check_finite=False)
+    n = values.size
+    variance = max(float(np.sum(values * solved)) / n, 1e-10)
+    log_determinant = 2 * float(np.log(np.diag(factor[0])).sum())
+    return -0.5 * n * np.log(variance) - log_determinant, variance
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Covariance of a field up to its noise: what the evidence chooses between."""
+
+    model: Model
+    reach_px: float
+    strength: float
+
+
+def _candidates(side_px: float, spacing_px: float, allowed: Model | None) -> list[_Shape]:
+    shapes = [_Shape("shift", 1.0, 0.0), _Shape("affine", 1.0, 0.0)]
+    reach = side_px / 2
+    while reach >= max(1.0 * spacing_px, 8.0):
+        shapes += [_Shape("field", reach, 10.0**power) for power in range(7)]
+        reach /= 1.6
+    return [s for s in shapes if allowed is None or s.model == allowed]
+
+
+def choose_shape(
+    field: Field, place: Floats, rest: Floats, spread: Floats, spacing_px: float,
+    allowed: Model | None, most: int,
+) -> _Shape:  # fmt: skip
+    """The covariance with the best evidence for ``rest`` (n, 2) at ``place`` (n, 2).
+
+    ``spread`` (n, 2) is each tie point's relative deviation; at most ``most`` tie points, evenly
+    taken, are looked at.
+    """
+    some = np.unique(np.linspace(0, len(place) - 1, min(most, len(place))).astype(int))
+    place, rest = place[some], rest[some]
+    noise = np.mean(spread[some] ** 2, axis=1)
+    basis = field._basis(place)
+    gap = (place[:, :1] - place[:, 0]) ** 2 + (place[:, 1:] - place[:, 1]) ** 2
+    best, choice = -np.inf, _Shape("shift", 1.0, 0.0)
+    smooth, reach = np.zeros_like(gap), 0.0
+    for shape in _candidates(2 * field.half_px, spacing_px, allowed):
+        if shape.strength > 0 and shape.reach_px != reach:
+            smooth, reach = np.exp(gap * (-0.5 / shape.reach_px**2)), shape.reach_px
+        matrix = (basis * _trend_scale(shape.model)) @ basis.T + shape.strength * smooth
+        matrix[np.diag_indices(len(place))] += noise
+        evidence, _ = _evidence(matrix, rest)
+        if evidence > best:
+            best, choice = evidence, shape
+    return choice
+
+
+def fit_field(
+    shape: tuple[int, int], start: Field, place: Floats, moved: Floats, spread: Floats,
+    spacing_px: float, allowed: Model | None, outlier: float, most: int,
+) -> Fit:  # fmt: skip
+    """The field that tie points prove, those that do not fit it dropped.
+
+    Parameters
+    ----------
+    shape
+        (rows, cols) of the grid.
+    start
+        Affine displacement near the truth, about which the trend's prior is centred.
+    place, moved
+        (n, 2) rows and cols, and the displacement measured there, px.
+    spread
+        (n, 2) relative deviation of each measurement; only ratios matter.
+    spacing_px
+        Least distance of neighbouring tie points, px: no field is bent faster.
+    allowed
+        The one model to use; None lets the evidence choose.
+    outlier
+        Standardised miss beyond which a tie point is dropped.
+    most
+        Tie points looked at to choose the model.
+    """
+    spread = spread / np.median(spread)
+    trend = start.trend
+    if allowed == "shift":
+        trend = np.stack([start.trend[:, 0], np.zeros(2), np.zeros(2)], axis=1)
+    base = trend_field(shape, trend, "affine")
+    rest = moved - base.at(place[:, 0], place[:, 1]).T
+    kept = np.ones(len(place), bool)
+    fit = None
+    for _ in range(4):
+        chosen = choose_shape(
+            base, place[kept], rest[kept], spread[kept], spacing_px, allowed, most
+        )
+        fit = _solve(base, chosen, place, rest, spread, kept)
+        standard = np.hypot(*(fit.miss / fit.expected).T) / np.sqrt(2)
+        robust = max(1.0, float(np.median(standard[kept])) / 0.83)
+        now = standard < outlier * robust
+        if now.sum() < max(4, 0.3 * kept.sum()) or (now == kept).all():
+            break
+        kept = now
+    assert fit is not None
+    return fit
+
+
+def _solve(
+    base: Field, chosen: _Shape, place: Floats, rest: Floats, spread: Floats,
+    kept: NDArray[np.bool_],
+) -> Fit:  # fmt: skip
+    trial = Field(
+        chosen.model, base.centre, base.half_px, base.trend, place[kept], np.zeros((2, kept.sum())),
+        None, chosen.reach_px, chosen.strength, 1.0,
+    )  # fmt: skip
+    matrix = trial._covariance(place[kept], place[kept])
+    weights = np.empty((2, kept.sum()))
+    factors, variance = [], []
+    diagonal = np.diag_indices(len(matrix))
+    miss, expected = np.empty((len(place), 2)), np.empty((len(place), 2))
+    for component in range(2):
+        full = matrix.copy()
+        full[diagonal] += spread[kept, component] ** 2
+        factor = cho_factor(full, lower=True, check_finite=False)
+        inverse = cho_solve(factor, np.eye(len(full)), check_finite=False)
+        weights[component] = inverse @ rest[kept, component]
+        variance.append(float(rest[kept, component] @ weights[component]) / len(full))
+        miss[kept, component] = weights[component] / np.diag(inverse)
+        expected[kept, component] = 1 / np.sqrt(np.diag(inverse))
+        factors.append(np.tril(factor[0]))
+    noise = float(np.sqrt(max(np.mean(variance), 1e-10)))
+    field = Field(
+        chosen.model, base.centre, base.half_px, base.trend, place[kept], weights,
+        (factors[0], factors[1]), chosen.reach_px, chosen.strength, 1.0,
+    )  # fmt: skip
+    out = ~kept
+    if out.any():
+        own = base.at(place[out, 0], place[out, 1]).T
+        miss[out] = rest[out] + own - field.at(place[out, 0], place[out, 1]).T
+        sure = field.deviation(place[out, 0], place[out, 1]).T
+        expected[out] = np.sqrt(sure**2 + spread[out] ** 2)
+    return Fit(replace(field, noise_px=noise), kept, miss, expected * noise)

@@ -1,0 +1,225 @@
+"""Is this pair fit to answer? Judged before any hectare is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landshift.raster import Raster
+from landshift.settings import FitnessSettings
+
+if TYPE_CHECKING:
+    from landshift.alignment import Alignment
+
+Mask = NDArray[np.bool_]
+Verdict = Literal["ok", "caution", "refuse"]
+
+_VISIBLE = ("red", "green", "blue", "pan")
+_PURE_PIXELS = 3.0
+"""Pixels that the narrow side of an object must span; SURVEY §4.3."""
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """Whether a pair can answer, and why not."""
+
+    verdict: Verdict
+    """ok: nothing against it; caution: an answer with a caution; refuse: no answer."""
+    reasons: tuple[str, ...]
+    """In plain words with numbers, the gravest first; empty where the verdict is ok."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that speaks against a pair."""
+
+    refuses: bool
+    reason: str
+
+
+def judge_fitness(
+    before: Raster, after: Raster, alignment: Alignment, inside: Mask, settings: FitnessSettings
+) -> Fitness:
+    """Judge two aligned pictures of one grid over the aoi, ``inside`` (row, col).
+
+    ``after`` is expected where the alignment has put it, with its own values.
+    """
+    if not before.grid == after.grid or before.grid.shape != inside.shape:
+        raise ValueError("pictures and aoi lie on different grids")
+    seen = inside & before.valid & after.valid
+    findings = [
+        *_seen_share(before, after, inside, settings),
+        *_alignment(alignment, before.grid.gsd_m, settings),
+        *_gsd(before.grid.gsd_m, settings),
+        *_season(before, after, settings),
+    ]
+    if seen.any():
+        findings += _picture("before", before, inside & before.valid, settings)
+        findings += _picture("after", after, inside & after.valid, settings)
+        findings += _agreement(before, after, seen, settings)
+    findings.sort(key=lambda finding: not finding.refuses)
+    verdict: Verdict = "ok"
+    if findings:
+        verdict = "refuse" if findings[0].refuses else "caution"
+    return Fitness(verdict, tuple(finding.reason for finding in findings))
+
+
+def _seen_share(
+    before: Raster, after: Raster, inside: Mask, settings: FitnessSettings
+) -> list[Finding]:
+    total = int(inside.sum())
+    if total == 0:
+        return [Finding(True, "the site holds no pixel of the pictures")]
+    shares = [
+        float((inside & valid).sum()) / total
+        for valid in (before.valid, after.valid, before.valid & after.valid)
+    ]
+    if shares[2] >= settings.caution_seen_share:
+        return []
+    refuses = shares[2] < settings.refuse_seen_share
+    limit = settings.refuse_seen_share if refuses else settings.caution_seen_share
+    return [
+        Finding(
+            refuses,
+            f"both pictures show {shares[2]:.0%} of the site (before {shares[0]:.0%}, "
+            f"after {shares[1]:.0%}); {'needed' if refuses else 'better'} is {limit:.0%}",
+        )
+    ]
+
+
+def _alignment(alignment: Alignment, gsd_m: float, settings: FitnessSettings) -> list[Finding]:
+    because = f": {alignment.reason}" if alignment.reason else ""
+    if alignment.verdict == "failed":
+        return [Finding(True, f"the pictures could not be co-registered{because}")]
+    findings = []
+    if alignment.verdict == "doubtful":
+        findings.append(Finding(False, f"co-registration is doubtful{because}"))
+    residual_m = alignment.residual_rms_m
+    if not np.isfinite(residual_m):
+        return findings
+    text = f"{residual_m:.1f} m of shift remain between the pictures ({residual_m / gsd_m:.1f} px)"
+    if residual_m > max(settings.refuse_residual_m, settings.refuse_residual_px * gsd_m):
+        findings.append(
+            Finding(True, f"{text}; the most allowed is {settings.refuse_residual_m:.1f} m")
+        )
+    elif residual_m > settings.caution_residual_px * gsd_m:
+        findings.append(Finding(False, text))
+    return findings
+
+
+def _gsd(gsd_m: float, settings: FitnessSettings) -> list[Finding]:
+    if gsd_m > settings.refuse_gsd_m:
+        return [
+            Finding(
+                True,
+                f"a pixel is {gsd_m:.0f} m wide; the widest allowed is {settings.refuse_gsd_m:.0f}",
+            )
+        ]
+    least_m = _PURE_PIXELS * gsd_m
+    if least_m > settings.smallest_side_m:
+        return [
+            Finding(
+                False,
+                f"at {gsd_m:.1f} m a pixel, only objects of {least_m:.0f} m and wider are told "
+                f"apart; smaller ones count as parts of pixels",
+            )
+        ]
+    return []
+
+
+def _season(before: Raster, after: Raster, settings: FitnessSettings) -> list[Finding]:
+    if before.date is None or after.date is None:
+        return []
+    findings = []
+    if after.date < before.date:
+        findings.append(
+            Finding(False, f"the after picture ({after.date}) is older than the before picture "
+                    f"({before.date})")
+        )  # fmt: skip
+    apart = abs(before.date.timetuple().tm_yday - after.date.timetuple().tm_yday)
+    days = min(apart, 365 - apart)
+    if days > settings.caution_season_days:
+        findings.append(
+            Finding(
+                False,
+                f"the pictures are {days} days of the year apart ({before.date}, {after.date}); "
+                f"fields look different for their season alone",
+            )
+        )
+    return findings
+
+
+def full_scale(raster: Raster) -> float:
+    """The value that stands for white in a picture's units, guessed from its own values.
+
+    Reflectance 1 where the sensor says what a unit means; else the least of 1, 255, 2047 and the
+    next powers of two less one that holds the largest value.
+    """
+    if raster.sensor.scale is not None:
+        return 1.0 / raster.sensor.scale
+    most = float(raster.bands.max(where=raster.valid, initial=0.0))
+    if most <= 1.5:
+        return 1.0
+    bits = max(8, int(np.ceil(np.log2(most + 1.0))))
+    return float(2 ** (bits if bits == 8 else max(bits, 11)) - 1)
+
+
+def _visible(raster: Raster) -> NDArray[np.float32]:
+    """The bands that an eye would see, (band, row, col); all bands where none says so."""
+    roles = tuple(role for role in _VISIBLE if role in raster.sensor.bands)
+    return raster.select(roles) if roles else raster.bands
+
+
+def _picture(when: str, raster: Raster, seen: Mask, settings: FitnessSettings) -> list[Finding]:
+    values = _visible(raster)[:, seen] / full_scale(raster)
+    brightest = values.max(axis=0)
+    findings = []
+    low, high = np.percentile(values.mean(axis=0), [5.0, 95.0])
+    contrast = float(high - low)
+    if contrast < settings.caution_contrast:
+        refuses = contrast < settings.refuse_contrast
+        what = "is blank" if refuses else "is hazy or has little contrast"
+        findings.append(
+            Finding(refuses, f"the {when} picture {what}: its brightness spans {contrast:.1%} "
+                    f"of the scale")
+        )  # fmt: skip
+    saturation = (brightest - values.min(axis=0)) / np.maximum(brightest, 1e-6)
+    pale = (brightest > settings.bright_level) & (saturation < settings.pale_saturation)
+    share = float(pale.mean())
+    if share > settings.caution_pale_share:
+        findings.append(
+            Finding(
+                share > settings.refuse_pale_share,
+                f"{share:.0%} of the site is bright and pale in the {when} picture: cloud, snow, "
+                f"haze or saturation",
+            )
+        )
+    return findings
+
+
+def _gradient_strength(raster: Raster) -> NDArray[np.float32]:
+    down, right = np.gradient(_visible(raster).mean(axis=0, dtype=np.float32))
+    return np.asarray(np.hypot(down, right), np.float32)
+
+
+def _agreement(
+    before: Raster, after: Raster, seen: Mask, settings: FitnessSettings
+) -> list[Finding]:
+    if min(before.grid.shape) < 2 or before.bands.size == 0:
+        return []
+    one, two = (np.sqrt(_gradient_strength(raster))[seen] for raster in (before, after))
+    if one.size < 2 or one.std() == 0 or two.std() == 0:
+        return []
+    agreement = float(np.corrcoef(one, two)[0, 1])
+    if agreement >= settings.caution_agreement:
+        return []
+    return [
+        Finding(
+            False,
+            f"the two pictures have little in common: their edges agree at {agreement:.2f}, "
+            f"usual is {settings.caution_agreement:.2f} and more",
+        )
+    ]

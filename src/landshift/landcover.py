@@ -1,0 +1,452 @@
+"""Raster → LandCover: the network of `landshift.model`, run block by block.
+
+A pixel's answer depends on the pixels at most 77 away (`_REACH`), so every block is computed
+from its own surroundings alone, and equals what one run over the whole picture would have given.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landshift.features import (
+    apply_exposure,
+    band_indices,
+    measure_exposure,
+    scale_channel,
+)
+from landshift.grid import Grid
+from landshift.kernels.classifier import softmax
+from landshift.kernels.convolution import (
+    convolve1,
+    convolve3,
+    difference,
+    double,
+    halve,
+    pack_weights,
+    plane_stride,
+)
+from landshift.model import CHANGES, CLASSES, HALVINGS, Calibration, Model, layer_shapes
+from landshift.raster import Raster
+
+_UNIT = 2**HALVINGS
+_BLOCK_PIXELS = 512
+"""Side of a block. Its surroundings cost 22 % at 512 and 50 % at 256; memory grows with its square,
+about 130 MB a thread at 512."""
+
+
+_REACH = 77
+"""Pixels of the picture that count on each side of a pixel."""
+_PLANES: dict[str, tuple[int, int, int]] = {
+    "s0": (0, 76, 24), "p1": (1, 38, 12), "t1": (1, 37, 32),
+    "s1": (1, 36, 56), "p2": (2, 18, 32), "t2": (2, 17, 48),
+    "s2": (2, 16, 112), "p3": (3, 8, 48), "t3": (3, 7, 64),
+    "s3": (3, 6, 128), "p4": (4, 3, 64), "t4": (4, 2, 64),
+    "s4": (4, 1, 64),
+    "d3": (3, 1, 64), "d2": (2, 1, 48), "d1": (1, 1, 24), "f": (0, 1, 16),
+    "r1": (2, 1, 24), "r0": (1, 1, 12), "cls": (0, 0, CLASSES),
+    "chg2": (2, 1, 16), "chg1": (1, 1, 16), "chg0": (0, 1, 16), "chg3": (0, 0, 16),
+    "chg4": (0, 0, CHANGES),
+}  # fmt: skip
+"""Halvings, margin in pixels around the block, channels of every plane. Read backwards from the
+answer: each 3 × 3 convolution needs one pixel more of what it reads, each halving twice as many.
+s0 to s3 hold what comes up from below in front of what the encoder left there."""
+_JOINT = frozenset({"d2", "d1", "f"})
+"""Planes that hold the channels of both dates, and of their absolute difference."""
+
+_Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Packed weights, bias."""
+
+
+@dataclass(frozen=True, eq=False)
+class LandCover:
+    """What the ground carries, with one calibrated probability per class and pixel."""
+
+    probability: NDArray[np.float32]
+    """(class, row, col) in the order of `landshift.legend.COVERS`; sums to 1, all 0 where not
+    valid."""
+    valid: NDArray[np.bool_]
+    """(row, col); True where the picture was seen."""
+    grid: Grid
+    """Where the pixels lie."""
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays."""
+        self.probability.flags.writeable = False
+        self.valid.flags.writeable = False
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What both dates together say of change."""
+
+    probability: NDArray[np.float32]
+    """(change, row, col): same, building gained, building lost, other lasting change; sums to 1,
+    all 0 where not valid."""
+    valid: NDArray[np.bool_]
+    """(row, col); True where both pictures were seen."""
+    grid: Grid
+    """Where the pixels lie."""
+    prior: tuple[float, float, float, float]
+    """The same probabilities before anything was seen: their shares in the training material."""
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays."""
+        self.probability.flags.writeable = False
+        self.valid.flags.writeable = False
+
+
+def classify(raster: Raster, model: Model, threads: int | None = None) -> LandCover:
+    """Land cover of one picture.
+
+    Parameters
+    ----------
+    raster : Raster
+        With all bands of the model, at a gsd that it knows.
+    model : Model
+        See `landshift.model.load_model`.
+    threads : int, optional
+        Blocks computed at a time, all cores by default; the answer does not depend on it.
+
+    Raises
+    ------
+    ModelError
+        When the model cannot read this raster.
+    """
+    view = _View(raster, model)
+    probability = np.empty((CLASSES, *raster.grid.shape), np.float32)
+
+    def run(block: _Block, net: _Network) -> None:
+        net.read(view, block, 0)
+        net.classify(block, 0, raster.valid, probability)
+
+    _each_block(run, raster.grid.shape, _Weights(model), 1, threads)
+    return LandCover(probability, raster.valid, raster.grid)
+
+
+def classify_pair(
+    before: Raster, after: Raster, model: Model, threads: int | None = None
+) -> tuple[LandCover, LandCover, Evidence]:
+    """Land cover of both dates, and the evidence of change; parameters as in `classify`.
+
+    Raises
+    ------
+    ModelError
+        When the model cannot read these rasters.
+    """
+    if before.grid != after.grid:
+        raise ValueError(f"rasters lie on different grids: {before.grid} and {after.grid}")
+    shape = before.grid.shape
+    views = (_View(before, model), _View(after, model))
+    covers = [np.empty((CLASSES, *shape), np.float32) for _ in views]
+    change = np.empty((CHANGES, *shape), np.float32)
+    valid = before.valid & after.valid
+    valid.flags.writeable = False  # the kernels are compiled for masks as a Raster holds them
+
+    def run(block: _Block, net: _Network) -> None:
+        for date, raster in enumerate((before, after)):
+            net.read(views[date], block, date)
+            net.classify(block, date, raster.valid, covers[date])
+        net.compare(block, valid, change)
+
+    _each_block(run, shape, _Weights(model), 2, threads)
+    same, gained, lost, other = model.change_prior
+    return (
+        LandCover(covers[0], before.valid, before.grid),
+        LandCover(covers[1], after.valid, after.grid),
+        Evidence(change, valid, before.grid, (same, gained, lost, other)),
+    )
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A part of a picture whose answer is computed at once; its sides are multiples of 16."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+    picture: tuple[int, int]
+    """Rows and columns of the picture, zeros added below and to the right up to multiples of 16."""
+
+    def around(self, level: int, margin: int) -> tuple[int, int, int, int]:
+        """First row and column, rows and columns of this block after ``level`` halvings.
+
+        ``margin`` pixels are added on each side, but for those that lie outside the picture.
+        """
+        spans = []
+        for first, count, limit in zip(
+            (self.row, self.col), (self.rows, self.cols), self.picture, strict=True
+        ):
+            start = max(0, (first >> level) - margin)
+            stop = min(limit >> level, ((first + count) >> level) + margin)
+            spans.append((start, stop - start))
+        (row, rows), (col, cols) = spans
+        return row, col, rows, cols
+
+
+def _blocks(shape: tuple[int, int]) -> Iterator[_Block]:
+    """Cut a picture into blocks of about the same size, none beyond `_BLOCK_PIXELS`."""
+    rows, cols = (-(-side // _UNIT) * _UNIT for side in shape)
+    row_step, col_step = (
+        -(-side // -(-side // _BLOCK_PIXELS) // _UNIT) * _UNIT for side in (rows, cols)
+    )
+    for row in range(0, rows, row_step):
+        for col in range(0, cols, col_step):
+            size = min(row_step, rows - row), min(col_step, cols - col)
+            yield _Block(row, col, *size, (rows, cols))
+
+
+def _each_block(
+    run: Callable[[_Block, _Network], None],
+    shape: tuple[int, int],
+    weights: _Weights,
+    dates: int,
+    threads: int | None,
+) -> None:
+    """Call ``run`` for all blocks of a picture, each thread with its own scratch memory."""
+    blocks = list(_blocks(shape))
+    workers = max(1, min(threads or os.cpu_count() or 1, len(blocks)))
+    idle: SimpleQueue[_Network] = SimpleQueue()
+    for _ in range(workers):
+        idle.put(_Network(weights, dates))
+
+    def run_one(block: _Block) -> None:
+        network = idle.get()
+        try:
+            run(block, network)
+        finally:
+            idle.put(network)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(run_one, blocks):
+            pass
+
+
+class _View:
+    """A raster as the network wants to see it."""
+
+    def __init__(self, raster: Raster, model: Model) -> None:
+        self._at = band_indices(raster, model)
+        self._raster = raster
+        self._scale = scale_channel(raster.grid.gsd_m, model.reference_gsd_m)
+        self._exposure = measure_exposure([raster.bands[at] for at in self._at], raster.valid)
+
+    def fill(self, plane: _Plane) -> None:
+        """Write the part of the picture on which ``plane`` lies, zeros beyond the picture."""
+        rows, cols = self._raster.grid.shape
+        here = (
+            slice(plane.row, min(rows, plane.row + plane.rows)),
+            slice(plane.col, min(cols, plane.col + plane.cols)),
+        )
+        bands = [self._raster.bands[at][here] for at in self._at]
+        seen = apply_exposure(bands, self._raster.valid[here], self._exposure)
+        plane.array.fill(0)
+        inside = plane.array[:, 1 : seen.shape[1] + 1, 1 : seen.shape[2] + 1]
+        inside[:-1] = seen
+        inside[-1] = self._scale
+
+
+@dataclass(frozen=True, eq=False)
+class _Plane:
+    """Channels of a part of a picture, as the kernels take them."""
+
+    array: NDArray[np.float32]
+    """(channel, rows + 2, stride), see `landshift.kernels.convolution`."""
+    row: int
+    """First row, counted at this plane's own halving; likewise below."""
+    col: int
+    rows: int
+    cols: int
+
+    def channels(self, first: int, stop: int) -> _Plane:
+        """Some of the channels, without a copy."""
+        return replace(self, array=self.array[first:stop])
+
+
+class _Weights:
+    """A model's layers in the order in which the kernels read them."""
+
+    def __init__(self, model: Model) -> None:
+        self.layers = {
+            layer: self._pack(model, layer) for layer in layer_shapes(len(model.bands))
+        }
+        self.bands = len(model.bands)
+        self.calibration = {
+            "cls": self._calibration(model.cover),
+            "chg4": self._calibration(model.change),
+        }
+        self.orders = [self.layers]
+        if model.symmetric:
+            self.orders = self._both_orders(model)
+
+    @staticmethod
+    def _pack(model: Model, layer: str) -> _Layer:
+        weight = model.layers[f"{layer}.weight"]
+        bias = model.layers.get(f"{layer}.bias", np.zeros(len(weight), np.float32))
+        return pack_weights(weight), bias.copy()
+
+    @staticmethod
+    def _calibration(calibration: Calibration) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return np.array(calibration.scale, np.float32), np.array(calibration.offset, np.float32)
+
+    def _both_orders(self, model: Model) -> list[dict[str, _Layer]]:
+        """The change head for (before, after) and (after, before), at half weight each.
+
+        In the second the features of the dates are exchanged on the way in, building gained and
+        lost on the way out, so that the sum of both is the mean answer.
+        """
+        half = np.float32(0.5)
+        last, bias = model.layers["chg4.weight"] * half, model.layers["chg4.bias"] * half
+        exchange = [0, 2, 1, 3]
+        swapped = dict(self.layers)
+        for layer in ("chg0", "chg1", "chg2"):
+            before, after, apart = np.split(model.layers[f"{layer}.weight"], 3, axis=1)
+            swapped[layer] = (
+                pack_weights(np.concatenate([after, before, apart], axis=1)),
+                self.layers[layer][1],
+            )
+        swapped["chg4"] = (pack_weights(last[exchange]), bias[exchange])
+        return [{**self.layers, "chg4": (pack_weights(last), bias)}, swapped]
+
+
+class _Network:
+    """The layers, run on one block at a time; owns the scratch memory of one thread."""
+
+    def __init__(self, weights: _Weights, dates: int) -> None:
+        self._weights = weights
+        self._joint = 3 if dates == 2 else 1
+        self._buffers: dict[str, NDArray[np.float32]] = {}
+
+    def read(self, view: _View, block: _Block, date: int) -> None:
+        """Compute the features of one date: planes f, d1 and d2."""
+        picture = self._plane("x", block)
+        view.fill(picture)
+        s0 = self._plane("s0", block)
+        self._convolve("enc0", picture, s0.channels(12, 24))
+        s1 = self._encode(1, s0.channels(12, 24), block)
+        s2 = self._encode(2, s1.channels(24, 56), block)
+        s3 = self._encode(3, s2.channels(64, 112), block)
+        s4 = self._encode(4, s3.channels(64, 128), block)
+        self._double(s4, s3.channels(0, 64))
+        d3 = self._convolve("dec3", s3, self._plane("d3", block))
+        self._double(d3, s2.channels(0, 64))
+        d2 = self._convolve("dec2", s2, self._of_date("d2", block, date))
+        self._double(self._convolve("red1", d2, self._plane("r1", block)), s1.channels(0, 24))
+        d1 = self._convolve("dec1", s1, self._of_date("d1", block, date))
+        self._double(self._convolve("red0", d1, self._plane("r0", block)), s0.channels(0, 12))
+        self._convolve("dec0", s0, self._of_date("f", block, date))
+
+    def classify(
+        self, block: _Block, date: int, valid: NDArray[np.bool_], probability: NDArray[np.float32]
+    ) -> None:
+        """Write the class probabilities of the date that was `read`."""
+        logits = self._plane("cls", block)
+        self._convolve("cls", self._of_date("f", block, date), logits, least=-np.inf)
+        self._answer("cls", logits, valid, probability)
+
+    def compare(
+        self, block: _Block, valid: NDArray[np.bool_], probability: NDArray[np.float32]
+    ) -> None:
+        """Write the probabilities of change, once both dates were `read`."""
+        joint = [self._plane(name, block) for name in ("f", "d1", "d2")]
+        for plane in joint:
+            before, after, apart = np.split(plane.array, 3)
+            difference(before, after, apart)
+        f, d1, d2 = joint
+        logits = self._plane("chg4", block)
+        for number, layers in enumerate(self._weights.orders):
+            quarter, half, full, last = (
+                self._plane(name, block) for name in ("chg2", "chg1", "chg0", "chg3")
+            )
+            self._convolve("chg2", d2, quarter, layers, -np.inf)
+            self._convolve("chg1", d1, half, layers, -np.inf)
+            self._double(quarter, half, add=True)
+            self._double(half, full)
+            self._convolve("chg0", f, full, layers, keep=True)
+            self._convolve("chg3", full, last, layers)
+            self._convolve("chg4", last, logits, layers, -np.inf, keep=number > 0)
+        self._answer("chg4", logits, valid, probability)
+
+    def _encode(self, level: int, finer: _Plane, block: _Block) -> _Plane:
+        """Halve and convolve twice; the result is the last channels of a decoder's input."""
+        pooled = self._plane(f"p{level}", block)
+        halve(finer.array, pooled.array, pooled.rows, pooled.cols)
+        first = self._convolve(f"enc{level}a", pooled, self._plane(f"t{level}", block))
+        joined = self._plane(f"s{level}", block)
+        channels = len(self._weights.layers[f"enc{level}b"][1])
+        total = len(joined.array)
+        self._convolve(f"enc{level}b", first, joined.channels(total - channels, total))
+        return joined
+
+    def _convolve(
+        self,
+        layer: str,
+        source: _Plane,
+        target: _Plane,
+        layers: dict[str, _Layer] | None = None,
+        least: float = 0.0,
+        keep: bool = False,
+    ) -> _Plane:
+        weight, bias = (layers or self._weights.layers)[layer]
+        down, right = target.row - source.row, target.col - source.col
+        floor = np.float32(least)
+        if weight.shape[2] == 9:
+            convolve3(
+                source.array, down, right, weight, bias, floor, target.array, target.rows,
+                target.cols,
+            )  # fmt: skip
+        else:
+            convolve1(
+                source.array, down, right, weight, bias, floor, keep, target.array, target.rows,
+                target.cols,
+            )  # fmt: skip
+        return target
+
+    @staticmethod
+    def _double(coarse: _Plane, fine: _Plane, add: bool = False) -> None:
+        """Write ``coarse`` twice as large into the part of ``fine`` on which it lies."""
+        row, col = max(fine.row, 2 * coarse.row), max(fine.col, 2 * coarse.col)
+        rows = min(fine.row + fine.rows, 2 * (coarse.row + coarse.rows)) - row
+        cols = min(fine.col + fine.cols, 2 * (coarse.col + coarse.cols)) - col
+        double(
+            coarse.array, row - 2 * coarse.row, col - 2 * coarse.col, fine.array, row - fine.row,
+            col - fine.col, rows, cols, add,
+        )  # fmt: skip
+
+    def _answer(
+        self,
+        layer: str,
+        logits: _Plane,
+        valid: NDArray[np.bool_],
+        probability: NDArray[np.float32],
+    ) -> None:
+        scale, offset = self._weights.calibration[layer]
+        rows = min(logits.rows, valid.shape[0] - logits.row)
+        cols = min(logits.cols, valid.shape[1] - logits.col)
+        softmax(
+            logits.array, scale, offset, valid, probability, logits.row, logits.col, rows, cols
+        )
+
+    def _of_date(self, name: str, block: _Block, date: int) -> _Plane:
+        channels = _PLANES[name][2]
+        return self._plane(name, block).channels(channels * date, channels * (date + 1))
+
+    def _plane(self, name: str, block: _Block) -> _Plane:
+        """The plane of that name; what was written to it for this block still stands there."""
+        level, margin, channels = _PLANES.get(name, (0, _REACH, self._weights.bands + 1))
+        if name in _JOINT:
+            channels *= self._joint
+        row, col, rows, cols = block.around(level, margin)
+        shape = (channels, rows + 2, plane_stride(cols))
+        size = math.prod(shape)
+        if name not in self._buffers or self._buffers[name].size < size:
+            self._buffers[name] = np.zeros(size, np.float32)
+        return _Plane(self._buffers[name][:size].reshape(shape), row, col, rows, cols)

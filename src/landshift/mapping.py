@@ -1,0 +1,62 @@
+"""The land cover of one picture, on its own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landshift.comparison import model_for
+from landshift.grid import Grid
+from landshift.landcover import classify
+from landshift.legend import COVERS, NOT_SEEN
+from landshift.reading import describe_image, nearest_codes, plan_own_grid, read_raster
+from landshift.settings import Settings
+from landshift.site import Image
+
+
+@dataclass(frozen=True, eq=False)
+class CoverMap:
+    """One land-cover code per pixel of a picture."""
+
+    codes: NDArray[np.uint8]
+    """(row, col) of the picture's own grid; codes of `legend.Cover`, 0 not seen."""
+    hectares: Mapping[str, float]
+    """Geodesic, by label of the class; a count of codes."""
+    seen_share: float
+    """Share of the picture that it shows, 0-1."""
+    grid: Grid
+    """The picture's own."""
+    warnings: tuple[str, ...]
+
+
+def map_cover(
+    image: Image, model_name: str, settings: Settings, progress: Callable[[str], None]
+) -> CoverMap:
+    """Classify ``image`` at the model's scale and bring the classes back to its own pixels.
+
+    Raises
+    ------
+    InputError
+        When the picture or the model cannot be used.
+    NoOverlapError
+        When the picture shows nothing.
+    """
+    picture = describe_image(image, settings.grid.most_pixels)
+    model = model_for(picture, picture, model_name, settings)
+    grid = plan_own_grid(picture, settings.grid, model.finest_gsd_m)
+    progress("reading")
+    raster = read_raster(image, grid)
+    progress("classifying")
+    cover = classify(raster, model)
+    codes = np.array([int(kind) for kind in COVERS], np.uint8)[cover.probability.argmax(axis=0)]
+    codes[~cover.valid] = NOT_SEEN
+    own = nearest_codes(codes, grid, picture.grid)
+    by_row = picture.grid.pixel_hectares
+    hectares = {
+        kind.label: float(np.count_nonzero(own == kind, axis=1) @ by_row) for kind in COVERS
+    }
+    seen = float(np.count_nonzero(own != NOT_SEEN) / own.size)
+    return CoverMap(own, hectares, seen, picture.grid, picture.notes)

@@ -1,0 +1,317 @@
+"""A model is data: layers of weights, calibration and where they came from, in one ``.npz``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landshift.errors import ModelError
+
+if TYPE_CHECKING:
+    from landshift.sensor import Family
+
+SCHEMA = "landshift/model/1"
+CLASSES = 8
+CHANGES = 4
+"""Same, building gained, building lost, other lasting change; in this order."""
+HALVINGS = 4
+"""How often the network halves its picture; it works on multiples of 2 to this power."""
+
+_MOST_BYTES = 32 * 2**20
+"""Of a model file, packed or not. The network has 0.3 million weights, 1.2 MB."""
+_MOST_BANDS = 32
+_FAMILIES = ("rgb", "rgbn", "multispectral")
+_BROKEN = (
+    ValueError, KeyError, TypeError, EOFError, SyntaxError, RecursionError, MemoryError,
+    NotImplementedError, RuntimeError, OverflowError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""All that zipfile, numpy and json raise on files made badly or in bad faith."""
+
+
+def layer_shapes(bands: int) -> dict[str, tuple[int, ...]]:
+    """The shape of every layer's weight in a network for ``bands`` bands.
+
+    Names are those of the file. A layer with four axes is a 3 × 3 convolution, one with two axes
+    works pixel by pixel. All have a bias but chg1 and chg2, which are summed with chg0.
+    """
+    return {
+        "enc0": (12, bands + 1, 3, 3),
+        "enc1a": (32, 12, 3, 3),
+        "enc1b": (32, 32, 3, 3),
+        "enc2a": (48, 32, 3, 3),
+        "enc2b": (48, 48, 3, 3),
+        "enc3a": (64, 48, 3, 3),
+        "enc3b": (64, 64, 3, 3),
+        "enc4a": (64, 64, 3, 3),
+        "enc4b": (64, 64, 3, 3),
+        "dec3": (64, 128, 3, 3),
+        "dec2": (48, 112, 3, 3),
+        "red1": (24, 48),
+        "dec1": (24, 56, 3, 3),
+        "red0": (12, 24),
+        "dec0": (16, 24, 3, 3),
+        "cls": (CLASSES, 16),
+        "chg0": (16, 48),
+        "chg1": (16, 72),
+        "chg2": (16, 144),
+        "chg3": (16, 16, 3, 3),
+        "chg4": (CHANGES, 16),
+    }
+
+
+WITHOUT_BIAS = frozenset({"chg1", "chg2"})
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns logits into log-probabilities: logit · scale + offset, class by class."""
+
+    scale: tuple[float, ...]
+    """Inverse temperatures."""
+    offset: tuple[float, ...]
+    """Added after scaling, nats."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network; its arrays are read-only."""
+
+    name: str
+    """What it calls itself."""
+    family: Family
+    """The family of sensors that it reads."""
+    bands: tuple[str, ...]
+    """Band roles in the order in which it takes them."""
+    finest_gsd_m: float
+    """Least side of a pixel that it was trained on, metres."""
+    coarsest_gsd_m: float
+    """Greatest side of a pixel that it was trained on, metres."""
+    reference_gsd_m: float
+    """Side of a pixel at which its scale channel is 0, metres."""
+    layers: Mapping[str, NDArray[np.float32]]
+    """"<layer>.weight" and "<layer>.bias", see `layer_shapes`."""
+    cover: Calibration
+    """Of the eight classes."""
+    change: Calibration
+    """Of the four kinds of change."""
+    class_prior: tuple[float, ...]
+    """Share of each class in what it was trained on."""
+    change_prior: tuple[float, ...]
+    """Share of each kind of change in what it was trained on."""
+    symmetric: bool
+    """Whether the change head is asked in both orders of the dates and the answers averaged."""
+    training: Mapping[str, Any]
+    """What it was trained on, as its maker wrote it down."""
+    licence: str
+    """What its users may do."""
+    sha256: str
+    """Of the file, hexadecimal."""
+
+
+def load_model(name_or_path: str | Path, family: Family) -> Model:
+    """Read the packaged model of that name, or else the file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        ``"open"`` for the packaged model of ``family``, or a path.
+    family : Family
+        What the model must be for.
+
+    Raises
+    ------
+    ModelError
+        When there is no such model, when the file is not a model, or not for ``family``.
+    """
+    packaged = resources.files("landshift").joinpath("models", f"{name_or_path}-{family}.npz")
+    if isinstance(name_or_path, str) and name_or_path.isidentifier() and packaged.is_file():
+        return _parse(packaged.read_bytes(), packaged.name, family)
+    path = Path(name_or_path)
+    try:
+        if not path.is_file():
+            raise ModelError(
+                f"no model {str(name_or_path)!r}: neither packaged for {family} images nor a file"
+            )
+        if path.stat().st_size > _MOST_BYTES:
+            raise ModelError(
+                f"cannot use model {path.name}: {path.stat().st_size} bytes; "
+                f"allowed are {_MOST_BYTES}"
+            )
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read model {str(name_or_path)!r}: {error}") from error
+    return _parse(content, path.name, family)
+
+
+def save_model(path: Path, meta: Mapping[str, Any], layers: Mapping[str, NDArray[Any]]) -> None:
+    """Write a model file that `load_model` accepts.
+
+    Parameters
+    ----------
+    path : Path
+        Where to; its name should end in ``.npz``.
+    meta : mapping
+        The fields of `Model` but layers, cover, change, sha256; ``class_scale``,
+        ``class_offset``, ``change_scale``, ``change_offset`` (lists); "schema" is added.
+    layers : mapping of str to ndarray
+        Batch norm folded in; stored as float16 or float32 as they come.
+
+    Raises
+    ------
+    ModelError
+        When the result could not be loaded.
+    """
+    text = json.dumps({**meta, "schema": SCHEMA}, sort_keys=True)
+    buffer = BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, meta=np.array(text), **dict(layers))
+    _parse(buffer.getvalue(), path.name, meta.get("family"))
+    path.write_bytes(buffer.getvalue())
+
+
+def _parse(content: bytes, file: str, family: Any) -> Model:
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            arrays = _read_arrays(archive)
+        meta = json.loads(str(arrays.pop("meta")))
+        return _build_model(meta, arrays, family, hashlib.sha256(content).hexdigest())
+    except _BROKEN as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelError(f"cannot use model {file}: {reason}") from error
+
+
+def _read_arrays(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
+    """Every member as an array, after looking at what it says of its size."""
+    members = archive.infolist()
+    total = sum(member.file_size for member in members)
+    if total > _MOST_BYTES:
+        raise ValueError(f"unpacked it has {total} bytes; allowed are {_MOST_BYTES}")
+    arrays: dict[str, NDArray[Any]] = {}
+    for member in members:
+        name, ending = member.filename[:-4], member.filename[-4:]
+        if ending != ".npy" or name in arrays:
+            raise ValueError(f"unexpected member {member.filename[:60]!r}")
+        arrays[name] = _read_array(archive.read(member), name)
+    if "meta" not in arrays:
+        raise ValueError("it has no 'meta'")
+    return arrays
+
+
+def _read_array(content: bytes, name: str) -> NDArray[Any]:
+    stream = BytesIO(content)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError(f"{name[:60]!r} is not an array of npy format 1.0")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    wanted = "U" if name == "meta" else "f"
+    if dtype.kind != wanted or fortran or (wanted == "f" and dtype.itemsize > 4):
+        raise ValueError(f"{name[:60]!r} is {dtype}; allowed are float16 and float32 weights")
+    # The header's word is checked against the bytes there are, before anything is allocated.
+    if math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
+        raise ValueError(f"{name[:60]!r} does not hold the {shape} values that it declares")
+    return np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape)
+
+
+def _build_model(
+    meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha256: str
+) -> Model:
+    if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
+        raise ValueError(f"its meta is not of schema {SCHEMA}")
+    if meta.get("family") not in _FAMILIES or meta["family"] != family:
+        raise ValueError(f"it is for {str(meta.get('family'))[:40]} images, not for {family}")
+    bands = _bands(meta)
+    finest, coarsest, reference = (
+        _number(meta, f"{which}_gsd_m") for which in ("finest", "coarsest", "reference")
+    )
+    if not 0 < finest <= coarsest or reference <= 0:
+        raise ValueError(f"its gsd range is {finest} to {coarsest} m, its reference {reference} m")
+    return Model(
+        name=str(meta["name"])[:100],
+        family=family,
+        bands=bands,
+        finest_gsd_m=finest,
+        coarsest_gsd_m=coarsest,
+        reference_gsd_m=reference,
+        layers=_layers(arrays, len(bands)),
+        cover=_calibration(meta, "class", CLASSES),
+        change=_calibration(meta, "change", CHANGES),
+        class_prior=_prior(meta, "class", CLASSES),
+        change_prior=_prior(meta, "change", CHANGES),
+        symmetric=bool(meta.get("symmetric", False)),
+        training=MappingProxyType(dict(meta.get("training", {}))),
+        licence=str(meta.get("licence", "unknown")),
+        sha256=sha256,
+    )
+
+
+def _layers(arrays: dict[str, NDArray[Any]], bands: int) -> Mapping[str, NDArray[np.float32]]:
+    """Every weight and bias as read-only float32, of the right shape and finite."""
+    wanted: dict[str, tuple[int, ...]] = {}
+    for layer, shape in layer_shapes(bands).items():
+        wanted[f"{layer}.weight"] = shape
+        if layer not in WITHOUT_BIAS:
+            wanted[f"{layer}.bias"] = shape[:1]
+    if strange := sorted(wanted.keys() ^ arrays.keys()):
+        state = "missing" if strange[0] in wanted else "unknown"
+        raise ValueError(f"layer array {strange[0][:60]!r} is {state}")
+    layers = {}
+    for name, shape in wanted.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} has shape {arrays[name].shape}, not {shape}")
+        layers[name] = np.ascontiguousarray(arrays[name], np.float32)
+        if not np.isfinite(layers[name]).all():
+            raise ValueError(f"{name} has values that are not finite")
+        layers[name].flags.writeable = False
+    return MappingProxyType(layers)
+
+
+def _bands(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    bands = meta["bands"]
+    if not isinstance(bands, list) or not all(isinstance(band, str) for band in bands):
+        raise ValueError("its bands are not a list of names")
+    if not 1 <= len(set(bands)) == len(bands) <= _MOST_BANDS:
+        raise ValueError(f"it names {len(bands)} bands, {len(set(bands))} of them different")
+    return tuple(bands)
+
+
+def _number(meta: Mapping[str, Any], key: str) -> float:
+    value = meta[key]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{key} is not a number: {str(value)[:40]!r}")
+    return float(value)
+
+
+def _numbers(meta: Mapping[str, Any], key: str, count: int, default: float) -> tuple[float, ...]:
+    """A list of ``count`` finite numbers, or the same number for all."""
+    value = meta.get(key, default)
+    values = value if isinstance(value, list) else [value] * count
+    if len(values) != count:
+        raise ValueError(f"{key} has {len(values)} values, not {count}")
+    return tuple(_number({key: each}, key) for each in values)
+
+
+def _calibration(meta: Mapping[str, Any], of: str, count: int) -> Calibration:
+    scale = _numbers(meta, f"{of}_scale", count, 1.0)
+    temperature = _number(meta, f"{of}_temperature") if f"{of}_temperature" in meta else 1.0
+    if temperature <= 0 or min(scale) <= 0:
+        raise ValueError(f"{of} temperature {temperature} or scale {min(scale)} is not positive")
+    offset = _numbers(meta, f"{of}_offset", count, 0.0)
+    return Calibration(tuple(each / temperature for each in scale), offset)
+
+
+def _prior(meta: Mapping[str, Any], of: str, count: int) -> tuple[float, ...]:
+    shares = _numbers(meta, f"{of}_prior", count, 1.0 / count)
+    if min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=0.01):
+        raise ValueError(f"{of}_prior is not a distribution: sum {sum(shares):.3f}")
+    return tuple(each / sum(shares) for each in shares)

@@ -1,0 +1,227 @@
+"""Polygons of buildings: their rectangle, their azimuth, and straight sides where they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely import affinity
+from shapely.geometry import Polygon
+
+from landshift.settings import BuildingSettings
+
+_TRIED_TURNS_DEG = np.arange(-6.0, 6.01, 0.5)
+"""Turns from the minimum rectangle that are tried; a pixel's step at the end of a side of 20
+pixels turns that rectangle by 3°."""
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """A rectangle in the plane of a CRS."""
+
+    x: float
+    """Of its centre, CRS units."""
+    y: float
+    length: float
+    """Longer side, CRS units."""
+    width: float
+    azimuth_deg: float
+    """Of the longer side, 0-180 clockwise from the CRS's north."""
+
+    @property
+    def area(self) -> float:
+        """Square CRS units."""
+        return self.length * self.width
+
+    @property
+    def polygon(self) -> Polygon:
+        """Its four corners."""
+        half_w, half_l = self.width / 2, self.length / 2
+        upright = Polygon(
+            [(-half_w, -half_l), (half_w, -half_l), (half_w, half_l), (-half_w, half_l)]
+        )
+        turned = affinity.rotate(upright, -self.azimuth_deg, origin=(0, 0))
+        return affinity.translate(turned, self.x, self.y)
+
+
+def turn_deg(one_deg: float, two_deg: float) -> float:
+    """Angle between two azimuths modulo 90, 0-45."""
+    apart = abs(one_deg - two_deg) % 90.0
+    return min(apart, 90.0 - apart)
+
+
+def mean_azimuth(azimuths_deg: Sequence[float], weights: Sequence[float]) -> float:
+    """Weighted circular mean modulo 90, 0-90."""
+    turned = np.exp(4j * np.radians(np.asarray(azimuths_deg))) * np.asarray(weights)
+    return float(np.degrees(np.angle(turned.sum())) / 4 % 90.0)
+
+
+def pooled_azimuth(rectangles: Sequence[Rectangle]) -> float | None:
+    """Azimuth modulo 90 that most of the buildings' lengths share, None without buildings.
+
+    The mean of those within 10° of the densest azimuth, so that a few that stand askew do not
+    pull it.
+    """
+    if not rectangles:
+        return None
+    azimuths = np.array([one.azimuth_deg for one in rectangles])
+    lengths = np.array([one.length for one in rectangles])
+    apart = np.abs(azimuths[:, None] - azimuths[None, :]) % 90.0
+    near = np.minimum(apart, 90.0 - apart) <= 10.0
+    densest = int((near @ lengths).argmax())
+    chosen = near[densest]
+    return mean_azimuth(azimuths[chosen].tolist(), lengths[chosen].tolist())
+
+
+def minimum_rectangle(outline: Polygon) -> Rectangle:
+    """The rectangle of least area, at any azimuth, that holds ``outline``."""
+    corners = np.array(outline.minimum_rotated_rectangle.exterior.coords)
+    sides = np.diff(corners[:3], axis=0)
+    lengths = np.hypot(*sides.T)
+    longer = int(lengths.argmax())
+    azimuth = float(np.degrees(np.arctan2(sides[longer, 0], sides[longer, 1])) % 180.0)
+    x, y = corners[:4].mean(axis=0)
+    return Rectangle(float(x), float(y), float(lengths.max()), float(lengths.min()), azimuth)
+
+
+def overlap(one: Polygon, two: Polygon) -> float:
+    """Intersection over union."""
+    common = one.intersection(two).area
+    return float(common / (one.area + two.area - common))
+
+
+def fitted_rectangle(outline: Polygon, azimuth_deg: float) -> Rectangle:
+    """The rectangle of this azimuth with the area and second moments of ``outline``.
+
+    Sides in the proportion of the standard deviations along and across, which an outline's bumps
+    hardly move, scaled to the area.
+    """
+    # Rotating by the azimuth brings the long side upright: x is then across, y along.
+    turned = affinity.rotate(outline, azimuth_deg, origin=(0, 0))
+    across, along = _deviations(np.array(turned.exterior.coords))
+    ratio = along / across
+    centre = outline.centroid
+    length, width = np.sqrt(outline.area * ratio), np.sqrt(outline.area / ratio)
+    azimuth = azimuth_deg
+    if width > length:
+        length, width, azimuth = width, length, azimuth_deg + 90.0
+    return Rectangle(centre.x, centre.y, float(length), float(width), azimuth % 180.0)
+
+
+def _deviations(ring: NDArray[np.float64]) -> tuple[float, float]:
+    """Standard deviations of x and y over the area inside a closed ring (point, 2)."""
+    ring = ring - ring[0]
+    (x0, y0), (x1, y1) = ring[:-1].T, ring[1:].T
+    cross = x0 * y1 - x1 * y0
+    area = cross.sum() / 2
+    found = []
+    for p0, p1 in ((x0, x1), (y0, y1)):
+        mean = (cross * (p0 + p1)).sum() / (6 * area)
+        square = (cross * (p0 * p0 + p0 * p1 + p1 * p1)).sum() / (12 * area)
+        found.append(float(np.sqrt(max(square - mean**2, 1e-12))))
+    return found[0], found[1]
+
+
+def best_rectangle(
+    outline: Polygon, start: Rectangle, pooled_deg: float | None, settings: BuildingSettings
+) -> tuple[Rectangle, float]:
+    """The rectangle that overlaps ``outline`` most, and its overlap; the site's azimuth preferred.
+
+    The pooled azimuth is taken within `pooled_azimuth_deg` where it costs no more than
+    `pooled_loss` of overlap: a cluster's shared azimuth is better known than a building's own.
+    """
+    tried = [fitted_rectangle(outline, start.azimuth_deg + turn) for turn in _TRIED_TURNS_DEG]
+    overlaps = [overlap(outline, one.polygon) for one in tried]
+    place = int(np.argmax(overlaps))
+    best, most = tried[place], overlaps[place]
+    if pooled_deg is not None and turn_deg(best.azimuth_deg, pooled_deg) <= (
+        settings.pooled_azimuth_deg
+    ):
+        shared = fitted_rectangle(outline, pooled_deg)
+        reached = overlap(outline, shared.polygon)
+        if reached >= most - settings.pooled_loss:
+            return shared, reached
+    return best, most
+
+
+def regularise(
+    outline: Polygon,
+    rectangle: Rectangle,
+    pooled_deg: float | None,
+    gsd: float,
+    settings: BuildingSettings,
+) -> tuple[Polygon, Rectangle]:
+    """A rectangle, else a right-angled polygon, else the outline; all of the outline's area.
+
+    Parameters
+    ----------
+    outline
+        Of the region, CRS units.
+    rectangle
+        Its minimum rotated rectangle.
+    pooled_deg
+        Azimuth of the site, modulo 90, if any.
+    gsd
+        Side of a pixel, CRS units.
+    settings
+        Where each of the three stands.
+
+    Returns
+    -------
+    polygon, rectangle
+        The rectangle is the fitted one, or for other shapes the smallest around the polygon.
+    """
+    best, reached = best_rectangle(outline, rectangle, pooled_deg, settings)
+    share = outline.area / rectangle.area
+    if share >= settings.rectangle_share and reached >= settings.rectangle_overlap:
+        return best.polygon, best
+    square = right_angled(outline, best.azimuth_deg, gsd)
+    if (
+        square is not None
+        and len(square.exterior.coords) - 1 <= settings.polygon_most_corners
+        and overlap(outline, square) >= settings.polygon_overlap
+    ):
+        return square, minimum_rectangle(square)
+    simple = outline.simplify(0.5 * gsd)
+    return _with_area(simple if simple.is_valid else outline, outline.area), rectangle
+
+
+def _with_area(polygon: Polygon, area: float) -> Polygon:
+    factor = float(np.sqrt(area / polygon.area))
+    return affinity.scale(polygon, factor, factor, origin="centroid")
+
+
+def right_angled(outline: Polygon, azimuth_deg: float, gsd: float) -> Polygon | None:
+    """``outline`` with every side along or across ``azimuth_deg``, None where that fails.
+
+    Sides of the simplified outline are drawn to the nearer of the two directions, runs of one
+    direction joined at their length-weighted mean, corners set where they cross.
+    """
+    turned = affinity.rotate(outline, azimuth_deg, origin=(0, 0)).simplify(1.5 * gsd)
+    ring = np.array(turned.exterior.coords)
+    sides = np.diff(ring, axis=0)
+    lengths = np.hypot(*sides.T)
+    upright = np.abs(sides[:, 1]) >= np.abs(sides[:, 0])
+    middle = (ring[:-1] + ring[1:]) / 2
+    # Begin at a change of direction, so that no run is cut by the ring's own start.
+    breaks = np.flatnonzero(upright != np.roll(upright, 1))
+    if breaks.size < 4:
+        return None
+    order = np.roll(np.arange(len(sides)), -int(breaks[0]))
+    runs = np.split(order, np.flatnonzero(np.diff(upright[order])) + 1)
+    places = [
+        (
+            bool(upright[run[0]]),
+            float(np.average(middle[run, 0 if upright[run[0]] else 1], weights=lengths[run])),
+        )
+        for run in runs
+    ]
+    corners = []
+    for (is_upright, place), (_, following) in zip(places, places[1:] + places[:1], strict=True):
+        corners.append((place, following) if is_upright else (following, place))
+    square = Polygon(corners)
+    if not square.is_valid or square.area <= 0:
+        return None
+    return affinity.rotate(_with_area(square, outline.area), -azimuth_deg, origin=(0, 0))

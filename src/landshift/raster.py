@@ -1,0 +1,52 @@
+"""Named bands and a valid mask on a grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landshift.grid import Grid
+from landshift.sensor import Sensor
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """One date's picture on a grid; its arrays are read-only."""
+
+    bands: NDArray[np.float32]
+    """(band, row, col); 0 where not valid."""
+    valid: NDArray[np.bool_]
+    """(row, col); True where every band was seen."""
+    grid: Grid
+    """Where the pixels lie."""
+    sensor: Sensor
+    """What the bands are, in the order of the band axis."""
+    date: date | None = None
+    """Day of acquisition, where known."""
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together, and freeze them."""
+        if self.bands.ndim != 3 or self.bands.shape[1:] != self.grid.shape:
+            raise ValueError(f"bands {self.bands.shape} do not lie on grid {self.grid.shape}")
+        if self.valid.shape != self.grid.shape:
+            raise ValueError(f"valid {self.valid.shape} does not lie on grid {self.grid.shape}")
+        if len(self.sensor.bands) != len(self.bands):
+            raise ValueError(f"{len(self.bands)} bands but roles {self.sensor.bands}")
+        self.bands.flags.writeable = False
+        self.valid.flags.writeable = False
+
+    def select(self, roles: tuple[str, ...]) -> NDArray[np.float32]:
+        """The bands of these roles, in this order, (len(roles), row, col).
+
+        Raises
+        ------
+        KeyError
+            When a role is not among the sensor's bands.
+        """
+        missing = [role for role in roles if role not in self.sensor.bands]
+        if missing:
+            raise KeyError(f"no band {missing[0]!r} among {self.sensor.bands}")
+        return self.bands[[self.sensor.bands.index(role) for role in roles]]

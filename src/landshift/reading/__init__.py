@@ -1,0 +1,20 @@
+"""Files into values: with writing, the only doors to disk."""
+
+from landshift.reading.aoi import inside, project_aoi, read_aoi
+from landshift.reading.picture import PictureInfo, describe_image, sha256_of
+from landshift.reading.planning import footprint, plan_grid, plan_own_grid
+from landshift.reading.resampling import nearest_codes, read_raster
+
+__all__ = [
+    "PictureInfo",
+    "describe_image",
+    "footprint",
+    "inside",
+    "nearest_codes",
+    "plan_grid",
+    "plan_own_grid",
+    "project_aoi",
+    "read_aoi",
+    "read_raster",
+    "sha256_of",
+]

@@ -1,0 +1,349 @@
+"""A picture file opened with care, and what it says of itself before its pixels are read."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from landshift.errors import ImageError
+from landshift.grid import Grid
+from landshift.reading.collar import Collar, find_collar
+from landshift.reading.recognition import BandFacts, recognise_bands, recognise_name
+from landshift.sensor import Sensor
+from landshift.settings import GridSettings
+from landshift.site import Image
+
+_DRIVERS: tuple[tuple[bytes, str], ...] = (
+    (b"II*\0", "GTiff"), (b"MM\0*", "GTiff"), (b"II+\0", "GTiff"), (b"MM\0+", "GTiff"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JP2OpenJPEG"), (b"\xff\x4f\xff\x51", "JP2OpenJPEG"),
+)  # fmt: skip
+"""First bytes of every format that is read, and GDAL's name for it."""
+_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": "NO",
+    # a cut JPEG is otherwise filled up with grey and passed off as whole
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
+}
+_REFLECTANCE_SCALE = 1e-4
+"""Surface reflectance in 16 bits is times ten thousand in every product that we know of."""
+_BETWEEN_SHARE = 0.2
+"""Share of an "alpha" band that is neither clear nor opaque beyond which it is a near-infrared
+band: writers call the fourth of four bands alpha. Feathered edges stay below 0.05."""
+_SAMPLE_PX = 256
+_MOST_UNKNOWN = 4
+"""Bands read of a picture whose bands are unknown: enough to lay it on another picture."""
+_DATE_TAGS = ("ACQUISITION_DATE", "ACQUISITIONDATETIME", "acquired", "datetime", "date")
+_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+
+
+@dataclass(frozen=True, eq=False)
+class PictureInfo:
+    """What a picture says of itself, and how it is to be read."""
+
+    image: Image
+    driver: str
+    """GDAL's name of the format."""
+    grid: Grid
+    """The picture's own pixels; local metres from its upper left corner where it has no CRS."""
+    sensor: Sensor
+    """The bands that are read, in the order of `indexes`."""
+    indexes: tuple[int, ...]
+    """Numbers of those bands in the file, from 1; of the palette's colours where there is one."""
+    dtype: str
+    """numpy's name for the file's data type."""
+    nodata: float | None
+    masked: bool
+    """Whether the file carries a mask or a true alpha band."""
+    palette: NDArray[np.uint8] | None
+    """(256, 3) red, green, blue of an indexed picture."""
+    scale: float
+    """Values are file values times this …"""
+    offset: float
+    """… plus this."""
+    collar: Collar
+    date: date | None
+    """Day of acquisition: as the user says, else from the file's tags, else from its name."""
+    sha256: str
+    notes: tuple[str, ...]
+    """What was assumed, for the report's warnings."""
+
+
+@contextmanager
+def open_picture(path: Path, driver: str) -> Iterator[Any]:
+    """Open ``path`` with this driver alone; sidecars are not looked for.
+
+    Raises
+    ------
+    ImageError
+        When it cannot be opened, or a read inside the block fails.
+    """
+    try:
+        with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path.absolute(), driver=driver) as source:
+                yield source
+    except (RasterioError, OSError) as error:
+        why = str(error).replace(f"{path.absolute()}: ", "").splitlines() or ["no reason given"]
+        raise ImageError(f"{path}: damaged or cut short: {why[0]}") from error
+
+
+def describe_image(image: Image, most_pixels: int = GridSettings.most_pixels) -> PictureInfo:
+    """Open a picture and tell its grid, bands, date and what it leaves blank.
+
+    Raises
+    ------
+    ImageError
+        When the file cannot be used: what, where, found, allowed.
+    """
+    if not image.path.exists():
+        raise ImageError(f"{image.path}: no such file")
+    if not image.path.is_file():
+        raise ImageError(f"{image.path}: not a file")
+    try:
+        stat = image.path.stat()
+        return _describe(image, most_pixels, stat.st_mtime_ns, stat.st_size)
+    except PermissionError as error:
+        raise ImageError(f"{image.path}: may not be read: {error.strerror}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_block(
+    source: Any, info: PictureInfo, window: Window
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The bands of a window of an open picture, scaled, and where they were seen.
+
+    Returns
+    -------
+    ndarray of float32, shape (band, row, col)
+        File values times scale plus offset; 0 where not seen.
+    ndarray of bool, shape (row, col)
+        False for nodata, transparent, masked, NaN, infinite pixels and blank collars.
+    """
+    raw = _read_raw(source, info, window)
+    valid = np.isfinite(raw).all(axis=0)
+    if info.nodata is not None and np.isfinite(info.nodata):
+        blank = raw == np.float32(info.nodata)
+        # a colour channel of 0 or 255 is a colour; only all of them together are nodata
+        any_band = info.dtype != "uint8" and info.nodata != 0
+        valid &= ~(blank.any(axis=0) if any_band else blank.all(axis=0))
+    if info.masked:
+        valid &= source.read_masks(1, window=window) > 127
+    rows, cols = raw.shape[1:]
+    collar = info.collar.covers(int(window.row_off), int(window.col_off), (rows, cols))
+    valid &= ~(collar & (raw == 0).all(axis=0))
+    bands = raw if info.scale == 1.0 and info.offset == 0.0 else raw * info.scale + info.offset
+    bands = bands.astype(np.float32, copy=False)
+    bands[:, ~valid] = 0.0
+    return bands, valid
+
+
+def _read_raw(source: Any, info: PictureInfo, window: Window) -> NDArray[np.float32]:
+    if info.palette is None:
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, and infinite is not seen
+            return np.asarray(source.read(info.indexes, window=window), np.float32)
+    colours = info.palette[source.read(1, window=window)]
+    return np.ascontiguousarray(colours.transpose(2, 0, 1), np.float32)
+
+
+@lru_cache(maxsize=16)
+def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> PictureInfo:
+    driver = _driver_of(image.path)
+    with open_picture(image.path, driver) as source:
+        _check_size(image.path, source, most_pixels)
+        grid = _native_grid(image, source)
+        palette = _palette_of(source)
+        alpha, is_band = _alpha_of(source, palette)
+        roles, told_by = _roles(image, source, grid, palette, 0 if is_band else alpha)
+        notes: tuple[str, ...] = ()
+        wanted = tuple(i for i, role in enumerate(roles, 1) if role)
+        if not wanted:
+            wanted = tuple(range(1, 1 + min(_MOST_UNKNOWN, len(roles))))
+            notes += (f"{image.path.name}: the bands are unknown; --bands names them",)
+        elif told_by == "band count" and len(roles) > 1:
+            order = ", ".join(role or "?" for role in roles)
+            notes += (f"{image.path.name}: bands taken as {order} from their number alone",)
+        wanted_roles = tuple(roles[i - 1] for i in wanted)
+        scale, offset = _scaling(source, wanted, wanted_roles)
+        sensor = Sensor(
+            bands=wanted_roles,
+            gsd_m=grid.gsd_m,
+            name=recognise_name(image.path.name, wanted_roles),
+            scale=None if scale == 1.0 else scale,
+        )
+        nodata = source.nodatavals[0]
+        info = PictureInfo(
+            image=image, driver=driver, grid=grid, sensor=sensor, indexes=wanted,
+            dtype=source.dtypes[0], nodata=None if nodata is None else float(nodata),
+            masked=MaskFlags.per_dataset in source.mask_flag_enums[0] and not is_band,
+            palette=palette, scale=scale, offset=offset, collar=Collar(None, 1),
+            date=image.date or _date_of(image.path, source.tags()), sha256=sha256_of(image.path),
+            notes=notes,
+        )  # fmt: skip
+        return _with_collar(source, info)
+
+
+def _driver_of(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(64)
+    for magic, driver in _DRIVERS:
+        if head.startswith(magic):
+            return driver
+    found = "XML" if head.lstrip().startswith(b"<") else "another format" if head else "empty"
+    raise ImageError(
+        f"{path}: not a picture that is read ({found}); allowed are GeoTIFF, COG, JPEG 2000, PNG "
+        "and JPEG"
+    )
+
+
+def _check_size(path: Path, source: Any, most_pixels: int) -> None:
+    if source.width * source.height > most_pixels:
+        raise ImageError(
+            f"{path}: {source.width} x {source.height} pixels declared; allowed are {most_pixels}"
+        )
+    if np.dtype(source.dtypes[0]).kind not in "uif":
+        raise ImageError(f"{path}: pixels are {source.dtypes[0]}; allowed are integers and floats")
+    if ColorInterp.cyan in source.colorinterp:
+        raise ImageError(f"{path}: colours are CMYK; allowed are RGB and grey")
+
+
+def _native_grid(image: Image, source: Any) -> Grid:
+    shape = (source.height, source.width)
+    crs = _crs_of(image.path, source)
+    if crs is None:
+        gsd = image.gsd_m
+        if gsd is None:
+            raise ImageError(f"{image.path}: has no CRS; --gsd METRES says how large a pixel is")
+        if not 0.01 <= gsd <= 1000.0:
+            raise ImageError(f"{image.path}: --gsd is {gsd:g}; allowed are 0.01 to 1000 metres")
+        return Grid(None, Affine(gsd, 0.0, 0.0, 0.0, -gsd, 0.0), shape)
+    try:
+        grid = Grid(crs, source.transform, shape)
+        gsd = grid.gsd_m
+    except ValueError as error:
+        raise ImageError(f"{image.path}: its georeference cannot be used: {error}") from error
+    if not math.isfinite(gsd) or gsd <= 0.0:
+        raise ImageError(f"{image.path}: its georeference lies outside {crs.name}")
+    return grid
+
+
+def _crs_of(path: Path, source: Any) -> CRS | None:
+    # a CRS without a transform places nothing
+    if source.crs is None or source.transform == Affine.identity():
+        return None
+    try:
+        crs = CRS.from_wkt(source.crs.to_wkt()).to_2d()
+    except CRSError as error:
+        raise ImageError(f"{path}: its CRS cannot be read: {error}") from error
+    return crs if crs.is_projected or crs.is_geographic else None
+
+
+def _palette_of(source: Any) -> NDArray[np.uint8] | None:
+    if source.colorinterp[0] is not ColorInterp.palette or source.dtypes[0] != "uint8":
+        return None
+    palette = np.zeros((256, 3), np.uint8)
+    for index, colour in source.colormap(1).items():
+        palette[index] = colour[:3]
+    return palette
+
+
+def _alpha_of(source: Any, palette: NDArray[np.uint8] | None) -> tuple[int, bool]:
+    """The number of the alpha band, 0 for none, and whether it is a band that was mislabelled."""
+    if palette is not None or ColorInterp.alpha not in source.colorinterp:
+        return 0, False
+    alpha = source.colorinterp.index(ColorInterp.alpha) + 1
+    if source.count != 4:
+        return alpha, False
+    shape = (min(_SAMPLE_PX, source.height), min(_SAMPLE_PX, source.width))
+    sample = source.read(alpha, out_shape=shape)
+    between = (sample > 0) & (sample < sample.max())
+    return alpha, bool(between.mean() > _BETWEEN_SHARE)
+
+
+def _roles(
+    image: Image, source: Any, grid: Grid, palette: NDArray[np.uint8] | None, alpha: int
+) -> tuple[tuple[str, ...], str]:
+    """The role of every band of the file and how it was told; alpha has none."""
+    count = source.count if palette is None else 3
+    if image.bands is not None:
+        if len(image.bands) > count:
+            raise ImageError(
+                f"{image.path}: --bands names {len(image.bands)} bands, the file has {count}"
+            )
+        return image.bands + ("",) * (count - len(image.bands)), "the user"
+    if palette is not None:
+        return ("red", "green", "blue"), "palette"
+    carried = [i for i in range(count) if i + 1 != alpha]
+    colours = [source.colorinterp[i].name for i in carried]
+    facts = BandFacts(
+        file_name=image.path.name,
+        descriptions=tuple(source.descriptions[i] or "" for i in carried),
+        colours=tuple("undefined" if name == "alpha" else name for name in colours),
+        gsd_m=grid.gsd_m,
+    )
+    told, told_by = recognise_bands(facts)
+    roles = [""] * count
+    for i, role in zip(carried, told, strict=True):
+        roles[i] = role
+    return tuple(roles), told_by
+
+
+def _scaling(
+    source: Any, wanted: tuple[int, ...], roles: tuple[str, ...]
+) -> tuple[float, float]:
+    if max(wanted) <= source.count:
+        scale, offset = source.scales[wanted[0] - 1], source.offsets[wanted[0] - 1]
+        if math.isfinite(scale) and scale != 0.0 and (scale, offset) != (1.0, 0.0):
+            return float(scale), float(offset)
+    if source.dtypes[0] in ("int16", "uint16") and "nir" in roles:
+        return _REFLECTANCE_SCALE, 0.0
+    return 1.0, 0.0
+
+
+def _date_of(path: Path, tags: dict[str, str]) -> date | None:
+    by_lower = {name.lower(): text for name, text in tags.items()}
+    texts = [by_lower[tag.lower()] for tag in _DATE_TAGS if tag.lower() in by_lower]
+    for text in (*texts, path.stem):
+        found = _DATE.search(text)
+        if found:
+            try:
+                return date(int(found[1]), int(found[3]), int(found[4]))
+            except ValueError:  # the 31st of a shorter month
+                continue
+    return None
+
+
+def _with_collar(source: Any, info: PictureInfo) -> PictureInfo:
+    width = source.width
+
+    def blank_rows(row: int, rows: int) -> NDArray[np.bool_]:
+        raw = _read_raw(source, info, Window(0, row, width, rows))
+        return np.asarray((raw == 0).all(axis=0))
+
+    if info.nodata == 0.0:
+        return info
+    return replace(info, collar=find_collar(info.grid.shape, blank_rows))

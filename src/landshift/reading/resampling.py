@@ -1,0 +1,188 @@
+"""A picture as it would look on a grid: one resampling, straight from its own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Transformer
+from rasterio.windows import Window
+
+from landshift.errors import ImageError, NoOverlapError
+from landshift.grid import Grid
+from landshift.kernels.resampling import resample_block
+from landshift.raster import Raster
+from landshift.reading.picture import PictureInfo, describe_image, open_picture, read_block
+from landshift.site import Image
+
+Floats = NDArray[np.float64]
+Place = Callable[[Floats, Floats], tuple[Floats, Floats]]
+"""From row and col of the grid to row and col of the picture, both at pixel centres."""
+
+_NODE_PX = 8
+"""Target pixels between places that are transformed exactly; a projection bends by less than
+1e-4 px between them, and a field of displacements is no finer."""
+_BLOCK_PX = 512
+_SOURCE_PX = 2048
+"""Side of a target block and, roughly, of the source window behind it: 16 MB a band."""
+_REACH = 2.0
+"""Source pixels, times the scale, that the cubic reaches to either side."""
+
+
+class Displacement(Protocol):
+    """What is asked of an alignment."""
+
+    def displacement(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """East and north metres, place in the reference less place in the moving picture."""
+        ...
+
+
+def read_raster(image: Image, grid: Grid, alignment: Displacement | None = None) -> Raster:
+    """Read ``image`` as it would look on ``grid``, moved by ``alignment``.
+
+    Block by block, from windows of the source: memory depends on the result and the block. Cubic
+    where the source is coarser or equal; where it is finer, averaged over the target pixel.
+
+    Raises
+    ------
+    ImageError
+        When the file cannot be used, or only one of picture and grid has a CRS.
+    NoOverlapError
+        When the picture shows nothing there.
+    """
+    info = describe_image(image)
+    place = _placing(info, grid, alignment)
+    bands = np.zeros((len(info.indexes), *grid.shape), np.float32)
+    valid = np.zeros(grid.shape, bool)
+    side = _block_side(grid, place)
+    with open_picture(image.path, info.driver) as source:
+        for row in range(0, grid.shape[0], side):
+            for col in range(0, grid.shape[1], side):
+                part = np.s_[row : row + side, col : col + side]
+                _fill_block(source, info, place, row, col, bands[:, *part], valid[part])
+    if not valid.any():
+        raise NoOverlapError(
+            f"{image.path}: shows nothing there: every pixel is nodata, blank or outside"
+        )
+    return Raster(bands, valid, grid, info.sensor, info.date)
+
+
+def nearest_codes(codes: NDArray[np.uint8], grid: Grid, target: Grid) -> NDArray[np.uint8]:
+    """Codes of ``grid`` as they lie on ``target``: the nearest pixel's, 0 outside."""
+    back = _between_grids(target, grid)
+    out = np.zeros(target.shape, np.uint8)
+    for row in range(0, target.shape[0], _BLOCK_PX):
+        rows = np.arange(row, min(row + _BLOCK_PX, target.shape[0]))
+        at_row, at_col = np.meshgrid(rows, np.arange(target.shape[1]), indexing="ij")
+        y, x = back(at_row.astype(np.float64), at_col.astype(np.float64))
+        inside = (y > -0.5) & (y < grid.shape[0] - 0.5) & (x > -0.5) & (x < grid.shape[1] - 0.5)
+        near = np.rint(y[inside]).astype(np.intp), np.rint(x[inside]).astype(np.intp)
+        out[rows[0] : rows[-1] + 1][inside] = codes[near]
+    return out
+
+
+def _between_grids(grid: Grid, source: Grid, alignment: Displacement | None = None) -> Place:
+    if grid.crs is None or source.crs is None or grid.crs == source.crs:
+        change = None
+    else:
+        change = Transformer.from_crs(grid.crs, source.crs, always_xy=True)
+
+    def place(row: Floats, col: Floats) -> tuple[Floats, Floats]:
+        x, y = grid.xy(row, col)
+        if alignment is not None:
+            east, north = alignment.displacement(x, y)
+            x, y = x - east, y - north
+        if change is not None:
+            x, y = change.transform(x, y)
+        return source.rowcol(x, y)
+
+    return place
+
+
+def _placing(info: PictureInfo, grid: Grid, alignment: Displacement | None) -> Place:
+    if (grid.crs is None) != (info.grid.crs is None):
+        lacks = "picture" if info.grid.crs is None else "grid"
+        raise ImageError(f"{info.image.path}: the {lacks} has no CRS and cannot be laid there")
+    return _between_grids(grid, info.grid, alignment)
+
+
+def _scales(lattice_row: Floats, lattice_col: Floats, step: float) -> tuple[float, float]:
+    """Source pixels to one target pixel along the source's rows and columns, at least 1."""
+    scales = []
+    for lattice in (lattice_row, lattice_col):
+        down, along = np.diff(lattice, axis=0) / step, np.diff(lattice, axis=1) / step
+        scales.append(max(1.0, float(np.hypot(np.median(down), np.median(along)))))
+    return scales[0], scales[1]
+
+
+def _block_side(grid: Grid, place: Place) -> int:
+    rows = np.linspace(0.0, max(grid.shape[0] - 1.0, 1.0), 3)
+    cols = np.linspace(0.0, max(grid.shape[1] - 1.0, 1.0), 3)
+    lattice = place(*np.meshgrid(rows, cols, indexing="ij"))
+    spans = [np.abs(np.diff(lattice[k], axis=a)).max() for k in (0, 1) for a in (0, 1)]
+    finest = max(spans[0] / (rows[1] - rows[0]), spans[1] / (cols[1] - cols[0]),
+                 spans[2] / (rows[1] - rows[0]), spans[3] / (cols[1] - cols[0]))  # fmt: skip
+    if not np.isfinite(finest):
+        return _BLOCK_PX
+    return int(np.clip(_SOURCE_PX / max(finest, 1.0), _NODE_PX, _BLOCK_PX))
+
+
+def _fill_block(
+    source: Any,
+    info: PictureInfo,
+    place: Place,
+    row: int,
+    col: int,
+    bands: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+) -> None:
+    nodes = [np.arange(-(-n // _NODE_PX) + 1) * _NODE_PX for n in valid.shape]
+    at_row, at_col = np.meshgrid(nodes[0] + float(row), nodes[1] + float(col), indexing="ij")
+    lattice_row, lattice_col = place(at_row, at_col)
+    if not (np.isfinite(lattice_row).all() and np.isfinite(lattice_col).all()):
+        return
+    row_scale, col_scale = _scales(lattice_row, lattice_col, float(_NODE_PX))
+    window = _window(info.grid, (lattice_row, lattice_col), (row_scale, col_scale))
+    if window is None:
+        return
+    pixels, seen = read_block(source, info, window)
+    low, high = _limits(info)
+    resample_block(
+        source=pixels,
+        valid=seen,
+        lattice_row=lattice_row - window.row_off,
+        lattice_col=lattice_col - window.col_off,
+        step=_NODE_PX,
+        row_scale=row_scale,
+        col_scale=col_scale,
+        low=low,
+        high=high,
+        out=bands,
+        out_valid=valid,
+    )
+
+
+def _window(
+    own: Grid, lattice: tuple[Floats, Floats], scales: tuple[float, float]
+) -> Window | None:
+    """The source pixels that a block needs, None where it lies outside the picture."""
+    sides = []
+    for places, scale, size in zip(lattice, scales, own.shape, strict=True):
+        first = int(np.floor(places.min() - _REACH * scale - 1))
+        last = int(np.ceil(places.max() + _REACH * scale + 2))
+        sides.append((max(first, 0), min(last, size)))
+    (top, bottom), (left, right) = sides
+    if top >= bottom or left >= right:
+        return None
+    return Window(left, top, right - left, bottom - top)
+
+
+def _limits(info: PictureInfo) -> tuple[np.float32, np.float32]:
+    dtype = np.dtype(info.dtype)
+    if dtype.kind not in "ui":
+        return np.float32(-np.inf), np.float32(np.inf)
+    ends = np.array([np.iinfo(dtype).min, np.iinfo(dtype).max], np.float64)
+    low, high = sorted(ends * info.scale + info.offset)
+    return np.float32(low), np.float32(high)

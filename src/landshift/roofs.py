@@ -1,0 +1,137 @@
+"""A mask of what was built → numbered regions, one for each building."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+from shapely.geometry import MultiPoint
+from skimage.segmentation import watershed
+
+from landshift.settings import BuildingSettings
+
+Mask = NDArray[np.bool_]
+Labels = NDArray[np.int32]
+
+_EIGHT = np.ones((3, 3), np.bool_)
+
+
+def disc(radius_px: float) -> Mask:
+    """Pixels within ``radius_px`` of the middle one."""
+    reach = int(np.floor(radius_px))
+    dr, dc = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    return np.asarray(dr**2 + dc**2 <= radius_px**2)
+
+
+def part_regions(built: Mask, gsd_m: float, settings: BuildingSettings) -> Labels:
+    """Number the buildings in ``built`` (row, col), 0 elsewhere.
+
+    Cracks and holes are closed, thin necks cut, halves of one roof joined.
+    """
+    closed = close_cracks(built, gsd_m, settings)
+    regions = cut_necks(closed, gsd_m, settings)
+    return join_halves(regions, gsd_m, settings)
+
+
+def close_cracks(built: Mask, gsd_m: float, settings: BuildingSettings) -> Mask:
+    """``built`` without cracks narrower than `closing_m` and without small holes."""
+    radius_px = settings.closing_m / 2 / gsd_m
+    closed = built
+    if radius_px >= 1.0:
+        reach = int(np.ceil(radius_px))
+        closed = ndimage.binary_closing(np.pad(built, reach), disc(radius_px))
+        closed = closed[reach:-reach, reach:-reach] | built
+    filled = ndimage.binary_fill_holes(closed)
+    holes, _ = ndimage.label(filled & ~closed)
+    around, count = ndimage.label(filled, _EIGHT)
+    if count == 0:
+        return closed
+    whole = np.bincount(around.ravel(), minlength=count + 1)
+    size = np.bincount(holes.ravel())
+    # Each hole's region: the label of any of its pixels, all the same.
+    owner = np.zeros(size.size, np.int64)
+    owner[holes.ravel()] = around.ravel()
+    small = size <= settings.hole_share * whole[owner]
+    small[0] = False
+    return np.asarray(closed | small[holes])
+
+
+def cut_necks(closed: Mask, gsd_m: float, settings: BuildingSettings) -> Labels:
+    """Number the regions of ``closed``, those joined by thin necks apart."""
+    regions, count = ndimage.label(closed)
+    result = np.zeros(closed.shape, np.int32)
+    used = 0
+    for number, window in enumerate(ndimage.find_objects(regions, max_label=count), start=1):
+        mask = np.pad(regions[window] == number, 1)
+        parts = _cut(mask, gsd_m, settings)[1:-1, 1:-1]
+        result[window] += np.where(parts > 0, parts + used, 0).astype(np.int32)
+        used += int(parts.max())
+    return result
+
+
+def _cut(mask: Mask, gsd_m: float, settings: BuildingSettings) -> Labels:
+    """One region, cut where it is thinner than a neck may be; 1 everywhere where it is not."""
+    inner_px = ndimage.distance_transform_edt(mask)
+    cores, count = ndimage.label(inner_px > settings.neck_m / 2 / gsd_m, _EIGHT)
+    whole = mask.astype(np.int32)
+    if count < 2:
+        return whole
+    widths = ndimage.maximum(inner_px, cores, np.arange(1, count + 1))
+    least_px = settings.least_m2 / gsd_m**2
+    # A core must stand well above the neck, or a ragged edge would cut a long hall to pieces.
+    wide = np.flatnonzero(np.asarray(widths) * settings.neck_share * gsd_m >= settings.neck_m / 2)
+    if wide.size < 2:
+        return whole
+    markers = np.zeros(mask.shape, np.int32)
+    for place, core in enumerate(wide + 1, start=1):
+        markers[cores == core] = place
+    found = watershed(-inner_px, markers, mask=mask)  # type: ignore[no-untyped-call]
+    parts = np.asarray(found, np.int32)
+    sizes = np.bincount(parts.ravel(), minlength=wide.size + 1)[1:]
+    if sizes.min() < least_px:
+        return whole
+    return parts
+
+
+def join_halves(regions: Labels, gsd_m: float, settings: BuildingSettings) -> Labels:
+    """Give regions one number that lie close and together fill a rectangle: halves of a roof."""
+    result = regions.copy()
+    merged = True
+    while merged:
+        merged = False
+        for one, two in _close_pairs(result, settings.merge_gap_m / gsd_m):
+            both = (result == one) | (result == two)
+            if rectangularity(both) >= settings.merge_rectangularity:
+                result[result == two] = one
+                merged = True
+                break
+    return result
+
+
+def _close_pairs(regions: Labels, gap_px: float) -> list[tuple[int, int]]:
+    """Pairs of numbers whose regions lie within ``gap_px`` of each other."""
+    pairs: set[tuple[int, int]] = set()
+    reach = int(np.floor(gap_px)) + 1
+    for number, window in enumerate(ndimage.find_objects(regions), start=1):
+        if window is None:
+            continue
+        view = tuple(slice(max(part.start - reach, 0), part.stop + reach) for part in window)
+        near = ndimage.distance_transform_edt(regions[view] != number) <= reach
+        for other in np.unique(regions[view][near]).tolist():
+            if other > number:
+                pairs.add((number, other))
+    return sorted(pairs)
+
+
+def rectangularity(mask: Mask) -> float:
+    """Pixels of ``mask`` over the area of the minimum rotated rectangle of their corners."""
+    row, col = np.nonzero(mask)
+    corners = np.concatenate(
+        [np.column_stack([row + r, col + c]) for r in (0, 1) for c in (0, 1)]
+    )
+    try:
+        corners = corners[ConvexHull(corners).vertices]
+    except QhullError:
+        return 1.0
+    return float(row.size / MultiPoint(corners).minimum_rotated_rectangle.area)

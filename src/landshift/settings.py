@@ -1,0 +1,296 @@
+"""Every threshold, with its unit and its source; each stage gets only its own part."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from landshift.errors import SettingsError
+
+
+def _check_range(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise SettingsError(f"{name} is {value}; allowed are {least} to {most}")
+
+
+@dataclass(frozen=True)
+class GridSettings:
+    """How the one grid of a comparison is planned, and what may be read."""
+
+    gsd_m: float | None = None
+    """Side of a pixel to work at, metres; None: the coarser of the two pictures."""
+    margin_m: float = 60.0
+    """Ground beyond the aoi that is read for registration and context. The network sees at most
+    96 px around a pixel, 48 m at 0.5 m."""
+    least_margin_px: int = 128
+    """The same in pixels, for coarse pictures."""
+    most_pixels: int = 400_000_000
+    """Pixels of a declared picture size beyond which a file is refused (20 000 × 20 000)."""
+    most_grid_pixels: int = 50_000_000
+    """Pixels of one comparison; two dates' bands and class probabilities take about 120 bytes
+    each, so this is 6 GB."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.gsd_m is not None and not 0.05 <= self.gsd_m <= 100.0:
+            raise SettingsError(f"gsd_m is {self.gsd_m}; allowed are 0.05 to 100 metres")
+
+
+@dataclass(frozen=True)
+class RadiometrySettings:
+    """How one picture's values are drawn onto the other's scale."""
+
+    knots: int = 9
+    """Knots of the monotone curve of each band, at equal ranks. Enough for gain, offset, gamma and
+    soft clipping; with more the curve begins to follow what changed on the ground."""
+    rounds: int = 4
+    """Fits, each on the pixels that the one before took for unchanged; kept sets settle in 3-4."""
+    kept_share: float = 0.6
+    """Share of the pixels, those with the least residual, that are taken for unchanged."""
+    most_samples: int = 200_000
+    """Pixels used, evenly spaced; ranks of so many are known to 0.1 %."""
+    least_samples: int = 400
+    """Unchanged pixels below which the picture is left as it is."""
+    least_correlation: float = 0.2
+    """Correlation of a band over kept pixels below which only mean and spread are matched: a
+    curve fitted to unrelated values would invent a likeness."""
+    most_gain: float = 8.0
+    """Gain, or its inverse, beyond which mean and spread are left alone too."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        _check_range("kept_share", self.kept_share, 0.1, 1.0)
+        _check_range("knots", self.knots, 2, 64)
+
+
+@dataclass(frozen=True)
+class TransitionSettings:
+    """How two dates' classes and the evidence of change become from→to."""
+
+    kind_prior: tuple[float, float, float, float] | None = None
+    """Share of same, gained, lost and other pixels to expect at a site; None: that of the
+    evidence's training. Whoever asks suspects change, so the training's is kept until sites
+    nobody picked say otherwise."""
+    evidence_weight: float = 1.0
+    """Power of the siamese evidence. 1: as calibrated. METHODS §0: it finds at F1 0.83 what the
+    difference of two class maps finds at 0.12."""
+    class_weight: float = 0.25
+    """Power of the classes' agreement. Below 1 because errors of both maps at a place go together
+    and because of the measurement above; not fitted yet."""
+    pair_prior: tuple[tuple[float, ...], ...] = (
+        # to: crop  green build bare  paved woody herb  water
+        (1.00, 0.60, 1.00, 0.60, 1.00, 0.15, 0.15, 0.50),  # cropland
+        (0.60, 1.00, 1.00, 0.80, 1.00, 0.10, 0.10, 0.20),  # greenhouse
+        (1.00, 1.00, 1.00, 0.50, 0.50, 0.30, 0.50, 0.10),  # building
+        (0.60, 0.80, 0.50, 0.60, 0.80, 0.30, 0.30, 0.30),  # bare
+        (1.00, 1.00, 0.50, 0.80, 1.00, 0.20, 0.30, 0.10),  # paved
+        (0.15, 0.10, 0.30, 0.30, 0.20, 1.00, 0.20, 0.10),  # woody
+        (0.15, 0.10, 0.50, 0.30, 0.30, 0.20, 0.90, 0.20),  # herbaceous
+        (0.50, 0.20, 0.10, 0.30, 0.10, 0.10, 0.20, 1.00),  # water
+    )
+    """How readily a pair is believed, from before-class (row) to after-class (column), relative
+    within its kind of change. Symmetric, so that swapping the pictures mirrors the table. Soft
+    classes hardly turn into one another for good; same ground seen as cropland once and bare once
+    is cropland (bare 0.6 on the diagonal). Judgement from DOMAIN.md and METHODS §6, not fitted."""
+    replaced_prior: float = 0.1
+    """The same of building that gave way to another building, in each of the kinds of change."""
+    smoothing_pull: float = 1.0
+    """Weight of a like neighbour against the pixel's own value, in edge-aware smoothing."""
+    smoothing_sweeps: int = 6
+    """Steps of that smoothing; the reach is about as many pixels."""
+    edge_contrast: float = 3.0
+    """Step between neighbours, in median steps of the picture, at which they count as unlike."""
+    most_shift_px: float = 3.0
+    """Residual shift, pixels, beyond which tolerance does not grow: it would swallow buildings."""
+    change_threshold: float = 0.5
+    """Probability of change at which a pixel's code says so. 0.5 minimises errors where
+    probabilities are calibrated."""
+    least_side_px: float = 3.0
+    """Side of the smallest region of any code, pixels; SURVEY §4.3: pure-pixel rule."""
+    least_change_m2: float = 25.0
+    """Smallest region of change, square metres: a shed. Below it, parked lorries and noise."""
+    support_px: int = 2
+    """Distance from a region of change within which weaker change still counts: the soft rim."""
+    cell_m: float = 12.5
+    """Side of a cell within which pixel errors are taken as one; SURVEY §4.2: 2 pi L² pixels a
+    cell at correlation length L = 5 m."""
+    least_cell_px: int = 4
+    """The same for coarse pictures, whose errors go together over a few pixels at least."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if len(self.pair_prior) != 8 or any(len(row) != 8 for row in self.pair_prior):
+            raise SettingsError("pair_prior must have 8 rows of 8")
+        if any(value < 0.0 for row in self.pair_prior for value in row):
+            raise SettingsError("pair_prior has a value below 0; allowed are 0 and above")
+        _check_range("change_threshold", self.change_threshold, 0.0, 1.0)
+        _check_range("smoothing_sweeps", self.smoothing_sweeps, 0, 100)
+        _check_range("cell_m", self.cell_m, 0.1, 10_000.0)
+
+
+@dataclass(frozen=True)
+class BuildingSettings:
+    """What counts as one building, and how it is drawn."""
+
+    coarsest_gsd_m: float = 5.0
+    """Pixel side from which no building is listed: a hall of 0.1 ha is ten Sentinel-2 pixels;
+    SURVEY §4.3."""
+    least_m2: float = 30.0
+    """Smallest building, square metres."""
+    least_side_px: float = 3.0
+    """Its smallest side, pixels; SURVEY §4.3: pure-pixel rule."""
+    least_inside_share: float = 0.5
+    """Share of a building inside the aoi from which it is listed."""
+    closing_m: float = 2.0
+    """Cracks narrower than this do not part a building: ridges, skylight strips."""
+    hole_share: float = 0.25
+    """Holes up to this share of the region around them are roof: skylights, plant."""
+    neck_m: float = 5.0
+    """Necks narrower than this part two buildings."""
+    neck_share: float = 0.5
+    """A neck must also be narrower than this share of the narrower part that it joins."""
+    merge_gap_m: float = 2.5
+    """Gap up to which two regions are one building, if together they make a rectangle. Halls
+    stand 6 m and more apart."""
+    merge_rectangularity: float = 0.88
+    """Area over minimum rotated rectangle that two regions must reach together."""
+    rectangle_share: float = 0.7
+    """Area over minimum rotated rectangle from which a rectangle is tried; METHODS §7."""
+    rectangle_overlap: float = 0.85
+    """Intersection over union of region and rectangle at which the rectangle stands."""
+    polygon_overlap: float = 0.85
+    """The same for a right-angled polygon."""
+    polygon_most_corners: int = 16
+    """Corners beyond which a right-angled polygon is no simpler than the outline."""
+    pooled_azimuth_deg: float = 8.0
+    """Buildings within this of the site's azimuth take it if they fit it as well."""
+    pooled_loss: float = 0.02
+    """Overlap that a building may lose by taking the site's azimuth."""
+    frame_texture: float = 0.6
+    """Brightness steps inside a building over those along its outline, from which it is a frame
+    or a foundation rather than a roof. Judgement; not fitted."""
+    cluster_gap_m: float = 60.0
+    """Distance up to which buildings belong together; METHODS §7."""
+    cluster_azimuth_deg: float = 10.0
+    """Difference of azimuth, modulo 90°, up to which they do; SURVEY §3.1."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        _check_range("rectangle_share", self.rectangle_share, 0.0, 1.0)
+        _check_range("least_m2", self.least_m2, 0.0, 1e6)
+
+
+@dataclass(frozen=True)
+class AreaSettings:
+    """What makes hectares uncertain, and which of them are worth a line."""
+
+    least_reported_hectares: float = 0.005
+    """Smallest from→to pair listed; totals are always listed."""
+    site_error: tuple[tuple[float, float], ...] = ((1.5, 0.35), (5.0, 0.5), (100.0, 0.7))
+    """(gsd up to, standard deviation of log area between sites): how far a model's hectares are
+    off at a site that it never saw. A conservative guess until measured by leaving sites out."""
+    floor_hectares: float = 0.02
+    """Standard deviation of what is missed or imagined at any site, hectares; half a small hall."""
+    edge_share: float = 1.0
+    """Share of a region's outline along which a residual shift leaves a sliver."""
+    faint_share: float = 0.5
+    """Share of the faint change that the upper end takes in."""
+    unseen_prior_hectares: float = 0.5
+    """Changed hectares added to what was seen before its share is carried over to the unseen
+    part, for the upper end: little seen, much possible; a rule of succession."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if any(error < 0.0 for _, error in self.site_error) or not self.site_error:
+            raise SettingsError("site_error needs values of 0 or more")
+
+
+@dataclass(frozen=True)
+class FitnessSettings:
+    """When a pair is fit to answer, fit with caution, or not."""
+
+    refuse_seen_share: float = 0.3
+    """Share of the aoi seen by both pictures below which no hectare is given."""
+    caution_seen_share: float = 0.95
+    """The same below which the answer carries a caution."""
+    refuse_residual_m: float = 5.0
+    """Residual shift beyond which a pair is refused, if it is also beyond `refuse_residual_px`:
+    a third of a hall's width of 15 m."""
+    refuse_residual_px: float = 3.0
+    """The same in pixels; beyond it the tolerance of the transition stage does not reach."""
+    caution_residual_px: float = 1.0
+    """Residual shift, pixels, beyond which the answer carries a caution."""
+    caution_season_days: int = 60
+    """Distance of the days of the year beyond which fields look different for their season."""
+    smallest_side_m: float = 12.0
+    """Narrow side of the smallest object asked about: a hall."""
+    refuse_gsd_m: float = 40.0
+    """Pixel side beyond which nothing asked about can be seen."""
+    bright_level: float = 0.8
+    """Share of full scale from which a pixel is bright as cloud, snow or saturation."""
+    pale_saturation: float = 0.15
+    """(max - min) / max of the visible bands below which a bright pixel is pale."""
+    caution_pale_share: float = 0.2
+    """Share of the aoi that is bright and pale, beyond which there is a caution. Sunlit concrete
+    and film stay well below."""
+    refuse_pale_share: float = 0.7
+    """The same beyond which the pair is refused."""
+    caution_contrast: float = 0.06
+    """Spread of brightness (95th less 5th percentile) over full scale, below which a picture is
+    called hazy or blank."""
+    refuse_contrast: float = 0.01
+    """The same below which nothing is to be seen."""
+    caution_agreement: float = 0.1
+    """Correlation of the two pictures' gradient strength below which there is a caution."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.refuse_seen_share > self.caution_seen_share:
+            raise SettingsError(
+                f"refuse_seen_share ({self.refuse_seen_share}) must not be above "
+                f"caution_seen_share ({self.caution_seen_share})"
+            )
+
+
+@dataclass(frozen=True)
+class AlignmentSettings:
+    """How two pictures are co-registered, and when that is to be believed."""
+
+    model: Literal["auto", "shift", "affine", "field"] = "auto"
+    """What the displacement may be; auto: what the tie points prove."""
+    max_shift_m: float | None = None
+    """Longest shift allowed, metres; None: a third of the picture's shorter side."""
+    coarse_px: int = 512
+    """Longer side of the level on which the first guess is made, px."""
+    window_px: int = 64
+    """Side of the windows that find tie points, px. Source: the trial's figure."""
+    fine_window_px: int = 32
+    """Side of the windows that follow local distortion, px. Source: as above."""
+    most_windows: int = 1200
+    """Windows compared in one pass."""
+    least_share: float = 0.6
+    """Share of a window that both pictures must show, 0-1."""
+    outlier: float = 3.5
+    """Standardised miss beyond which a tie point is dropped."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.max_shift_m is not None and self.max_shift_m <= 0:
+            raise SettingsError(f"max_shift_m is {self.max_shift_m}; allowed is more than 0 metres")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All parts; written into every report so that a result can be repeated."""
+
+    grid: GridSettings = field(default_factory=GridSettings)
+    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
+    radiometry: RadiometrySettings = field(default_factory=RadiometrySettings)
+    transition: TransitionSettings = field(default_factory=TransitionSettings)
+    buildings: BuildingSettings = field(default_factory=BuildingSettings)
+    area: AreaSettings = field(default_factory=AreaSettings)
+    fitness: FitnessSettings = field(default_factory=FitnessSettings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain nested values for the report."""
+        return asdict(self)

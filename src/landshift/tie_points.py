@@ -1,0 +1,277 @@
+"""Tie points: small windows of two pictures compared, each telling one displacement.
+
+Pictures are compared by their gradient phasors (see ``kernels.gradient``). All displacements here
+are in pixels of the full grid, rows first: the content that the reference shows at ``place`` is
+found in the moving picture at ``place + moved``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from landshift.displacement import Field, Floats
+from landshift.kernels import gradient, registration
+
+_TAPS = registration.lanczos_table()
+_BATCH_BYTES = 24_000_000
+"""Window spectra held at once: memory stays bounded whatever the picture's size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One picture at one scale of its pyramid."""
+
+    image: NDArray[np.float32]
+    """(row, col) brightness in any unit."""
+    valid: NDArray[np.bool_]
+    """(row, col)"""
+    factor: int
+    """Pixels of the full grid along one side of a pixel here."""
+    floor: float
+    """Gradient at which a phasor has half its length, brightness per px."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ties:
+    """Tie points, one array element each."""
+
+    place: Floats
+    """(n, 2) row and col of the window's centre on the reference's grid."""
+    moved: Floats
+    """(n, 2) displacement measured there, px."""
+    score: Floats
+    """(n,) normalised correlation at the peak, -1 to 1."""
+    spread: Floats
+    """(n, 2) relative deviation of ``moved`` by the peak's height and sharpness."""
+    rival: Floats
+    """(n,) height of the second peak over the first; near 1 in rows and other repeating ground."""
+    miss: Floats
+    """(n, 2) ``moved`` less what the windows were cut with, px."""
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.place)
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Ties:
+        """Some of them."""
+        return Ties(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+
+
+def join(parts: list[Ties]) -> Ties:
+    """All of several, in order."""
+    return Ties(
+        **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Ties)}
+    )
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How windows are cut and compared."""
+
+    side: int
+    """Window side, pixels of the level."""
+    reach: int
+    """Farthest peak looked for from where the window was cut, pixels of the level."""
+    doubled: bool
+    """Whether phasors are doubled, which survives reversed contrast."""
+    least_share: float
+    """Share of a window that both pictures must show, 0-1."""
+
+
+def build_level(image: NDArray[np.float32], valid: NDArray[np.bool_], factor: int) -> Level:
+    """A level and its noise floor: twice the median difference of diagonal neighbours."""
+    rows, cols = image.shape
+    step = max(1, max(rows, cols) // 256)
+    found = np.empty((rows // step + 1) * (cols // step + 1), np.float32)
+    many = gradient.neighbour_differences(image, valid, step, found)
+    found = found[:many]
+    # Flat ground (water, filled collars) says nothing of the noise; what stands out of it does.
+    stands_out = found[found > 0.01 * np.quantile(found, 0.99)] if many else found
+    middle = float(np.median(stands_out)) if stands_out.size else 0.0
+    return Level(image, valid, factor, max(2.0 * middle, 1e-12))
+
+
+def pyramid(
+    image: NDArray[np.float32], valid: NDArray[np.bool_], most_px: int
+) -> list[Level]:
+    """Levels from the full picture down to one of at most ``most_px`` on its longer side."""
+    levels = [build_level(image, valid, 1)]
+    while max(levels[-1].image.shape) > most_px:
+        last = levels[-1]
+        shape = (last.image.shape[0] // 2, last.image.shape[1] // 2)
+        half, half_valid = np.empty(shape, np.float32), np.empty(shape, np.bool_)
+        gradient.halve(last.image, last.valid, half, half_valid)
+        levels.append(build_level(half, half_valid, last.factor * 2))
+    return levels
+
+
+def lay_windows(shape: tuple[int, int], side: int, most: int) -> NDArray[np.int64]:
+    """First pixels (n, 2) of at most ``most`` windows, overlapping by half or lying apart evenly."""
+    spans = np.array([shape[0] - side - 2, shape[1] - side - 2])
+    if spans.min() < 0:
+        return np.empty((0, 2), np.int64)
+    spacing = side / 2
+    while np.prod(np.floor(spans / spacing) + 1) > most:
+        spacing *= 1.04
+    axes = [
+        1 + np.linspace(0, span, int(span // spacing) + 1).round().astype(np.int64)
+        if span >= spacing else np.array([1 + span // 2], np.int64)
+        for span in spans
+    ]  # fmt: skip
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def lattice_of(field: Field, shape: tuple[int, int], factor: int, step: int) -> NDArray[np.float32]:
+    """A field on a level's lattice (2, node row, node col), in pixels of the level."""
+    nodes = [np.arange(max(2, -(-(n - 1) // step) + 1)) * float(step) for n in shape]
+    row, col = (n * factor + (factor - 1) / 2 for n in nodes)
+    return (field.on_lattice(row, col) / factor).astype(np.float32)
+
+
+def measure(
+    reference: Level, moving: Level, field: Field, tops: NDArray[np.int64], windows: Windows,
+    weight: NDArray[np.float32] | None,
+) -> Ties:  # fmt: skip
+    """Compare windows of the reference with the moving picture cut where ``field`` says.
+
+    Parameters
+    ----------
+    reference, moving
+        The same level of both pictures.
+    field
+        Where content is expected; windows follow it pixel by pixel.
+    tops
+        (n, 2) first row and col of each window on the level.
+    windows
+        Size, reach and kind.
+    weight
+        (side, side) weight of each frequency; None for a plain low-pass.
+
+    Returns
+    -------
+    Ties
+        One for each window of which both pictures show enough and that has a peak.
+    """
+    step = 8
+    lattice = lattice_of(field, reference.image.shape, reference.factor, step)
+    if weight is None:
+        weight = low_pass(windows.side)
+    many = max(1, _BATCH_BYTES // (windows.side**2 * 8))
+    parts = []
+    for first in range(0, len(tops), many):
+        some = tops[first : first + many]
+        own, other, seen = _spectra(reference, moving, lattice, step, some, windows)
+        good = np.flatnonzero(seen >= windows.least_share)
+        if good.size:
+            parts.append(
+                _peaks(own[good], other[good], some[good], field, reference.factor, windows, weight)
+            )
+    return join(parts) if parts else _none()
+
+
+def _none() -> Ties:
+    pair, one = np.empty((0, 2)), np.empty(0)
+    return Ties(pair, pair, one, pair, one, pair)
+
+
+def taper(side: int) -> NDArray[np.float32]:
+    """Hann window (side, side), 0 just outside."""
+    line = np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 2
+    return np.outer(line, line).astype(np.float32)
+
+
+def low_pass(side: int) -> NDArray[np.float32]:
+    """Weights (side, side) that favour frequencies below a quarter of the sampling rate."""
+    line = fft.fftfreq(side)
+    return np.exp(-(line[:, None] ** 2 + line**2) / (2 * 0.17**2)).astype(np.float32)
+
+
+def _spectra(
+    reference: Level, moving: Level, lattice: NDArray[np.float32], step: int,
+    tops: NDArray[np.int64], windows: Windows,
+) -> tuple[NDArray[np.complex64], NDArray[np.complex64], NDArray[np.float32]]:  # fmt: skip
+    side, count = windows.side, len(tops)
+    top, left = np.ascontiguousarray(tops[:, 0]), np.ascontiguousarray(tops[:, 1])
+    shares = np.empty((2, count), np.float32)
+    spectra = []
+    for index, level in enumerate((reference, moving)):
+        phasors = np.empty((count, side, side), np.complex64)
+        registration.cut_windows(
+            image=level.image, valid=level.valid, tops=top, lefts=left, lattice=lattice,
+            step=float(step), moved=bool(index), floor=np.float32(level.floor),
+            doubled=windows.doubled, taper=taper(side), taps=_TAPS, phasors=phasors,
+            share=shares[index],
+        )  # fmt: skip
+        spectra.append(fft.fft2(phasors, axes=(1, 2), overwrite_x=True))
+    return spectra[0], spectra[1], shares.min(axis=0)
+
+
+def _peaks(
+    own: NDArray[np.complex64], other: NDArray[np.complex64], tops: NDArray[np.int64],
+    field: Field, factor: int, windows: Windows, weight: NDArray[np.float32],
+) -> Ties:  # fmt: skip
+    count, side = len(own), windows.side
+    energy = np.empty(count, np.float32)
+    registration.cross_spectra(own, other, weight, energy)
+    place = np.zeros((count, 2))
+    height, second = np.ones(count, np.float32), np.zeros(count, np.float32)
+    registration.find_peaks(
+        fft.ifft2(other, axes=(1, 2)), windows.reach, 4, place, height, second
+    )
+    at_rim = np.abs(place).max(axis=1) >= windows.reach
+    peak, curvature = np.empty(count), np.empty((count, 3))
+    registration.refine_peaks(other, 4, place, peak, curvature)
+    score = peak / np.maximum(energy, 1e-20)
+    good = (curvature[:, 0] > 0) & (score > 0) & ~at_rim
+    place, curvature, score = place[good], curvature[good], score[good]
+    centre = (tops[good] + (side - 1) / 2) * factor + (factor - 1) / 2
+    miss = place * factor
+    return Ties(
+        place=centre, moved=field.at(centre[:, 0], centre[:, 1]).T + miss, score=score,
+        spread=_spread(curvature, peak[good], score) * factor,
+        rival=(second[good] / height[good]).astype(np.float64), miss=miss,
+    )  # fmt: skip
+
+
+def _spread(curvature: Floats, peak: Floats, score: Floats) -> Floats:
+    """Relative deviation (n, 2) of a correlation peak, px.
+
+    Noise moves the peak by its own slope over the peak's curvature; its power is what the
+    score leaves unexplained.
+    """
+    determinant = np.maximum(curvature[:, 0] * curvature[:, 2] - curvature[:, 1] ** 2, 1e-30)
+    inverse = np.stack([curvature[:, 2], curvature[:, 0]], axis=1) / determinant[:, None]
+    unexplained = (1 - np.minimum(score, 0.999) ** 2) / score**2
+    return np.asarray(np.sqrt(inverse * peak[:, None] * unexplained[:, None]))
+
+
+def frequency_weight(
+    reference: Level, moving: Level, field: Field, tops: NDArray[np.int64], trust: Floats,
+    windows: Windows,
+) -> NDArray[np.float32]:  # fmt: skip
+    """Weight (side, side) of each frequency by how well the two pictures agree on it.
+
+    The maximum-likelihood weight of time-delay estimation (Knapp & Carter 1976,
+    doi:10.1109/TASSP.1976.1162830), coherence² / (1 - coherence²) over the cross-spectrum, with
+    the coherence pooled over rings of equal frequency in all windows: noise, different optics and
+    aliasing lose their say by themselves.
+    """
+    lattice = lattice_of(field, reference.image.shape, reference.factor, 8)
+    own, other, seen = _spectra(reference, moving, lattice, 8, tops, windows)
+    trust = np.where(seen >= windows.least_share, trust, 0).astype(np.float32)
+    side = windows.side
+    line = fft.fftfreq(side) * side
+    radius = np.hypot(line[:, None], line)
+    ring = np.minimum(radius.round(), side // 2 + 1).astype(np.int64)
+    cross, power_own, power_other = np.zeros((3, side // 2 + 2))
+    registration.pool_spectra(own, other, trust, ring, cross, power_own, power_other)
+    power = np.sqrt(np.maximum(power_own * power_other, 1e-30))
+    coherence = np.clip(cross / power, 0.0, 0.98)
+    coherence[-1] = 0.0
+    weight = coherence / (1 - coherence**2) / power
+    weight *= 1 / max(float(weight.max()), 1e-30)
+    return weight[ring].astype(np.float32)

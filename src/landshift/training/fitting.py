@@ -1,0 +1,264 @@
+"""The training loop: examples → network → averaged weights → calibrated model file."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from landshift.sensor import FAMILY_BANDS
+from landshift.training.calibration import fit_scaling
+from landshift.training.material import (
+    IGNORED,
+    Cutter,
+    Example,
+    Tile,
+    read_tiles,
+    simulated_tiles,
+)
+from landshift.training.network import Network, exported
+from landshift.training.recipe import Recipe
+
+_HELD_OUT_SEED = 10_000_000
+"""Simulated scenes for calibration begin here, far from those for training."""
+_AVERAGING = 0.998
+"""Decay of the running mean of the weights: about the last 500 steps."""
+_CHANGE_WEIGHTS = (1.0, 3.0, 3.0, 1.5)
+"""Change is rare; without weight the head learns to say 'same'. Calibration takes it out again."""
+_CHECKPOINT_STEPS = 200
+
+
+def train(
+    recipe: Recipe, tiles: Path | None, work: Path, out: Path, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Train, calibrate and write one model; go on from ``work`` if a run was killed.
+
+    Parameters
+    ----------
+    recipe
+        All numbers of the run.
+    tiles
+        CSV of labelled pictures (`material.read_tiles`), or None for simulation alone.
+    work
+        Folder for simulated scenes and checkpoints.
+    out
+        The ``.npz`` to write.
+    report
+        Takes one line of progress at a time.
+
+    Returns
+    -------
+    dict
+        The model file's ``meta``.
+    """
+    gsd_m = (recipe.finest_gsd_m, recipe.coarsest_gsd_m)
+    labelled = read_tiles(tiles, FAMILY_BANDS[recipe.family], gsd_m) if tiles else []
+    make = (recipe.simulated_px, gsd_m, work / "scenes", report)
+    scenes = simulated_tiles(recipe.family, range(1, recipe.simulated_pairs + 1), *make)
+    held = range(_HELD_OUT_SEED, _HELD_OUT_SEED + recipe.held_out_pairs)
+    held_scenes = simulated_tiles(recipe.family, held, *make)
+    taught = [tile for split, tile in labelled if split == "train"]
+    kept = [tile for split, tile in labelled if split == "held-out"]
+    report(f"{len(scenes)} simulated pairs, {len(taught)} labelled pictures to learn from; "
+           f"{len(held_scenes)} and {len(kept)} held out")  # fmt: skip
+    network = _fit(recipe, scenes, taught, work, report)
+    calibration = _calibrate(recipe, network, held_scenes, kept)
+    meta = {
+        "schema": "landshift/model/1", "name": recipe.name, "family": recipe.family,
+        "bands": list(FAMILY_BANDS[recipe.family]), "finest_gsd_m": recipe.finest_gsd_m,
+        "coarsest_gsd_m": recipe.coarsest_gsd_m, "reference_gsd_m": recipe.reference_gsd_m,
+        "symmetric": True, "licence": recipe.licence, **calibration,
+        "training": asdict(recipe) | {"labelled": sorted(t.name for t in taught),
+                                      "labelled_held_out": sorted(t.name for t in kept)},
+    }  # fmt: skip
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_suffix(".part.npz")
+    np.savez_compressed(part, meta=np.array(json.dumps(meta)), **exported(network))  # type: ignore[arg-type]
+    part.replace(out)
+    return meta
+
+
+def _fit(
+    recipe: Recipe, scenes: list[Tile], taught: list[Tile], work: Path,
+    report: Callable[[str], None],
+) -> Network:  # fmt: skip
+    torch.manual_seed(recipe.seed)
+    network = Network(len(FAMILY_BANDS[recipe.family])).to(memory_format=torch.channels_last)
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_AVERAGING),
+        use_buffers=True,
+    )  # fmt: skip
+    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2, lr=recipe.learning_rate)
+    rate = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.1
+    )
+    state = {"network": network, "average": average, "optimiser": optimiser, "rate": rate}
+    checkpoint = work / f"{recipe.name}-{recipe.family}.pt"
+    first = _resumed(checkpoint, state)
+    if first:
+        report(f"going on from step {first} of {checkpoint}")
+    began, losses = time.monotonic(), []
+    batches = _ahead(_batches(recipe, scenes, taught, first))
+    for step, batch in zip(range(first, recipe.steps), batches, strict=False):
+        network.train()
+        losses.append(_step(network, optimiser, batch))
+        average.update_parameters(network)
+        rate.step()
+        if (step + 1) % _CHECKPOINT_STEPS == 0:
+            report(f"step {step + 1} of {recipe.steps}: loss {np.mean(losses[-200:]):.4f}, "
+                   f"{time.monotonic() - began:.0f} s")  # fmt: skip
+            _kept(checkpoint, state, step + 1)
+    finished: Network = average.module.to(memory_format=torch.contiguous_format)
+    return finished.eval()
+
+
+def _resumed(checkpoint: Path, state: dict[str, Any]) -> int:
+    if not checkpoint.exists():
+        return 0
+    saved = torch.load(checkpoint, weights_only=True)
+    for name, part in state.items():
+        part.load_state_dict(saved[name])
+    return int(saved["step"])
+
+
+def _kept(checkpoint: Path, state: dict[str, Any], step: int) -> None:
+    part = checkpoint.with_suffix(".part")
+    torch.save({name: p.state_dict() for name, p in state.items()} | {"step": step}, part)
+    part.replace(checkpoint)
+
+
+def _step(network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, Tensor]) -> float:
+    optimiser.zero_grad()
+    before, after = (
+        batch[name].contiguous(memory_format=torch.channels_last) for name in ("before", "after")
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        class_before, class_after, change = network(before, after)
+    loss = change_loss(change.float(), batch["kind"])
+    for logits, cover in (
+        (class_before, batch["cover_before"]), (class_after, batch["cover_after"])
+    ):  # fmt: skip
+        loss = loss + 0.5 * class_loss(logits.float(), cover)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def class_loss(logits: Tensor, cover: Tensor) -> Tensor:
+    """Cross entropy over the pixels whose cover is known; cover 1-8, 0 is ignored."""
+    known = torch.where(cover == 0, -100, cover.long() - 1)
+    total = functional.cross_entropy(
+        logits, known, ignore_index=-100, label_smoothing=0.03, reduction="sum"
+    )
+    return total / (known >= 0).sum().clamp(min=1)
+
+
+def change_loss(logits: Tensor, kind: Tensor) -> Tensor:
+    """Weighted cross entropy, plus the Dice loss of gained and lost buildings.
+
+    Dice after Milletari et al. 2016 (doi:10.1109/3DV.2016.79): it looks at the overlap of the rare
+    classes and so is not swamped by the unchanged pixels.
+    """
+    known = torch.where(kind == IGNORED, -100, kind.long())
+    weights = torch.tensor(_CHANGE_WEIGHTS)
+    entropy = functional.cross_entropy(logits, known, weight=weights, ignore_index=-100)
+    p = torch.softmax(logits, 1) * (known >= 0)[:, None]
+    dice = logits.new_zeros(())
+    for k in (1, 2):
+        truth = (known == k).float()
+        dice = dice + 1 - (2 * (p[:, k] * truth).sum() + 1) / (p[:, k].sum() + truth.sum() + 1)
+    return entropy + 0.25 * dice
+
+
+def _batches(
+    recipe: Recipe, scenes: list[Tile], taught: list[Tile], first: int
+) -> Iterator[dict[str, Tensor]]:
+    cutter = Cutter(scenes + taught, recipe.crop_px, recipe.reference_gsd_m)
+    known = np.sqrt([np.count_nonzero(tile.covers) for tile in taught])
+    weights = known / known.sum() if taught else known
+    for step in range(first, recipe.steps):
+        rng = np.random.default_rng([recipe.seed, step])
+        examples = []
+        for _ in range(recipe.batch):
+            if not taught or rng.random() < recipe.simulated_share:
+                tile = scenes[rng.integers(len(scenes))]
+            else:
+                tile = taught[rng.choice(len(taught), p=weights)]
+            examples.append(cutter.example(tile, rng))
+        yield stacked(examples)
+
+
+def stacked(examples: list[Example]) -> dict[str, Tensor]:
+    """One tensor a field, (batch, …)."""
+    return {
+        name: torch.from_numpy(np.stack([getattr(e, name) for e in examples]))
+        for name in Example.__dataclass_fields__
+    }
+
+
+def _ahead(batches: Iterator[dict[str, Tensor]], depth: int = 3) -> Iterator[dict[str, Tensor]]:
+    """The same batches in the same order, made by a second thread while the network learns."""
+    ready: queue.Queue[Any] = queue.Queue(depth)
+
+    def fill() -> None:
+        try:
+            for batch in batches:
+                ready.put(batch)
+            ready.put(None)
+        except BaseException as error:  # handed to the reader below
+            ready.put(error)
+
+    threading.Thread(target=fill, daemon=True).start()
+    while (batch := ready.get()) is not None:
+        if isinstance(batch, BaseException):
+            raise batch
+        yield batch
+
+
+def _calibrate(
+    recipe: Recipe, network: Network, scenes: list[Tile], kept: list[Tile]
+) -> dict[str, Any]:
+    """Vector scaling of both heads, fitted on tiles that the network never saw."""
+    cutter = Cutter(scenes + kept, recipe.crop_px, recipe.reference_gsd_m)
+    rng = np.random.default_rng([recipe.seed, 1])
+    draws = [(t, k) for t, repeats in ((scenes, 1), (kept, max(1, 40 // max(1, len(kept)))))
+             for k in t for _ in range(repeats)]  # fmt: skip
+    logits: dict[str, list[NDArray[np.float32]]] = {"class": [], "change": []}
+    truths: dict[str, list[NDArray[np.uint8]]] = {"class": [], "change": []}
+    for source, tile in draws:
+        example = cutter.example(tile, rng, calm=source is scenes)
+        batch = stacked([example])
+        with torch.no_grad():
+            before, after, change = network(batch["before"], batch["after"])
+        for name, found, truth in (
+            ("class", before, example.cover_before), ("class", after, example.cover_after),
+            ("change", change, np.where(example.kind == IGNORED, 0, example.kind + 1)),
+        ):  # fmt: skip
+            known = np.flatnonzero(truth.ravel())
+            if len(known):
+                at = rng.choice(known, min(len(known), 1500), replace=False)
+                logits[name].append(found[0].flatten(1).numpy()[:, at].T)
+                truths[name].append(truth.ravel()[at].astype(np.uint8) - 1)
+    values: dict[str, Any] = {}
+    for name, count in (("class", 8), ("change", 4)):
+        truth = np.concatenate(truths[name])
+        scale, offset, before_ece, after_ece = fit_scaling(np.concatenate(logits[name]), truth)
+        prior = (np.bincount(truth, minlength=count) + 1) / (len(truth) + count)
+        values |= {
+            f"{name}_scale": scale, f"{name}_offset": offset,
+            f"{name}_prior": prior.round(5).tolist(),
+            f"{name}_ece": {"raw": round(before_ece, 4), "calibrated": round(after_ece, 4)},
+        }  # fmt: skip
+    return values

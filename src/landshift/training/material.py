@@ -1,0 +1,320 @@
+"""What a model learns from: simulated pairs and labelled pictures, cut, paired and disturbed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from landshift.errors import InputError
+from landshift.features import normalise_bands
+from landshift.legend import Cover
+
+SAME, GAINED, LOST, OTHER, IGNORED = 0, 1, 2, 3, 255
+"""Kinds of change that the siamese head tells apart, and the label that it is not taught."""
+
+_SLIVER_M = 2.0
+"""Differences between two labels that are thinner than this are lean and sampling, not change."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """A pair of pictures of one place, or one picture (then ``dates`` is 1), with its labels."""
+
+    name: str
+    bands: NDArray[np.float16]
+    """(dates, band, row, col); display values or reflectance, in the order of the family."""
+    covers: NDArray[np.uint8]
+    """(dates, row, col); codes of `legend.Cover`, 0 where nobody knows."""
+    gsd_m: float
+    """Side of a pixel, metres."""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One crop as the network sees it."""
+
+    before: NDArray[np.float32]
+    """(band + 1, row, col)."""
+    after: NDArray[np.float32]
+    cover_before: NDArray[np.uint8]
+    """(row, col); 0 is not taught."""
+    cover_after: NDArray[np.uint8]
+    kind: NDArray[np.uint8]
+    """(row, col); SAME, GAINED, LOST, OTHER or IGNORED."""
+
+
+def read_tiles(
+    table: Path, bands: tuple[str, ...], gsd_m: tuple[float, float]
+) -> list[tuple[str, Tile]]:
+    """Labelled pictures listed in a CSV, each with the word in its ``split`` column.
+
+    Columns: image, label (raster of cover codes), gsd_m, bands (role of each band, joined by
+    spaces), split (``train`` or ``held-out``); paths are relative to the table. Pictures that lack
+    one of ``bands``, or whose pixels lie outside ``gsd_m`` by more than a half, are left out.
+    """
+    import rasterio  # only here: simulation alone needs no files
+
+    found = []
+    with table.open(newline="") as lines:
+        for number, row in enumerate(csv.DictReader(lines), start=2):
+            try:
+                roles = row["bands"].split()
+                side_m = float(row["gsd_m"])
+                fits = gsd_m[0] / 1.5 <= side_m <= gsd_m[1] * 1.5
+                if not fits or not set(bands) <= set(roles):
+                    continue
+                with rasterio.open(table.parent / row["image"]) as source:
+                    picture = source.read([roles.index(role) + 1 for role in bands])
+                with rasterio.open(table.parent / row["label"]) as source:
+                    cover = source.read(1)
+                rows, cols = (min(a, b) for a, b in zip(picture.shape[1:], cover.shape, strict=True))
+                found.append((row["split"], Tile(
+                    Path(row["image"]).name, _scaled(picture)[None, :, :rows, :cols],
+                    np.where(cover > len(Cover), 0, cover).astype(np.uint8)[None, :rows, :cols],
+                    side_m,
+                )))  # fmt: skip
+            except (KeyError, ValueError, rasterio.errors.RasterioError) as error:
+                raise InputError(f"line {number} of {table}: {error}") from error
+    return found
+
+
+def _scaled(picture: NDArray[np.generic]) -> NDArray[np.float16]:
+    top = 255.0 if picture.dtype == np.uint8 else 10_000.0
+    return (picture.astype(np.float32) / top).astype(np.float16)
+
+
+def kinds(before: NDArray[np.uint8], after: NDArray[np.uint8], gsd_m: float) -> NDArray[np.uint8]:
+    """What kind of change leads from one label to the other; slivers and the unknown are ignored.
+
+    Parameters
+    ----------
+    before, after
+        (row, col); codes of `legend.Cover`, 0 unknown.
+    gsd_m
+        Side of a pixel, metres.
+    """
+    kind = np.full(before.shape, OTHER, np.uint8)
+    kind[before == after] = SAME
+    kind[(before != Cover.BUILDING) & (after == Cover.BUILDING)] = GAINED
+    kind[(before == Cover.BUILDING) & (after != Cover.BUILDING)] = LOST
+    side = int(round(_SLIVER_M / gsd_m))
+    if side >= 2:
+        for changed in (GAINED, LOST, OTHER):
+            region = kind == changed
+            if region.any():
+                solid = ndimage.binary_opening(region, np.ones((side, side)))
+                solid = ndimage.binary_propagation(solid, mask=region)
+                kind[region & ~solid] = IGNORED
+    kind[((before == 0) | (after == 0)) & (before != after)] = IGNORED
+    return kind
+
+
+class Cutter:
+    """Draws examples from tiles: crops, pairs made of single pictures, pasted change, disturbance."""
+
+    def __init__(self, tiles: list[Tile], crop_px: int, reference_gsd_m: float) -> None:
+        self.tiles = tiles
+        self.crop_px = crop_px
+        self.reference_gsd_m = reference_gsd_m
+
+    def example(self, tile: Tile, rng: np.random.Generator, calm: bool = False) -> Example:
+        """One crop of ``tile``; ``calm`` leaves out pasting and disturbance (for held-out tiles)."""
+        bands, covers, gsd_m = self._window(tile, rng, calm)
+        before, after = bands[0], bands[-1]
+        cover_before, cover_after = covers[0], covers[-1]
+        if len(bands) == 1 and not calm:
+            after, cover_after = after.copy(), cover_after.copy()
+        if not calm and rng.random() < (0.75 if len(bands) == 1 else 0.15):
+            donor = self.tiles[rng.integers(len(self.tiles))]
+            after, cover_after = self._pasted(after, cover_after, donor, rng)
+        if not calm and rng.random() < 0.5:
+            before, after, cover_before, cover_after = after, before, cover_after, cover_before
+        kind = kinds(cover_before, cover_after, gsd_m)
+        if len(bands) == 1:
+            kind[(cover_before == 0) & (cover_after == 0)] = SAME
+        if not calm:
+            after, cover_after = _moved(after, cover_after, rng)
+        inputs = [self._input(b, gsd_m, rng, calm) for b in (before, after)]
+        return self._cropped(inputs, cover_before, cover_after, kind, rng, calm)
+
+    def _window(
+        self, tile: Tile, rng: np.random.Generator, calm: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], float]:
+        """A part of the tile, twice the crop at most, brought to a random nearby gsd."""
+        rows, cols = tile.covers.shape[1:]
+        zoom = 1.0
+        if not calm and len(tile.bands) == 1:
+            zoom = float(np.exp(rng.uniform(np.log(0.28), np.log(1.4))))
+        side = int(min(self.crop_px * 3 // 2 / zoom, min(rows, cols)))
+        r, c = rng.integers(0, rows - side + 1), rng.integers(0, cols - side + 1)
+        bands = tile.bands[:, :, r : r + side, c : c + side].astype(np.float32)
+        covers = tile.covers[:, r : r + side, c : c + side]
+        if zoom != 1.0:
+            size = max(self.crop_px, int(side * zoom))
+            zoom = size / side
+            at = (np.arange(size) + 0.5) / zoom - 0.5
+            if zoom < 1.0:
+                bands = ndimage.gaussian_filter(bands, (0, 0, 0.45 / zoom, 0.45 / zoom))
+            grid = np.meshgrid(at, at, indexing="ij")
+            bands = np.stack([[ndimage.map_coordinates(b, grid, order=1, mode="nearest")
+                               for b in date] for date in bands])  # fmt: skip
+            near = np.clip(np.round(at), 0, side - 1).astype(int)
+            covers = covers[:, near[:, None], near[None, :]]
+        return bands, covers, tile.gsd_m / zoom
+
+    def _pasted(
+        self,
+        bands: NDArray[np.float32],
+        cover: NDArray[np.uint8],
+        donor: Tile,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Some objects of another tile put into this one at the same place in the window.
+
+        A pair of unlike pictures teaches change without a second date (Zheng et al. 2021,
+        "Change is Everywhere", arXiv:2108.07002); here only whole objects change hands, so that
+        the rest of the pair stays the same ground.
+        """
+        size = cover.shape[0]
+        date = rng.integers(len(donor.bands))
+        rows, cols = donor.covers.shape[1:]
+        if min(rows, cols) < size:
+            return bands, cover
+        r, c = rng.integers(0, rows - size + 1), rng.integers(0, cols - size + 1)
+        other = donor.bands[date, :, r : r + size, c : c + size].astype(np.float32)
+        other_cover = donor.covers[date, r : r + size, c : c + size]
+        wanted = rng.choice([Cover.BUILDING, Cover.BUILDING, Cover.GREENHOUSE, 0])
+        if wanted and (other_cover == wanted).any():
+            regions, count = ndimage.label(other_cover == wanted)
+            kept = np.flatnonzero(rng.random(count) < rng.uniform(0.3, 1.0)) + 1
+            mask = ndimage.binary_dilation(np.isin(regions, kept), iterations=int(rng.integers(1, 5)))
+        else:
+            mask = np.zeros(cover.shape, bool)
+            for _ in range(rng.integers(1, 4)):
+                height, width = rng.integers(size // 12, size // 3, 2)
+                top, left = rng.integers(0, size - height), rng.integers(0, size - width)
+                mask[top : top + height, left : left + width] = True
+        soft = ndimage.gaussian_filter(mask.astype(np.float32), rng.uniform(0.4, 1.2))
+        own, theirs = bands.mean((1, 2)), other.mean((1, 2))
+        gain = rng.uniform(0, 1) * (own - theirs)
+        mixed = bands * (1 - soft) + (other + gain[:, None, None]) * soft
+        return mixed, np.where(mask, other_cover, cover)
+
+    def _input(
+        self, bands: NDArray[np.float32], gsd_m: float, rng: np.random.Generator, calm: bool
+    ) -> NDArray[np.float32]:
+        if not calm:
+            bands = _recoloured(bands, rng)
+        x = normalise_bands(bands, np.ones(bands.shape[1:], bool))
+        if not calm:
+            x = _disturbed(x, rng)
+        level = np.full((1, *x.shape[1:]), np.log2(gsd_m / self.reference_gsd_m), np.float32)
+        return np.concatenate([x.astype(np.float32), level])
+
+    def _cropped(
+        self,
+        inputs: list[NDArray[np.float32]],
+        cover_before: NDArray[np.uint8],
+        cover_after: NDArray[np.uint8],
+        kind: NDArray[np.uint8],
+        rng: np.random.Generator,
+        calm: bool,
+    ) -> Example:
+        size, room = self.crop_px, kind.shape[0] - self.crop_px
+        r, c = (rng.integers(0, room + 1, 2) if room > 0 else (0, 0))
+        turn, flip = (0, False) if calm else (int(rng.integers(4)), bool(rng.random() < 0.5))
+
+        def cut(a: NDArray[np.generic]) -> NDArray[np.generic]:
+            a = a[..., r : r + size, c : c + size]
+            if a.shape[-1] < size or a.shape[-2] < size:
+                pad = [(0, 0)] * (a.ndim - 2) + [(0, size - s) for s in a.shape[-2:]]
+                a = np.pad(a, pad)
+            a = np.rot90(a, turn, (-2, -1))
+            return np.ascontiguousarray(a[..., ::-1] if flip else a)
+
+        return Example(*(cut(a) for a in (*inputs, cover_before, cover_after, kind)))  # type: ignore[arg-type]
+
+
+def _moved(
+    bands: NDArray[np.float32], cover: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """The picture off by what registration may leave, its own labels with it."""
+    if rng.random() < 0.4:
+        return bands, cover
+    rows, cols = np.clip(np.round(rng.normal(0, 1.0, 2)), -3, 3).astype(int)
+    moved = np.roll(bands, (rows, cols), (1, 2)), np.roll(cover, (rows, cols), (0, 1))
+    for a in moved:
+        if rows:
+            a[..., (slice(0, rows) if rows > 0 else slice(rows, None)), :] = 0
+        if cols:
+            a[..., (slice(0, cols) if cols > 0 else slice(cols, None))] = 0
+    return moved
+
+
+def _recoloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Another camera, another day: tone curve, colour mixing, haze."""
+    top = float(bands.max()) + 1e-6
+    x = np.clip(bands / top, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.25)))
+    k = len(x)
+    mix = np.eye(k) + rng.normal(0, 0.04, (k, k))
+    if rng.random() < 0.3:
+        mix = mix * (1 - (grey := rng.uniform(0, 0.5))) + grey / k
+    x = np.tensordot(mix.astype(np.float32), x, 1)
+    if rng.random() < 0.15:
+        ramp = ndimage.zoom(rng.random((3, 3)), x.shape[1] / 3, order=1)[: x.shape[1], : x.shape[2]]
+        haze = np.pad(ramp, [(0, s - t) for s, t in zip(x.shape[1:], ramp.shape, strict=True)],
+                      mode="edge") * rng.uniform(0.1, 0.5)  # fmt: skip
+        x = x * (1 - haze) + haze * 0.8
+    return x.astype(np.float32)
+
+
+def _disturbed(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Band gains and offsets that no normalisation takes out, blur, sharpening, noise."""
+    k = len(x)
+    gain = np.exp(rng.normal(0, 0.12, k) + rng.normal(0, 0.1)).astype(np.float32)
+    offset = (rng.normal(0, 0.15, k) + rng.normal(0, 0.3)).astype(np.float32)
+    x = x * gain[:, None, None] + offset[:, None, None]
+    draw = rng.random()
+    if draw < 0.3:
+        x = ndimage.gaussian_filter(x, (0, *[rng.uniform(0.3, 1.3)] * 2))
+    elif draw < 0.4:
+        x = x + rng.uniform(0.3, 1.0) * (x - ndimage.gaussian_filter(x, (0, 1.0, 1.0)))
+    if rng.random() < 0.4:
+        x = x + rng.normal(0, rng.uniform(0.02, 0.2), x.shape).astype(np.float32)
+    return x
+
+
+def simulated_tiles(
+    family: str,
+    seeds: range,
+    shape_px: int,
+    gsd_m: tuple[float, float],
+    folder: Path,
+    report: Callable[[str], None],
+) -> list[Tile]:
+    """Simulated pairs, one a seed, kept in ``folder`` so that a killed run goes on where it was."""
+    from landshift.simulation import simulate_pair
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tiles = []
+    for seed in seeds:
+        file = folder / f"{family}-{shape_px}-{seed}.npz"
+        low, high = np.log(gsd_m)
+        side_m = float(np.exp(np.random.default_rng([seed, 7]).uniform(low, high)))
+        if not file.exists():
+            pair = simulate_pair(family=family, seed=seed, shape=(shape_px, shape_px), gsd_m=side_m)
+            part = file.with_suffix(".part.npz")
+            np.savez(part, bands=np.stack([pair.before, pair.after]).astype(np.float16),
+                     covers=np.stack([pair.cover_before, pair.cover_after]))  # fmt: skip
+            part.replace(file)
+            if seed % 50 == 0:
+                report(f"simulated {seed - seeds.start + 1} of {len(seeds)} {family} pairs")
+        with np.load(file) as arrays:
+            tiles.append(Tile(f"simulated {seed}", arrays["bands"], arrays["covers"], side_m))
+    return tiles

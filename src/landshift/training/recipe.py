@@ -1,0 +1,77 @@
+"""What a training run is made of; a TOML file, packaged or the user's own."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from importlib import resources
+from pathlib import Path
+
+from landshift.errors import SettingsError
+from landshift.sensor import FAMILY_BANDS, Family
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All numbers of a training run; with the same material and seed it gives the same model."""
+
+    name: str
+    """Name of the model."""
+    family: Family
+    """Which sensors it is for."""
+    licence: str
+    """What the trained weights may be used for, in one line."""
+    reference_gsd_m: float
+    """Side of a pixel that the network's gsd channel calls zero, metres."""
+    finest_gsd_m: float
+    """Finer pictures are brought to this before the network sees them, metres."""
+    coarsest_gsd_m: float
+    """Coarser pictures are refused, metres."""
+    simulated_pairs: int
+    """Scenes to simulate for training."""
+    simulated_px: int
+    """Side of a simulated scene, pixels."""
+    simulated_share: float
+    """Share of examples drawn from simulated pairs, 0-1; the rest from labelled pictures."""
+    held_out_pairs: int
+    """Scenes simulated for calibration, of other seeds."""
+    crop_px: int
+    """Side of an example, pixels; a multiple of 16."""
+    batch: int
+    """Examples a step."""
+    steps: int
+    """Steps of the optimiser."""
+    learning_rate: float
+    """Highest rate of a one-cycle schedule, AdamW."""
+    seed: int
+    """Of everything random."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        if self.family not in FAMILY_BANDS:
+            raise SettingsError(f"recipe family is {self.family!r}; allowed are {list(FAMILY_BANDS)}")
+        if self.crop_px % 16 or self.crop_px < 32:
+            raise SettingsError(f"crop_px is {self.crop_px}; allowed are multiples of 16 from 32")
+
+
+def read_recipe(name_or_path: str) -> Recipe:
+    """A packaged recipe by name, or a TOML file by path.
+
+    Raises
+    ------
+    SettingsError
+        When there is no such recipe, or a field is missing, unknown or out of range.
+    """
+    packaged = resources.files("landshift") / "recipes" / f"{name_or_path}.toml"
+    source = Path(name_or_path) if name_or_path.endswith(".toml") else packaged
+    try:
+        values = tomllib.loads(source.read_text())
+    except FileNotFoundError:
+        raise SettingsError(f"no recipe {name_or_path!r}, neither packaged nor a .toml file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"recipe {name_or_path} is not TOML: {error}") from error
+    wanted = {f.name for f in fields(Recipe)}
+    if wanted != set(values):
+        wrong = sorted(wanted ^ set(values))
+        raise SettingsError(f"recipe {name_or_path}: missing or unknown fields {wrong}")
+    return Recipe(**values)

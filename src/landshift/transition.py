@@ -1,0 +1,305 @@
+"""Land cover of two dates and the evidence of change → ChangeMap.
+
+P(i→j) ∝ prior(kind) · (evidence(kind) / trained(kind))^a · (support(kind) / neutral(kind))^b over
+four kinds of change, and within a kind in proportion to p_before(i) · p_after(j) · T(i, j). The
+evidence decides whether something changed, both dates' classes together say what from and what to:
+the same ground seen as cropland in June and as bare in November is one unchanged use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from landshift.change_map import REPLACED_TOTALS, TOTALS, ChangeMap
+from landshift.kernels import region
+from landshift.kernels import transition as kernel
+from landshift.legend import COVERS, TRANSITION_CODES, Cover, transition_code
+from landshift.settings import TransitionSettings
+
+if TYPE_CHECKING:
+    from landshift.alignment import Alignment
+    from landshift.landcover import Evidence, LandCover
+    from landshift.raster import Raster
+
+Pixels = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_REPLACED_CODE = kernel.REPLACED_CODE
+_STAYED_BUILDING = transition_code(Cover.BUILDING, Cover.BUILDING)
+_SIEVE_PASSES = 4
+"""Islands within islands are given back from the outside in; deeper nests were not seen."""
+
+
+@dataclass(frozen=True, eq=False)
+class CellSums:
+    """Hectares per cell and pair inside the aoi, with their noise."""
+
+    table: NDArray[np.float64]
+    """(cell row, cell col, 8, 8); hectares, replaced buildings among building × building."""
+    replaced: NDArray[np.float64]
+    """(cell row, cell col); hectares."""
+    seen: NDArray[np.float64]
+    """(cell row, cell col); hectares."""
+    noise: NDArray[np.float64]
+    """(8, 8); standard deviation of the sums, hectares."""
+    replaced_noise: float
+    """The same of the replaced buildings."""
+    total_noise: dict[str, float]
+    """The same of each total."""
+
+    @staticmethod
+    def of(
+        classes: tuple[Pixels, Pixels],
+        kinds: Pixels,
+        counted: Mask,
+        row_hectares: NDArray[np.float64],
+        cell_px: int,
+        settings: TransitionSettings,
+    ) -> CellSums:
+        """Add up the outcomes of every counted pixel."""
+        cells = tuple(-(-side // cell_px) for side in counted.shape)
+        expected, seen = np.zeros((*cells, kernel.OUTCOMES)), np.zeros(cells)
+        variance, total_variance = np.zeros(kernel.OUTCOMES), np.zeros(len(TOTALS))
+        kernel.sum_cells(
+            *classes, kinds, counted, row_hectares, cell_px, total_outcomes(),
+            np.array(settings.pair_prior, np.float32), np.float32(settings.replaced_prior),
+            expected, seen, variance, total_variance,
+        )  # fmt: skip
+        table = expected[..., : kernel.REPLACED].reshape(*cells, 8, 8).copy()
+        replaced = expected[..., kernel.REPLACED].copy()
+        table[..., Cover.BUILDING - 1, Cover.BUILDING - 1] += replaced
+        noise = np.sqrt(variance)
+        total_noise = dict(zip(TOTALS, np.sqrt(total_variance).tolist(), strict=True))
+        return CellSums(
+            table, replaced, seen, noise[: kernel.REPLACED].reshape(8, 8).copy(),
+            float(noise[kernel.REPLACED]), total_noise,
+        )  # fmt: skip
+
+
+def total_outcomes() -> Mask:
+    """Which outcomes each of `TOTALS` adds up, (total, 65)."""
+    groups = np.zeros((len(TOTALS), kernel.OUTCOMES), np.bool_)
+    for row, (name, codes) in enumerate(TOTALS.items()):
+        for code in codes:
+            groups[row, 8 * (code // 10 - 1) + code % 10 - 1] = True
+        groups[row, kernel.REPLACED] = name in REPLACED_TOTALS
+    return groups
+
+
+def find_transitions(
+    before: LandCover,
+    after: LandCover,
+    evidence: Evidence,
+    alignment: Alignment,
+    inside: Mask,
+    pictures: Sequence[Raster],
+    settings: TransitionSettings,
+) -> ChangeMap:
+    """From→to of every pixel of the grid, and expected hectares inside the aoi.
+
+    Swapping ``before`` and ``after`` (and gained and lost in the evidence) mirrors the table.
+    Nothing but the sums and codes depends on ``inside``, so that the sums over parts of an aoi add
+    up to those over the whole.
+
+    Parameters
+    ----------
+    before, after
+        Calibrated class probabilities of both dates on one grid.
+    evidence
+        What the pair itself says of each kind of change.
+    alignment
+        Its residual shift is how far a like pixel may lie; thinner differences vanish.
+    inside
+        (row, col) True inside the aoi.
+    pictures
+        Whose edges the smoothing respects: both dates', so that it holds for what was removed as
+        for what was built.
+    settings
+        Priors, weights, smallest regions.
+    """
+    if not before.grid == after.grid == evidence.grid or before.grid.shape != inside.shape:
+        raise ValueError("classes, evidence and aoi lie on different grids")
+    valid = before.valid & after.valid & evidence.valid
+    reach_px = residual_reach_px(alignment, before.grid.gsd_m, settings)
+    right, down = smoothing_weights(pictures, valid, settings)
+    kinds = _kinds(before, after, evidence, valid, reach_px, settings)
+    classes = before.probability.copy(), after.probability.copy()
+    for planes in (kinds, *classes):
+        smooth(planes, right, down, settings)
+    codes = _codes(*classes, kinds, valid, before.grid.gsd_m, settings)
+    faint = _quieten_unsupported(kinds, codes, settings)
+    return _change_map(before, classes, kinds, faint, codes, inside, settings)
+
+
+def residual_reach_px(alignment: Alignment, gsd_m: float, settings: TransitionSettings) -> float:
+    """How far a like pixel may lie through misregistration, pixels, within its limit.
+
+    Less than half a pixel is none: probabilities do not resolve it.
+    """
+    residual_px = alignment.residual_rms_m / gsd_m
+    if not np.isfinite(residual_px) or residual_px < 0.5:
+        return 0.0
+    return float(min(max(residual_px, 1.0), settings.most_shift_px))
+
+
+def smoothing_weights(
+    pictures: Sequence[Raster], valid: Mask, settings: TransitionSettings
+) -> tuple[Pixels, Pixels]:
+    """How alike each pixel is to its right and lower neighbour in the least alike picture, 0-1."""
+    right, down = np.ones(valid.shape, np.float32), np.ones(valid.shape, np.float32)
+    for picture in pictures:
+        steps = np.abs(np.diff(picture.bands, axis=2))
+        seen = picture.valid[:, 1:] & picture.valid[:, :-1]
+        # The median step is the picture's own noise and texture, whatever its units.
+        typical = np.array([np.median(step[seen]) if seen.any() else 1.0 for step in steps])
+        scale = np.maximum(settings.edge_contrast * typical, 1e-6).astype(np.float32)
+        kernel.edge_weights(picture.bands, valid & picture.valid, scale, right, down)
+    return right, down
+
+
+def smooth(planes: Pixels, right: Pixels, down: Pixels, settings: TransitionSettings) -> None:
+    """Smooth ``planes`` (plane, row, col) in place between pixels that look alike."""
+    for plane in planes:
+        given = plane.copy()
+        result = np.empty_like(given)
+        for _ in range(settings.smoothing_sweeps):
+            kernel.diffuse_once(
+                given, plane, right, down, np.float32(settings.smoothing_pull), result
+            )
+            plane[:] = result
+
+
+def _kinds(
+    before: LandCover,
+    after: LandCover,
+    evidence: Evidence,
+    valid: Mask,
+    reach_px: float,
+    settings: TransitionSettings,
+) -> Pixels:
+    """Probability of each kind of change, (4, row, col)."""
+    pairs = np.array(settings.pair_prior, np.float32)
+    agreement = np.zeros(valid.shape, np.float32)
+    kernel.agree_within(
+        before.probability, after.probability, pairs.diagonal().copy(), np.float32(reach_px),
+        agreement,
+    )  # fmt: skip
+    trained = np.asarray(evidence.prior, np.float32)
+    prior = trained if settings.kind_prior is None else np.array(settings.kind_prior, np.float32)
+    kinds = np.zeros((4, *valid.shape), np.float32)
+    kernel.weigh_kinds(
+        before.probability, after.probability, agreement,
+        without_rims(evidence.probability, reach_px), valid, trained, prior, pairs,
+        np.float32(settings.replaced_prior), np.float32(settings.class_weight),
+        np.float32(settings.evidence_weight), kinds,
+    )  # fmt: skip
+    return kinds
+
+
+def without_rims(evidence: Pixels, reach_px: float) -> Pixels:
+    """The evidence (4, row, col) without change narrower than twice the residual shift.
+
+    Grey opening of the probability of change by a disc: rims vanish, wider regions keep their
+    extent. What is taken away goes to *same*, the other kinds keep their proportions.
+    """
+    if reach_px <= 0.0:
+        return evidence.copy()
+    reach = int(np.ceil(reach_px))
+    dr, dc = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    changed = evidence[1:].sum(axis=0)
+    opened = ndimage.grey_opening(changed, footprint=dr**2 + dc**2 <= reach_px**2)
+    kept = np.divide(opened, changed, out=np.zeros_like(changed), where=changed > 0)
+    result = np.empty_like(evidence)
+    result[1:] = evidence[1:] * kept
+    result[0] = evidence[0] + changed - opened
+    return result
+
+
+def _codes(
+    before: Pixels, after: Pixels, kinds: Pixels, valid: Mask, gsd_m: float,
+    settings: TransitionSettings,
+) -> NDArray[np.uint8]:  # fmt: skip
+    """Working codes with the smallest regions given back, 133 for a replaced building."""
+    codes = np.empty(valid.shape, np.uint8)
+    kernel.name_codes(
+        before, after, kinds, valid, np.array(settings.pair_prior, np.float32),
+        np.float32(settings.replaced_prior), np.float32(settings.change_threshold), codes,
+    )  # fmt: skip
+    region_px = int(np.ceil(settings.least_side_px**2))
+    change_px = max(region_px, int(np.ceil(settings.least_change_m2 / gsd_m**2)))
+    least_px = np.full(256, change_px, np.int64)
+    least_px[[transition_code(cover, cover) for cover in COVERS]] = region_px
+    region.sieve(codes, least_px, _SIEVE_PASSES)
+    return codes
+
+
+def _quieten_unsupported(
+    kinds: Pixels, codes: NDArray[np.uint8], settings: TransitionSettings
+) -> Pixels:
+    """Take change away where no region of it is near; return what was taken, (4, row, col).
+
+    A change of half a percent over ten hectares of field adds up to 0.05 ha that nobody could
+    point at. Where calibrated probabilities stand inside and around a region they stay as they
+    are; the tail elsewhere leaves the value and widens the interval upward instead.
+    """
+    changed = codes == _REPLACED_CODE
+    for code in TRANSITION_CODES:
+        if code // 10 != code % 10:
+            changed |= codes == code
+    if settings.support_px > 0:
+        disc = ndimage.generate_binary_structure(2, 1)
+        changed = ndimage.binary_dilation(changed, disc, iterations=settings.support_px)
+    faint = np.empty((4, *codes.shape), np.float32)
+    kernel.quieten(kinds, changed, faint)
+    return faint
+
+
+def _change_map(
+    cover: LandCover,
+    classes: tuple[Pixels, Pixels],
+    kinds: Pixels,
+    faint: Pixels,
+    codes: NDArray[np.uint8],
+    inside: Mask,
+    settings: TransitionSettings,
+) -> ChangeMap:
+    pairs = np.array(settings.pair_prior, np.float32)
+    replaced_prior = np.float32(settings.replaced_prior)
+    probability, built = np.empty(codes.shape, np.float32), np.empty(codes.shape, np.float32)
+    kernel.rate_codes(*classes, kinds, codes, pairs, replaced_prior, probability, built)
+    replaced = codes == _REPLACED_CODE
+    gained = replaced | ((codes % 10 == Cover.BUILDING) & (codes != _STAYED_BUILDING) & (codes > 0))
+    grid = cover.grid
+    cell_px = max(settings.least_cell_px, round(settings.cell_m / grid.gsd_m))
+    counted = inside & (codes > 0)
+    sums = CellSums.of(classes, kinds, counted, grid.pixel_hectares, cell_px, settings)
+    faint_sums = np.zeros(kernel.OUTCOMES)
+    kernel.sum_outcomes(
+        *classes, faint, counted, grid.pixel_hectares, pairs, replaced_prior, faint_sums
+    )
+    written = codes.copy()
+    written[replaced] = _STAYED_BUILDING
+    written[~inside] = 255
+    return ChangeMap(
+        codes=written,
+        probability=np.where(inside, probability, np.float32(0.0)),
+        replaced=replaced & inside,
+        new_building=gained,
+        new_building_probability=built,
+        expected_hectares=sums.table,
+        replaced_hectares=sums.replaced,
+        faint_hectares=faint_sums[: kernel.REPLACED].reshape(8, 8).copy(),
+        noise_hectares=sums.noise,
+        replaced_noise_hectares=sums.replaced_noise,
+        total_noise_hectares=sums.total_noise,
+        cell_px=cell_px,
+        seen_hectares=sums.seen,
+        aoi_hectares=float(inside.sum(axis=1) @ grid.pixel_hectares),
+        grid=grid,
+    )

@@ -1,0 +1,438 @@
+"""Values into files: all of an answer at once, or nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
+from rasterio.shutil import copy as copy_raster
+from shapely.geometry import Polygon, mapping
+from shapely.geometry.polygon import orient
+
+from landshift import __version__
+from landshift.area import Hectares
+from landshift.buildings import Building
+from landshift.errors import OutputError
+from landshift.grid import WGS84, Grid
+from landshift.legend import (
+    COLOURS,
+    COVERS,
+    NOT_SEEN,
+    OUTSIDE,
+    TRANSITION_CODES,
+    split_code,
+    transition_code,
+    transition_colour,
+)
+from landshift.raster import Raster
+from landshift.report import ImageRecord, SiteReport
+
+SCHEMA = "landshift/report/1"
+_DEGREE_DECIMALS = 7
+"""A centimetre on the ground; RFC 7946 advises 6 or 7."""
+_METRE_DECIMALS = 2
+_HECTARE_DECIMALS = 4
+"""One square metre."""
+_NOT_SEEN_COLOUR = (60, 60, 60)
+_Legend = Mapping[int, tuple[str, tuple[int, int, int]]]
+"""Code → name and red, green, blue."""
+
+
+def check_output(out: Path, overwrite: bool) -> None:
+    """Refuse an output that exists or cannot be made, before the work is done.
+
+    An empty folder may be written into. Only a folder that holds a ``report.json`` is overwritten:
+    whatever else stands there was not made by landshift.
+
+    Raises
+    ------
+    OutputError
+        What stands in the way.
+    """
+    if out.is_dir():
+        occupied = any(out.iterdir())
+        if occupied and not overwrite:
+            raise OutputError(f"{out} exists and is not empty; --overwrite replaces it")
+        if occupied and not (out / "report.json").is_file():
+            raise OutputError(f"{out} holds no report.json; it is not a result and stays as it is")
+    elif out.exists() or out.is_symlink():
+        raise OutputError(f"{out} exists and is no folder")
+    _check_parent(out)
+
+
+def check_file(path: Path, overwrite: bool) -> None:
+    """Refuse an output file that exists or cannot be made, before the work is done.
+
+    Raises
+    ------
+    OutputError
+        What stands in the way.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; a file name is needed")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; --overwrite replaces it")
+    _check_parent(path)
+
+
+def write_report(report: SiteReport, out: Path, overwrite: bool) -> None:
+    """Write the folder ``out``: report.json, changes.tif and .qml, probability.tif, buildings.
+
+    Raises
+    ------
+    OutputError
+        When the folder exists or cannot be written; nothing is left behind.
+    """
+    out = out.absolute()
+    check_output(out, overwrite)
+    changes = report.changes
+    probability = np.rint(changes.probability * 100).astype(np.uint8)
+    with _new_folder(out) as folder:
+        text = json.dumps(report_as_json(report), indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+        _write_codes(
+            folder / "changes.tif", changes.codes, changes.grid, _transition_legend(),
+            "land cover before and after: 10 * before + after", OUTSIDE,
+        )  # fmt: skip
+        _write_cog(
+            folder / "probability.tif", probability[None], changes.grid,
+            ["probability of the code, percent"], "AVERAGE",
+        )  # fmt: skip
+        features = json.dumps(buildings_as_geojson(report), indent=1, allow_nan=False)
+        (folder / "buildings.geojson").write_text(features + "\n", encoding="utf-8")
+
+
+def write_cover(codes: NDArray[np.uint8], grid: Grid, path: Path, overwrite: bool = False) -> None:
+    """Write land-cover codes (row, col), 0 not seen, as a COG with colour table and .qml.
+
+    Raises
+    ------
+    OutputError
+        When the file exists or cannot be written; nothing is left behind.
+    """
+    legend = {int(cover): (cover.label, COLOURS[cover]) for cover in COVERS}
+    legend[NOT_SEEN] = ("not seen", _NOT_SEEN_COLOUR)
+    check_file(path, overwrite)
+    with _new_files(path, path.with_suffix(".qml")) as (new, _):
+        _write_codes(new, codes, grid, legend, "land cover", None)
+
+
+def write_picture(raster: Raster, path: Path, overwrite: bool = False) -> None:
+    """Write a raster's bands as a COG, NaN where not valid, each named by its role.
+
+    Raises
+    ------
+    OutputError
+        When the file exists or cannot be written; nothing is left behind.
+    """
+    bands = np.where(raster.valid, raster.bands, np.float32(np.nan))
+    write_bands(bands, raster.grid, path, raster.sensor.bands, overwrite)
+
+
+def write_bands(
+    bands: NDArray[np.float32],
+    grid: Grid,
+    path: Path,
+    names: tuple[str, ...],
+    overwrite: bool = False,
+) -> None:
+    """Write float32 bands (band, row, col) as a COG; NaN is nodata.
+
+    Raises
+    ------
+    OutputError
+        When the file exists or cannot be written; nothing is left behind.
+    """
+    check_file(path, overwrite)
+    with _new_files(path) as (new,):
+        _write_cog(new, bands, grid, names, "AVERAGE", math.nan)
+
+
+def report_as_json(report: SiteReport) -> dict[str, Any]:
+    """The report as plain values, as ``schemas/report-1.schema.json`` describes them."""
+    alignment = report.alignment
+    return {
+        "schema": SCHEMA,
+        "site": {
+            "id": report.site.id,
+            "name": report.site.name,
+            "aoi_hectares": round(report.changes.aoi_hectares, _HECTARE_DECIMALS),
+            "crs": None if report.changes.grid.crs is None else _crs_name(report.changes.grid.crs),
+            "gsd_m": _number(report.changes.grid.gsd_m, 4),
+        },
+        "before": _image_as_json(report.before),
+        "after": _image_as_json(report.after),
+        "fitness": {"verdict": report.fitness.verdict, "reasons": list(report.fitness.reasons)},
+        "alignment": {
+            "verdict": alignment.verdict,
+            "reason": alignment.reason,
+            "model": alignment.model,
+            "east_m": _number(alignment.east_m, 3),
+            "north_m": _number(alignment.north_m, 3),
+            "residual_rms_m": _number(alignment.residual_rms_m, 3),
+            "tie_points": int(np.count_nonzero(alignment.kept)),
+        },
+        "seen_share": round(float(report.seen_share), 4),
+        "transitions": [
+            {
+                "code": transition_code(change.before, change.after),
+                "before": change.before.label,
+                "after": change.after.label,
+                **_hectares_as_json(change.hectares),
+            }
+            for change in report.transitions
+        ],
+        "totals": {name: _hectares_as_json(total) for name, total in report.totals.items()},
+        "buildings": [_building_as_json(building) for building in report.buildings],
+        "clusters": [
+            {
+                "buildings": list(cluster.buildings),
+                "built_hectares": round(cluster.built_hectares, _HECTARE_DECIMALS),
+                "hull_hectares": round(cluster.hull_hectares, _HECTARE_DECIMALS),
+                "azimuth_deg": round(cluster.azimuth_deg, 1),
+            }
+            for cluster in report.clusters
+        ],
+        "warnings": list(report.warnings),
+        "settings": _plain(report.settings),
+        "software": dict(report.software),
+    }
+
+
+def buildings_as_geojson(report: SiteReport) -> dict[str, Any]:
+    """Every new building as a feature: RFC 7946 in degrees, or local metres without CRS."""
+    crs = report.changes.grid.crs
+    collection: dict[str, Any] = {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "id": number,
+                "geometry": mapping(_outline(building.outline, crs)),
+                "properties": _building_as_json(building),
+            }
+            for number, building in enumerate(report.buildings)
+        ],
+    }
+    if crs is None:
+        # "crs": null is how GeoJSON before RFC 7946 said that coordinates are nowhere on Earth
+        collection["crs"] = None
+        collection["coordinates"] = (
+            "metres right and, negative, down from the before picture's upper left corner"
+        )
+    return collection
+
+
+def _outline(outline: Polygon, crs: CRS | None) -> Polygon:
+    if crs is None:
+        return shapely.set_precision(outline, 10.0**-_METRE_DECIMALS)
+    to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
+    degrees = shapely.transform(
+        outline, lambda x, y: np.round(to_degrees.transform(x, y), _DEGREE_DECIMALS),
+        interleaved=False,
+    )  # fmt: skip
+    return orient(degrees)
+
+
+def _building_as_json(building: Building) -> dict[str, Any]:
+    return {
+        "hectares": round(float(building.hectares), _HECTARE_DECIMALS),
+        "length_m": round(building.length_m, 1),
+        "width_m": round(building.width_m, 1),
+        "azimuth_deg": round(building.azimuth_deg, 1),
+        "rectangularity": round(building.rectangularity, 3),
+        "was": building.was.label,
+        "stage": building.stage,
+        "probability": round(building.probability, 3),
+        "replaced": bool(building.replaced),
+    }
+
+
+def _image_as_json(image: ImageRecord) -> dict[str, Any]:
+    return {
+        "path": image.path,
+        "sha256": image.sha256,
+        "date": image.date,
+        "sensor": image.sensor,
+        "gsd_m": _number(image.gsd_m, 4),
+    }
+
+
+def _hectares_as_json(hectares: Hectares) -> dict[str, Any]:
+    return {
+        "hectares": round(hectares.value, _HECTARE_DECIMALS),
+        "low": round(hectares.low, _HECTARE_DECIMALS),
+        "high": round(hectares.high, _HECTARE_DECIMALS),
+        "dominant": hectares.dominant,
+    }
+
+
+def _number(value: float, decimals: int) -> float | None:
+    """JSON knows no NaN: what was not measured is null."""
+    return round(float(value), decimals) if math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _crs_name(crs: CRS) -> str:
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else crs.name
+
+
+def _transition_legend() -> _Legend:
+    legend = {}
+    for code in TRANSITION_CODES:
+        before, after = split_code(code)
+        name = f"{after.label}, as before" if before is after else f"{before.label} → {after.label}"
+        legend[code] = (name, transition_colour(code))
+    legend[NOT_SEEN] = ("not seen", _NOT_SEEN_COLOUR)
+    return legend
+
+
+def _write_codes(
+    path: Path,
+    codes: NDArray[np.uint8],
+    grid: Grid,
+    legend: _Legend,
+    what: str,
+    nodata: int | None,
+) -> None:
+    _write_cog(path, codes[None], grid, [what], "MODE", nodata, legend)
+    path.with_suffix(".qml").write_text(_style(legend), encoding="utf-8")
+
+
+def _write_cog(
+    path: Path,
+    bands: NDArray[Any],
+    grid: Grid,
+    names: list[str] | tuple[str, ...],
+    overviews: str,
+    nodata: float | None = None,
+    legend: _Legend | None = None,
+) -> None:
+    profile = {
+        "driver": "GTiff", "count": len(bands), "height": grid.shape[0], "width": grid.shape[1],
+        "dtype": bands.dtype.name, "transform": grid.transform, "nodata": nodata, "tiled": True,
+        "blockxsize": 256, "blockysize": 256, "compress": "deflate",
+        "crs": None if grid.crs is None else grid.crs.to_wkt(),
+    }  # fmt: skip
+    with warnings.catch_warnings(), MemoryFile() as memory:
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with memory.open(**profile) as target:
+            target.write(bands)
+            target.update_tags(SOFTWARE=f"landshift {__version__}")
+            for number, name in enumerate(names, 1):
+                target.set_band_description(number, name)
+            if legend is not None:
+                palette = {code: (*colour, 255) for code, (_, colour) in legend.items()}
+                target.write_colormap(1, palette)
+        with memory.open() as source:
+            copy_raster(
+                source, path, driver="COG", compress="DEFLATE", overview_resampling=overviews,
+                blocksize=256, bigtiff="IF_SAFER",
+            )  # fmt: skip
+
+
+def _style(legend: _Legend) -> str:
+    """A QGIS style that names every code; without it QGIS lists 256 numbers."""
+    entries = "\n".join(
+        f'        <paletteEntry value="{code}" label={quoteattr(name)} '
+        f'color="#{red:02x}{green:02x}{blue:02x}" alpha="255"/>'
+        for code, (name, (red, green, blue)) in sorted(legend.items())
+    )
+    return (
+        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+        '<qgis version="3.22" styleCategories="AllStyleCategories">\n'
+        '  <pipe>\n    <rasterrenderer type="paletted" band="1" opacity="1" alphaBand="-1">\n'
+        f"      <colorPalette>\n{entries}\n      </colorPalette>\n"
+        "    </rasterrenderer>\n  </pipe>\n</qgis>\n"
+    )
+
+
+def _check_parent(path: Path) -> None:
+    """Refuse a place whose nearest existing folder may not be written."""
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise OutputError(f"{path} cannot be made: {parent} is no folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be made: {parent} may not be written")
+
+
+@contextmanager
+def _made_parents(path: Path) -> Iterator[Path]:
+    """The folder of ``path``, made if need be, and unmade if what follows fails."""
+    missing = []
+    parent = path.absolute().parent
+    while not parent.exists():
+        missing.append(parent)
+        parent = parent.parent
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        yield path.absolute().parent
+    except BaseException as error:  # Ctrl-C too leaves nothing behind
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, OSError | RasterioError):
+            raise OutputError(f"{path} could not be written: {error}") from error
+        raise
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """A folder to fill beside ``out``, which takes its place when all went well."""
+    with _made_parents(out) as parent:
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=parent))
+        try:
+            fresh = work / "new"
+            fresh.mkdir()
+            yield fresh
+            if out.exists():
+                out.rename(work / "old")
+            try:
+                fresh.rename(out)
+            except BaseException:
+                if (work / "old").exists():
+                    (work / "old").rename(out)
+                raise
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _new_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Files to fill in a folder beside ``paths``, which take their places when all went well."""
+    with _made_parents(paths[0]) as parent:
+        work = Path(tempfile.mkdtemp(prefix=f".{paths[0].name}-", dir=parent))
+        try:
+            fresh = tuple(work / path.name for path in paths)
+            yield fresh
+            for new, path in zip(fresh, paths, strict=True):
+                new.replace(path)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,59 @@
+"""Slow twin of ``landshift.kernels.resampling``: one target pixel at a time, all taps at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def cubic(x):
+    x = np.abs(x)
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+def tent(x):
+    return np.maximum(0.0, 1 - np.abs(x))
+
+
+def bilinear(lattice, step, row, col):
+    i, j = row // step, col // step
+    fi, fj = row / step - i, col / step - j
+    corners = lattice[i : i + 2, j : j + 2]
+    return np.array([1 - fi, fi]) @ corners @ np.array([1 - fj, fj])
+
+
+def snapped(place):
+    return np.round(place) if abs(place - np.round(place)) < 1e-4 else place
+
+
+def resample_pixel(source, valid, y, x, row_scale, col_scale):
+    """The bands at (y, x), None where too little was seen."""
+    rows, cols = valid.shape
+    if not (-1 < y < rows and -1 < x < cols):
+        return None
+    # room for every tap outside the picture, where nothing is valid
+    pad = int(np.ceil(2 * max(row_scale, col_scale))) + 2
+    wide = np.pad(source.astype(np.float64), [(0, 0), (pad, pad), (pad, pad)])
+    seen = np.pad(valid, pad)
+    at_row = np.arange(-pad, rows + pad)
+    at_col = np.arange(-pad, cols + pad)
+    for kernel in (cubic, tent):
+        weights = np.outer(kernel((at_row - y) / row_scale), kernel((at_col - x) / col_scale))
+        if kernel is cubic and not np.any(~seen & (np.abs(weights) > 1e-6)):
+            break
+        if kernel is tent and weights[seen].sum() < (0.5 - 1e-6) * weights.sum():
+            return None
+    return (wide * weights)[:, seen].sum(axis=1) / weights[seen].sum()
+
+
+def resample_block(source, valid, lattice_row, lattice_col, step, row_scale, col_scale, low, high,
+                   out, out_valid):  # fmt: skip
+    for row in range(out.shape[1]):
+        for col in range(out.shape[2]):
+            y = snapped(bilinear(lattice_row, step, row, col))
+            x = snapped(bilinear(lattice_col, step, row, col))
+            bands = resample_pixel(source, valid, y, x, row_scale, col_scale)
+            if bands is not None:
+                out_valid[row, col] = True
+                out[:, row, col] = np.clip(bands.astype(np.float32), low, high)

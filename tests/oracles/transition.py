@@ -1,0 +1,138 @@
+"""Plain numpy: slow, short, and easy to believe."""
+
+from __future__ import annotations
+
+import numpy as np
+
+BUILDING = 2
+KIND = np.full((8, 8), 3)
+KIND[:, BUILDING] = 1
+KIND[BUILDING, :] = 2
+np.fill_diagonal(KIND, 0)
+
+
+def agree_within(before, after, weights, reach_px):
+    rows, cols = before.shape[1:]
+    agreement = np.zeros((rows, cols))
+    for row in range(rows):
+        for col in range(cols):
+            r, c = np.mgrid[:rows, :cols]
+            near = (r - row) ** 2 + (c - col) ** 2 <= reach_px**2
+            forth = weights @ (before[:, row, col, None] * after[:, near])
+            back = weights @ (before[:, near] * after[:, row, col, None])
+            agreement[row, col] = min(forth.max(), back.max())
+    return agreement
+
+
+def room(before, after, pair_prior, replaced_prior):
+    """(4, ...) sums of the pairs' weights per kind, the replaced buildings among the changes."""
+    pairs = pair_prior[:, :, None, None] * before[:, None] * after[None]
+    sums = np.stack([pairs[kind == KIND].sum(axis=0) for kind in range(4)])
+    sums[1:] += replaced_prior * before[BUILDING] * after[BUILDING]
+    return sums
+
+
+def weigh_kinds(
+    before, after, agreement, evidence, valid, trained, prior, pair_prior, replaced_prior,
+    class_weight, evidence_weight,
+):  # fmt: skip
+    uniform = np.full((8, 1, 1), 1 / 8)
+    neutral = room(uniform, uniform, pair_prior, replaced_prior)
+    found = room(before, after, pair_prior, replaced_prior)
+    found[0] = agreement
+    kinds = (
+        prior[:, None, None]
+        * (evidence / trained[:, None, None]) ** evidence_weight
+        * (found / neutral) ** class_weight
+    )
+    total = kinds.sum(axis=0)
+    silent = total <= 0
+    kinds = kinds / np.where(silent, 1, total)
+    kinds[:, silent] = np.array([1, 0, 0, 0])[:, None]
+    return np.where(valid, kinds, 0)
+
+
+def edge_weights(bands, valid, scale):
+    rows, cols = valid.shape
+    right, down = np.zeros((rows, cols)), np.zeros((rows, cols))
+    alike = np.exp(-((np.diff(bands, axis=2) / scale[:, None, None]) ** 2).mean(axis=0))
+    right[:, :-1] = alike * (valid[:, 1:] & valid[:, :-1])
+    alike = np.exp(-((np.diff(bands, axis=1) / scale[:, None, None]) ** 2).mean(axis=0))
+    down[:-1] = alike * (valid[1:] & valid[:-1])
+    return right, down
+
+
+def diffuse_once(given, current, right, down, pull):
+    total, weight = given.astype(float), np.ones(given.shape)
+    total[:, 1:] += pull * right[:, :-1] * current[:, :-1]
+    weight[:, 1:] += pull * right[:, :-1]
+    total[:, :-1] += pull * right[:, :-1] * current[:, 1:]
+    weight[:, :-1] += pull * right[:, :-1]
+    total[1:] += pull * down[:-1] * current[:-1]
+    weight[1:] += pull * down[:-1]
+    total[:-1] += pull * down[:-1] * current[1:]
+    weight[:-1] += pull * down[:-1]
+    return total / weight
+
+
+def outcomes(before, after, kinds, pair_prior, replaced_prior):
+    """(65, row, col) probability of every outcome."""
+    kinds = kinds.astype(float)
+    pairs = pair_prior[:, :, None, None] * before[:, None] * after[None]
+    both = replaced_prior * before[BUILDING] * after[BUILDING]
+    same = kinds[0].copy()
+    replaced = np.zeros(both.shape)
+    for kind in (1, 2, 3):
+        space = pairs[kind == KIND].sum(axis=0) + both
+        fits = space > 0
+        scale = np.where(fits, kinds[kind] / np.where(fits, space, 1), 0)
+        same += np.where(fits, 0, kinds[kind])
+        pairs[kind == KIND] *= scale
+        replaced += scale * both
+    own = np.diagonal(pair_prior)[:, None, None] * (before * after + 1e-4 * (before + after))
+    total = own.sum(axis=0)
+    own = own * np.where(total > 0, same / np.where(total > 0, total, 1), 0)
+    pairs[np.arange(8), np.arange(8)] = own
+    return np.concatenate([pairs.reshape(64, *both.shape), replaced[None]])
+
+
+def name_code(table, kinds, change_threshold):
+    """The working code of one pixel, from its outcomes (65,) and kinds (4,)."""
+    changed = kinds[1] + kinds[2] + kinds[3] >= change_threshold
+    kind = 1 + int(np.argmax(kinds[1:])) if changed else 0
+    pairs = np.where(kind == KIND, table[:64].reshape(8, 8), -1)
+    i, j = np.unravel_index(np.argmax(pairs), pairs.shape)
+    if changed and table[64] > pairs[i, j]:
+        return 133
+    return 10 * (i + 1) + j + 1
+
+
+def rate_codes(table, codes):
+    """Probability of each working code, and of a new building, from outcomes (65, row, col)."""
+    place = np.where(codes == 133, 64, 8 * (codes // 10 - 1) + codes % 10 - 1).astype(int)
+    probability = np.take_along_axis(table, np.clip(place, 0, 64)[None], axis=0)[0]
+    gained = [8 * i + BUILDING for i in range(8) if i != BUILDING] + [64]
+    return probability * (codes > 0), table[gained].sum(axis=0) * (codes > 0)
+
+
+def sum_cells(table, kinds, counted, row_hectares, cell_px, groups):
+    """Expected hectares per cell, seen hectares per cell, variances of outcomes and groups."""
+    rows, cols = counted.shape
+    cells = -(-rows // cell_px), -(-cols // cell_px)
+    expected, seen = np.zeros((*cells, 65)), np.zeros(cells)
+    variance, group_variance = np.zeros(65), np.zeros(len(groups))
+    hectares = np.where(counted, row_hectares[:, None], 0)
+    p = np.clip(table, 0, 1)
+    # Where nothing can change, what stays is certain enough: no noise is reckoned there.
+    alive = kinds[1:].sum(axis=0) > 0
+    spread = hectares * np.sqrt(p * (1 - p)) * alive
+    q = np.clip(np.einsum("go,orc->grc", groups.astype(float), table), 0, 1)
+    group_spread = hectares * np.sqrt(q * (1 - q)) * alive
+    for i in range(cells[0]):
+        for j in range(cells[1]):
+            cell = np.s_[..., i * cell_px : (i + 1) * cell_px, j * cell_px : (j + 1) * cell_px]
+            expected[i, j] = (hectares[cell] * table[cell]).sum(axis=(1, 2))
+            seen[i, j] = hectares[cell].sum()
+            variance += spread[cell].sum(axis=(1, 2)) ** 2
+            group_variance += group_spread[cell].sum(axis=(1, 2)) ** 2
+    return expected, seen, variance, group_variance

@@ -1,0 +1,61 @@
+"""A report made by hand, with something in every place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+from pyproj import CRS
+from shapely.geometry import Polygon
+
+from landshift.alignment import Alignment
+from landshift.area import Hectares, Transition
+from landshift.buildings import Building, Cluster
+from landshift.change_map import TOTALS, ChangeMap
+from landshift.fitness import Fitness
+from landshift.grid import Grid
+from landshift.legend import Cover
+from landshift.report import ImageRecord, SiteReport
+from landshift.settings import Settings
+from landshift.site import Image, Site
+
+UTM = Grid(CRS.from_epsg(32652), Affine(1, 0, 400_000, 0, -1, 4_600_000), (300, 400))
+LOCAL = Grid(None, Affine(0.5, 0, 0, 0, -0.5, 0), (60, 80))
+
+
+def made_report(grid: Grid = UTM) -> SiteReport:
+    """Cropland everywhere, a hall in the middle, a strip not seen, a rim outside the aoi."""
+    rows, cols = grid.shape
+    codes = np.full(grid.shape, 11, np.uint8)
+    hall = np.s_[rows // 3 : rows // 2, cols // 3 : cols // 2]
+    codes[hall] = 13
+    codes[:, :5], codes[-4:] = 0, 255
+    new = codes == 13
+    probability = np.where((codes > 0) & (codes < 255), np.float32(0.9), np.float32(0))
+    corners = [(cols // 3, rows // 3), (cols // 2, rows // 3), (cols // 2, rows // 2),
+               (cols // 3, rows // 2)]  # fmt: skip
+    outline = Polygon([grid.transform @ corner for corner in corners])
+    changes = ChangeMap(
+        codes=codes, probability=probability, replaced=np.zeros(grid.shape, bool),
+        new_building=new, new_building_probability=np.where(new, probability, np.float32(0)),
+        expected_hectares=np.zeros((1, 1, 8, 8)), replaced_hectares=np.zeros((1, 1)),
+        faint_hectares=np.zeros((8, 8)), noise_hectares=np.zeros((8, 8)),
+        total_noise_hectares=dict.fromkeys(TOTALS, 0.0), cell_px=1000,
+        seen_hectares=np.array([[11.5]]), aoi_hectares=11.8, grid=grid,
+    )  # fmt: skip
+    size = Hectares(0.3333, 0.25, 0.5, "errors from site to site")
+    building = Building(
+        outline, 0.3333, 66.0, 50.0, 90.0, 0.99, Cover.CROPLAND, "roofed", 0.9, False
+    )
+    image = ImageRecord("before.tif", "0" * 64, "2023-05-12", "unknown (red green blue)", 1.0)
+    return SiteReport(
+        site=Site("kyongsong", Image(Path("before.tif")), Image(Path("after.tif"))),
+        before=image, after=image, fitness=Fitness("caution", ("rather hazy",)),
+        alignment=Alignment.identity(grid), changes=changes,
+        transitions=(Transition(Cover.CROPLAND, Cover.BUILDING, size),),
+        totals=dict.fromkeys(TOTALS, size), buildings=(building, building),
+        clusters=(Cluster((0, 1), 0.6666, 0.7, 90.0),), seen_share=0.975, outline=None,
+        warnings=("bands taken as red, green, blue",), settings=Settings().as_dict(),
+        software={"landshift": "0.1.0"},
+    )  # fmt: skip
