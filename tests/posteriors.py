@@ -8,6 +8,7 @@ import numpy as np
 from affine import Affine
 from pyproj import CRS
 
+from landshift.change_map import TOTALS, ChangeMap
 from landshift.grid import Grid
 from landshift.landcover import Evidence, LandCover
 from landshift.legend import Cover
@@ -45,7 +46,9 @@ def rectangle(grid: Grid, row: float, col: float, length_m: float, width_m: floa
     east, north = (c - col) * step, (row - r) * step
     a = np.radians(azimuth)
     along, across = east * np.sin(a) + north * np.cos(a), east * np.cos(a) - north * np.sin(a)
-    return (abs(along) <= length_m / 2) & (abs(across) <= width_m / 2)
+    # Half open, so that a side along the pixels holds as many of them as it is long.
+    long, wide = length_m / 2, width_m / 2
+    return (along >= -long) & (along < long) & (across >= -wide) & (across < wide)
 
 
 def soften(truth: np.ndarray, classes: int, sure: float, rng, noise: float) -> np.ndarray:
@@ -89,3 +92,35 @@ def shifted(array, rows: int, cols: int):
     r = np.clip(np.arange(array.shape[-2]) - rows, 0, array.shape[-2] - 1)
     c = np.clip(np.arange(array.shape[-1]) - cols, 0, array.shape[-1] - 1)
     return array[..., r[:, None], c]
+
+
+def change_map(after_codes, grid, inside=None, probability=None, replaced=None) -> ChangeMap:
+    """A change map that says these ``after_codes`` (10 · before + after) with certainty."""
+    codes = np.asarray(after_codes, np.uint8)
+    inside = np.ones(grid.shape, bool) if inside is None else inside
+    replaced = np.zeros(grid.shape, bool) if replaced is None else replaced
+    new = (codes % 10 == Cover.BUILDING) & (codes // 10 != Cover.BUILDING) & (codes > 0) | replaced
+    hectares = np.where(inside & (codes > 0), grid.pixel_hectares[:, None], 0.0)
+    table = np.zeros((1, 1, 8, 8))
+    seen = codes > 0
+    pairs = codes[seen] // 10 - 1, codes[seen] % 10 - 1
+    np.add.at(table[0, 0], pairs, hectares[seen])
+    return ChangeMap(
+        codes=np.where(inside, codes, 255).astype(np.uint8),
+        probability=inside.astype(np.float32),
+        replaced=replaced & inside,
+        new_building=new,
+        new_building_probability=(
+            new.astype(np.float32) if probability is None else probability.astype(np.float32)
+        ),
+        expected_hectares=table,
+        replaced_hectares=np.array([[hectares[replaced].sum()]]),
+        faint_hectares=np.zeros((8, 8)),
+        noise_hectares=np.zeros((8, 8)),
+        replaced_noise_hectares=0.0,
+        total_noise_hectares=dict.fromkeys(TOTALS, 0.0),
+        cell_px=max(grid.shape),
+        seen_hectares=np.array([[hectares.sum()]]),
+        aoi_hectares=float(inside.sum(axis=1) @ grid.pixel_hectares),
+        grid=grid,
+    )

@@ -16,6 +16,7 @@ from landshift.change_map import TOTALS, ChangeMap
 from landshift.fitness import Fitness
 from landshift.grid import Grid
 from landshift.legend import Cover
+from landshift.preview import Preview
 from landshift.report import ImageRecord, SiteReport
 from landshift.settings import Settings
 from landshift.site import Image, Site
@@ -41,6 +42,7 @@ def made_report(grid: Grid = UTM) -> SiteReport:
         new_building=new, new_building_probability=np.where(new, probability, np.float32(0)),
         expected_hectares=np.zeros((1, 1, 8, 8)), replaced_hectares=np.zeros((1, 1)),
         faint_hectares=np.zeros((8, 8)), noise_hectares=np.zeros((8, 8)),
+        replaced_noise_hectares=0.0,
         total_noise_hectares=dict.fromkeys(TOTALS, 0.0), cell_px=1000,
         seen_hectares=np.array([[11.5]]), aoi_hectares=11.8, grid=grid,
     )  # fmt: skip
@@ -56,6 +58,15 @@ def made_report(grid: Grid = UTM) -> SiteReport:
         transitions=(Transition(Cover.CROPLAND, Cover.BUILDING, size),),
         totals=dict.fromkeys(TOTALS, size), buildings=(building, building),
         clusters=(Cluster((0, 1), 0.6666, 0.7, 90.0),), seen_share=0.975, outline=None,
+        before_picture=_picture(grid), after_picture=_picture(grid),
         warnings=("bands taken as red, green, blue",), settings=Settings().as_dict(),
         software={"landshift": "0.1.0"},
     )  # fmt: skip
+
+
+def _picture(grid: Grid) -> Preview:
+    """A slope of brightness, with a strip not seen."""
+    rgba = np.full((*grid.shape, 4), 255, np.uint8)
+    rgba[..., :3] = np.linspace(40, 220, grid.shape[1], dtype=np.uint8)[:, None]
+    rgba[:, :5] = 0
+    return Preview(rgba, grid)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from time import perf_counter
 
 import pytest
 
@@ -29,7 +28,9 @@ def run_help(*args):
 
 
 @pytest.mark.parametrize(
-    "args", [("--help",), ("--version",), ("compare", "--help"), ("classify", "--help")], ids=" ".join
+    "args",
+    [("--help",), ("--version",), ("compare", "--help"), ("classify", "--help")],
+    ids=" ".join,
 )
 def test_help_loads_nothing_heavy(args):
     done = run_help(*args)
@@ -38,11 +39,17 @@ def test_help_loads_nothing_heavy(args):
 
 
 def test_help_takes_less_than_a_third_of_a_second():
-    def seconds():
-        start = perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "landshift", "--help"], check=True, capture_output=True
-        )
-        return perf_counter() - start
+    resource = pytest.importorskip("resource", reason="CPU time of children is asked of POSIX")
 
-    assert min(seconds() for _ in range(5)) < 0.3
+    def cpu_seconds():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    # processor time, so that a busy machine does not decide; start to end is 0.1 s on a quiet one
+    spent = []
+    for _ in range(5):
+        start = cpu_seconds()
+        command = [sys.executable, "-m", "landshift", "--help"]
+        subprocess.run(command, check=True, capture_output=True)
+        spent.append(cpu_seconds() - start)
+    assert min(spent) < 0.3

@@ -7,7 +7,6 @@ from datetime import date
 import numpy as np
 import pytest
 from affine import Affine
-from pictures import CORNER, UTM, ground, north_up, write
 from pyproj import CRS, Transformer
 from rasterio.enums import ColorInterp
 from scipy import ndimage
@@ -18,6 +17,7 @@ from landshift.reading import describe_image, nearest_codes, plan_grid, plan_own
 from landshift.reading.recognition import BandFacts, recognise_bands
 from landshift.settings import GridSettings
 from landshift.site import Aoi, Image
+from pictures import CORNER, UTM, ground, north_up, write
 
 SETTINGS = GridSettings()
 S2 = ("blue", "green", "red", "rededge1", "rededge2", "rededge3", "nir", "nir08", "swir1", "swir2")
@@ -168,10 +168,9 @@ def test_a_near_infrared_band_that_a_writer_called_alpha_is_read(tmp_path):
     assert raster.valid.all()
 
 
-@pytest.mark.parametrize("size", [150, 2100])
+@pytest.mark.parametrize("size", [150, pytest.param(2100, marks=pytest.mark.jit)])
 def test_a_blank_collar_is_not_seen_and_dark_ground_inside_is(tmp_path, size):
     turned = ndimage.rotate(np.full((size, size), 100, np.uint8), 12, order=0)
-    inner = np.s_[turned.shape[0] // 2 :][:20], np.s_[turned.shape[1] // 2 :][:20]
     inner = (slice(size // 2, size // 2 + 20),) * 2
     picture = np.stack([turned] * 3)
     picture[:, *inner] = 0
@@ -278,7 +277,7 @@ def test_pictures_apart_and_an_aoi_elsewhere_are_told(tmp_path):
     after = picture_info(tmp_path, "b.tif", corner=(500_000, 4_600_000))
     with pytest.raises(NoOverlapError, match="do not overlap"):
         plan_grid(before, after, None, SETTINGS, 0.3)
-    with pytest.raises(NoOverlapError, match="lies outside .*a.tif"):
+    with pytest.raises(NoOverlapError, match=r"lies outside .*a\.tif"):
         plan_grid(before, before, box_aoi(0, 4_600_000, 10, 4_600_010), SETTINGS, 0.3)
 
 
@@ -305,31 +304,30 @@ def written_view(path, crs, transform, shape):
     return write(path, smooth(x, y)[None], crs=crs, transform=transform, dtype="float32")
 
 
-def views():
-    lon, lat = Transformer.from_crs(UTM, "EPSG:4326", always_xy=True).transform(*CORNER)
-    x, y = Transformer.from_crs(UTM, "EPSG:3857", always_xy=True).transform(*CORNER)
-    turned = Affine.translation(*CORNER) @ Affine.rotation(-20) @ Affine.scale(0.8, -0.8)
-    return [
-        ("EPSG:4326", Affine(0.9e-5, 0, lon - 1e-3, 0, -0.7e-5, lat + 1e-3)),
-        ("EPSG:3857", Affine(1.1, 0, x - 60, 0, -1.1, y + 60)),
-        ("EPSG:32651", Affine(0.7, 0, 0, 0, -0.7, 0)),
-        (UTM, turned),
-    ]
+def view(name):
+    """CRS and transform of a picture that covers the test's ground."""
+    crs = {"degrees": "EPSG:4326", "mercator": "EPSG:3857", "zone": "EPSG:32651"}.get(name, UTM)
+    x, y = Transformer.from_crs(UTM, crs, always_xy=True).transform(*CORNER)
+    transforms = {
+        "degrees": Affine(0.9e-5, 0, x - 1e-3, 0, -0.7e-5, y + 1e-3),
+        "mercator": Affine(1.1, 0, x - 60, 0, -1.1, y + 60),
+        "zone": Affine(0.7, 0, x - 60, 0, -0.7, y + 60),
+        "turned": Affine.translation(x, y) @ Affine.rotation(-20) @ Affine.scale(0.8, -0.8),
+    }
+    return crs, transforms[name]
 
 
-@pytest.mark.parametrize(("crs", "transform"), views(), ids=["degrees", "mercator", "zone", "turned"])
-def test_any_view_of_the_ground_reads_the_same(tmp_path, crs, transform):
-    if crs == "EPSG:32651":
-        x, y = Transformer.from_crs(UTM, crs, always_xy=True).transform(*CORNER)
-        transform = Affine(0.7, 0, x - 60, 0, -0.7, y + 60)
-    path = written_view(tmp_path / "a.tif", crs, transform, (420, 460))
+@pytest.mark.parametrize("name", ["degrees", "mercator", "zone", "turned"])
+def test_any_view_of_the_ground_reads_the_same(tmp_path, name):
+    path = written_view(tmp_path / "a.tif", *view(name), (420, 460))
     grid = Grid(CRS.from_user_input(UTM), north_up(), (150, 140))
     raster = read_raster(Image(path), grid)
     row, col = np.mgrid[:150, :140]
     want = smooth(*grid.xy(row, col))
     assert raster.valid.mean() > 0.5
+    inner = ndimage.binary_erosion(raster.valid, iterations=2, border_value=1)
     # waves of slope 1.3 a metre: 0.05 px of misplacement would be 0.06
-    np.testing.assert_allclose(raster.bands[0][raster.valid], want[raster.valid], atol=0.02)
+    np.testing.assert_allclose(raster.bands[0][inner], want[inner], atol=0.02)
 
 
 class Moved:
@@ -352,7 +350,7 @@ def test_the_moving_picture_is_sampled_where_its_content_lies(tmp_path):
 def test_blocks_leave_no_seam(tmp_path, monkeypatch):
     from landshift.reading import resampling
 
-    path = written_view(tmp_path / "a.tif", *views()[3], (420, 460))
+    path = written_view(tmp_path / "a.tif", *view("turned"), (420, 460))
     grid = Grid(CRS.from_user_input(UTM), north_up(2.3), (60, 70))
     whole = read_raster(Image(path), grid)
     monkeypatch.setattr(resampling, "_BLOCK_PX", 16)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import resampling as oracle
 
 from landshift.kernels import resampling as kernel
+from oracles import resampling as oracle
 
 INF = np.float32(np.inf)
 
@@ -50,7 +52,7 @@ def cases(draw):
     return source, valid, places, scales, limits
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(cases())
 def test_kernel_equals_oracle(case):
     got, got_seen = resampled(kernel.resample_block, *case)
@@ -129,11 +131,9 @@ def test_overshoot_is_held_within_the_data_type():
 
 @pytest.mark.jit
 def test_speed_of_a_megapixel_is_bounded():
-    from time import perf_counter
-
     source = np.zeros((3, 1030, 1030), np.float32)
     valid = np.ones((1030, 1030), bool)
     resampled(kernel.resample_block, source[:, :9, :9].copy(), valid[:9, :9].copy(), plain())
-    start = perf_counter()
+    start = process_time()
     resampled(kernel.resample_block, source, valid, plain(2.5, 2.5, (1024, 1024)))
-    assert perf_counter() - start < 3.0  # 0.25 s on a quiet core
+    assert process_time() - start < 3.0  # 0.2 s on a quiet core

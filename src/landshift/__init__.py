@@ -11,10 +11,7 @@ _REFUSED_DRIVERS = [
 """GDAL drivers whose files can make GDAL read, write or fetch something else."""
 
 # GDAL reads GDAL_SKIP once, when rasterio is first imported; this is the only place certain to run
-# before that. Sidecars (.msk, .ovr, .aux.xml, world files) are never looked for.
+# before that. All other options are set around our own reads and writes, not for the whole process.
 os.environ["GDAL_SKIP"] = " ".join(
     dict.fromkeys(os.environ.get("GDAL_SKIP", "").split() + _REFUSED_DRIVERS)
 )
-os.environ["GDAL_DISABLE_READDIR_ON_OPEN"] = "EMPTY_DIR"
-os.environ["GDAL_PAM_ENABLED"] = "NO"
-os.environ.setdefault("GDAL_CACHEMAX", "128")

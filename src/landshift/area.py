@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _NORMAL_95 = 1.6448536269514722
 """95th percentile of the standard normal: 5 % on either side leave 90 %."""
 _SQUARE_METRES_PER_HECTARE = 10_000.0
+_LEAST_HECTARES = 1e-12
+"""Value taken for zero: a hundredth of a square millimetre."""
 
 
 @dataclass(frozen=True)
@@ -172,23 +174,23 @@ def _hectares(
 
 
 def interval(value: float, spread: float) -> tuple[float, float]:
-    """5th and 95th percentile of a log-normal of mean ``value`` and standard deviation ``spread``.
+    """5th and 95th percentile of a log-normal with median ``value``.
 
-    Once the spread passes the value its logarithm stops growing with it and the upper end becomes
-    value + 1.645 · spread, whichever is more: so that zero found still has an upper end.
+    ``spread`` is the standard deviation that all terms come to, hectares; its share of the value
+    becomes the standard deviation of the logarithm as sqrt(ln(1 + share²)). Where the spread
+    passes the value the upper factor grows no more, and value + 1.645 · spread is taken if that
+    is more: where nothing was found there is still an upper end.
     """
-    reach = _NORMAL_95 * spread
-    if value <= 0.0:
+    reach = value + _NORMAL_95 * spread
+    if value <= _LEAST_HECTARES:
         return 0.0, reach
-    sigma = np.sqrt(np.log1p((spread / value) ** 2))
-    low = value * np.exp(-_NORMAL_95 * sigma - sigma**2 / 2)
-    high = value * np.exp(_NORMAL_95 * sigma - sigma**2 / 2)
-    return float(low), float(max(high, value + reach) if spread > value else high)
+    share = spread / value
+    lower, upper = (np.sqrt(np.log1p(s**2)) for s in (share, min(share, 1.0)))
+    high = value * float(np.exp(_NORMAL_95 * upper))
+    return value * float(np.exp(-_NORMAL_95 * lower)), max(high, reach) if share > 1.0 else high
 
 
-def _terms(
-    changes: ChangeMap, alignment: Alignment, settings: AreaSettings, found: Found
-) -> Terms:
+def _terms(changes: ChangeMap, alignment: Alignment, settings: AreaSettings, found: Found) -> Terms:
     gsd_m = changes.grid.gsd_m
     mask = np.isin(changes.codes, found.codes)
     if found.with_replaced:

@@ -13,6 +13,7 @@ from landshift.errors import ImageError, UnfitPairError
 from landshift.fitness import Fitness, judge_fitness
 from landshift.landcover import classify_pair
 from landshift.model import Model, load_model
+from landshift.preview import make_preview
 from landshift.radiometry import match_radiometry
 from landshift.raster import Raster
 from landshift.reading import (
@@ -33,7 +34,11 @@ _LIBRARIES = ("numpy", "numba", "rasterio", "scikit-image", "scipy", "shapely", 
 
 
 def compare_site(
-    site: Site, model_name: str, settings: Settings, progress: Callable[[str], None]
+    site: Site,
+    model_name: str,
+    settings: Settings,
+    progress: Callable[[str], None],
+    threads: int | None = None,
 ) -> SiteReport:
     """Find what changed inside one site between its two pictures.
 
@@ -47,6 +52,8 @@ def compare_site(
         Every threshold.
     progress
         Told the name of each stage as it begins.
+    threads
+        Blocks classified at a time, all cores by default; the answer does not depend on it.
 
     Raises
     ------
@@ -69,7 +76,7 @@ def compare_site(
     _refuse_unfit(site, fitness)
     progress("classifying")
     matched = match_radiometry(after, before, settings.radiometry)
-    cover_before, cover_after, evidence = classify_pair(before, matched, model)
+    cover_before, cover_after, evidence = classify_pair(before, matched, model, threads)
     progress("measuring")
     changes = find_transitions(
         cover_before, cover_after, evidence, alignment, aoi, (before, after), settings.transition
@@ -81,8 +88,9 @@ def compare_site(
         fitness=fitness, alignment=alignment, changes=changes, transitions=transitions,
         totals=totals, buildings=buildings, clusters=clusters,
         seen_share=float(changes.seen_hectares.sum() / changes.aoi_hectares),
-        outline=outline, warnings=_warnings(pictures, fitness, alignment),
-        settings=settings.as_dict(), software=_software(model),
+        outline=outline, before_picture=make_preview(before, settings.preview),
+        after_picture=make_preview(after, settings.preview),
+        warnings=_warnings(pictures, fitness, alignment), settings=settings.as_dict(), software=_software(model),
     )  # fmt: skip
 
 

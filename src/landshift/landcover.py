@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
@@ -39,7 +39,7 @@ from landshift.raster import Raster
 _UNIT = 2**HALVINGS
 _BLOCK_PIXELS = 512
 """Side of a block. Its surroundings cost 22 % at 512 and 50 % at 256; memory grows with its square,
-about 130 MB a thread at 512."""
+230 MB a thread at 512 for two dates."""
 
 
 _REACH = 77
@@ -60,6 +60,8 @@ answer: each 3 × 3 convolution needs one pixel more of what it reads, each halv
 s0 to s3 hold what comes up from below in front of what the encoder left there."""
 _JOINT = frozenset({"d2", "d1", "f"})
 """Planes that hold the channels of both dates, and of their absolute difference."""
+_BOTH_ORDERS = frozenset({"chg0", "chg1", "chg2", "chg3"})
+"""Planes that are twice as wide where the model is asked in both orders of the dates."""
 
 _Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Packed weights, bias."""
@@ -275,46 +277,48 @@ class _Weights:
     """A model's layers in the order in which the kernels read them."""
 
     def __init__(self, model: Model) -> None:
-        self.layers = {
-            layer: self._pack(model, layer) for layer in layer_shapes(len(model.bands))
-        }
+        plain = dict(model.layers)
+        self.orders = 2 if model.symmetric else 1
+        if model.symmetric:
+            plain.update(_head_of_both_orders(model.layers))
+        self.layers = {layer: _packed(plain, layer) for layer in layer_shapes(len(model.bands))}
         self.bands = len(model.bands)
         self.calibration = {
             "cls": self._calibration(model.cover),
             "chg4": self._calibration(model.change),
         }
-        self.orders = [self.layers]
-        if model.symmetric:
-            self.orders = self._both_orders(model)
-
-    @staticmethod
-    def _pack(model: Model, layer: str) -> _Layer:
-        weight = model.layers[f"{layer}.weight"]
-        bias = model.layers.get(f"{layer}.bias", np.zeros(len(weight), np.float32))
-        return pack_weights(weight), bias.copy()
 
     @staticmethod
     def _calibration(calibration: Calibration) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return np.array(calibration.scale, np.float32), np.array(calibration.offset, np.float32)
 
-    def _both_orders(self, model: Model) -> list[dict[str, _Layer]]:
-        """The change head for (before, after) and (after, before), at half weight each.
 
-        In the second the features of the dates are exchanged on the way in, building gained and
-        lost on the way out, so that the sum of both is the mean answer.
-        """
-        half = np.float32(0.5)
-        last, bias = model.layers["chg4.weight"] * half, model.layers["chg4.bias"] * half
-        exchange = [0, 2, 1, 3]
-        swapped = dict(self.layers)
-        for layer in ("chg0", "chg1", "chg2"):
-            before, after, apart = np.split(model.layers[f"{layer}.weight"], 3, axis=1)
-            swapped[layer] = (
-                pack_weights(np.concatenate([after, before, apart], axis=1)),
-                self.layers[layer][1],
-            )
-        swapped["chg4"] = (pack_weights(last[exchange]), bias[exchange])
-        return [{**self.layers, "chg4": (pack_weights(last), bias)}, swapped]
+def _packed(layers: Mapping[str, NDArray[np.float32]], layer: str) -> _Layer:
+    weight = layers[f"{layer}.weight"]
+    bias = layers.get(f"{layer}.bias", np.zeros(len(weight), np.float32))
+    return pack_weights(weight), bias.copy()
+
+
+def _head_of_both_orders(
+    layers: Mapping[str, NDArray[np.float32]],
+) -> dict[str, NDArray[np.float32]]:
+    """A change head twice as wide: it asks (before, after), and (after, before), and averages.
+
+    For the second question the features of the dates are exchanged on the way in, building gained
+    and lost on the way out. Both are read from the same planes in one pass.
+    """
+    wide = {}
+    for layer in ("chg0", "chg1", "chg2"):
+        weight = layers[f"{layer}.weight"]
+        before, after, apart = np.split(weight, 3, axis=1)
+        swapped = np.concatenate([after, before, apart], axis=1)
+        wide[f"{layer}.weight"] = np.concatenate([weight, swapped])
+    wide["chg0.bias"] = np.tile(layers["chg0.bias"], 2)
+    last, bias, exchanged = layers["chg4.weight"], layers["chg4.bias"], [0, 2, 1, 3]
+    half = np.float32(0.5)
+    wide["chg4.weight"] = np.concatenate([last, last[exchanged]], axis=1) * half
+    wide["chg4.bias"] = (bias + bias[exchanged]) * half
+    return wide
 
 
 class _Network:
@@ -361,18 +365,18 @@ class _Network:
             before, after, apart = np.split(plane.array, 3)
             difference(before, after, apart)
         f, d1, d2 = joint
-        logits = self._plane("chg4", block)
-        for number, layers in enumerate(self._weights.orders):
-            quarter, half, full, last = (
-                self._plane(name, block) for name in ("chg2", "chg1", "chg0", "chg3")
-            )
-            self._convolve("chg2", d2, quarter, layers, -np.inf)
-            self._convolve("chg1", d1, half, layers, -np.inf)
-            self._double(quarter, half, add=True)
-            self._double(half, full)
-            self._convolve("chg0", f, full, layers, keep=True)
-            self._convolve("chg3", full, last, layers)
-            self._convolve("chg4", last, logits, layers, -np.inf, keep=number > 0)
+        quarter, half, full, last, logits = (
+            self._plane(f"chg{number}", block) for number in (2, 1, 0, 3, 4)
+        )
+        self._convolve("chg2", d2, quarter, -np.inf)
+        self._convolve("chg1", d1, half, -np.inf)
+        self._double(quarter, half, add=True)
+        self._double(half, full)
+        self._convolve("chg0", f, full, keep=True)
+        for order in range(self._weights.orders):
+            here = 16 * order, 16 * order + 16
+            self._convolve("chg3", full.channels(*here), last.channels(*here))
+        self._convolve("chg4", last, logits, -np.inf)
         self._answer("chg4", logits, valid, probability)
 
     def _encode(self, level: int, finer: _Plane, block: _Block) -> _Plane:
@@ -391,11 +395,10 @@ class _Network:
         layer: str,
         source: _Plane,
         target: _Plane,
-        layers: dict[str, _Layer] | None = None,
         least: float = 0.0,
         keep: bool = False,
     ) -> _Plane:
-        weight, bias = (layers or self._weights.layers)[layer]
+        weight, bias = self._weights.layers[layer]
         down, right = target.row - source.row, target.col - source.col
         floor = np.float32(least)
         if weight.shape[2] == 9:
@@ -431,9 +434,7 @@ class _Network:
         scale, offset = self._weights.calibration[layer]
         rows = min(logits.rows, valid.shape[0] - logits.row)
         cols = min(logits.cols, valid.shape[1] - logits.col)
-        softmax(
-            logits.array, scale, offset, valid, probability, logits.row, logits.col, rows, cols
-        )
+        softmax(logits.array, scale, offset, valid, probability, logits.row, logits.col, rows, cols)
 
     def _of_date(self, name: str, block: _Block, date: int) -> _Plane:
         channels = _PLANES[name][2]
@@ -444,6 +445,8 @@ class _Network:
         level, margin, channels = _PLANES.get(name, (0, _REACH, self._weights.bands + 1))
         if name in _JOINT:
             channels *= self._joint
+        if name in _BOTH_ORDERS:
+            channels *= self._weights.orders
         row, col, rows, cols = block.around(level, margin)
         shape = (channels, rows + 2, plane_stride(cols))
         size = math.prod(shape)

@@ -81,3 +81,11 @@ def transition_colour(code: int) -> tuple[int, int, int]:
     if before is after:
         return (170 + colour[0] // 3, 170 + colour[1] // 3, 170 + colour[2] // 3)
     return colour
+
+
+def code_label(code: int) -> str:
+    """What a land-cover or from→to code stands for, in words."""
+    if code > 10:
+        before, after = split_code(code)
+        return f"{before.label} → {after.label}"
+    return Cover(code).label

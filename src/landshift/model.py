@@ -223,9 +223,7 @@ def _read_array(content: bytes, name: str) -> NDArray[Any]:
     return np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape)
 
 
-def _build_model(
-    meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha256: str
-) -> Model:
+def _build_model(meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha256: str) -> Model:
     if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
         raise ValueError(f"its meta is not of schema {SCHEMA}")
     if meta.get("family") not in _FAMILIES or meta["family"] != family:

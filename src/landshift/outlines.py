@@ -77,7 +77,10 @@ def pooled_azimuth(rectangles: Sequence[Rectangle]) -> float | None:
 
 def minimum_rectangle(outline: Polygon) -> Rectangle:
     """The rectangle of least area, at any azimuth, that holds ``outline``."""
-    corners = np.array(outline.minimum_rotated_rectangle.exterior.coords)
+    smallest = outline.minimum_rotated_rectangle
+    if not isinstance(smallest, Polygon):
+        raise ValueError(f"an outline without width has no rectangle: {outline.wkt}")
+    corners = np.array(smallest.exterior.coords)
     sides = np.diff(corners[:3], axis=0)
     lengths = np.hypot(*sides.T)
     longer = int(lengths.argmax())
@@ -185,7 +188,9 @@ def regularise(
     ):
         return square, minimum_rectangle(square)
     simple = outline.simplify(0.5 * gsd)
-    return _with_area(simple if simple.is_valid else outline, outline.area), rectangle
+    if not isinstance(simple, Polygon) or not simple.is_valid:
+        simple = outline
+    return _with_area(simple, outline.area), rectangle
 
 
 def _with_area(polygon: Polygon, area: float) -> Polygon:
@@ -200,6 +205,8 @@ def right_angled(outline: Polygon, azimuth_deg: float, gsd: float) -> Polygon | 
     direction joined at their length-weighted mean, corners set where they cross.
     """
     turned = affinity.rotate(outline, azimuth_deg, origin=(0, 0)).simplify(1.5 * gsd)
+    if not isinstance(turned, Polygon):
+        return None
     ring = np.array(turned.exterior.coords)
     sides = np.diff(ring, axis=0)
     lengths = np.hypot(*sides.T)

@@ -27,9 +27,7 @@ def match_radiometry(moving: Raster, reference: Raster, settings: RadiometrySett
     """
     if moving.grid != reference.grid:
         raise ValueError(f"rasters lie on different grids: {moving.grid} and {reference.grid}")
-    roles = tuple(
-        role for role in moving.sensor.bands if role and role in reference.sensor.bands
-    )
+    roles = tuple(role for role in moving.sensor.bands if role and role in reference.sensor.bands)
     both = np.flatnonzero(moving.valid & reference.valid)
     if not roles or both.size < settings.least_samples:
         return moving

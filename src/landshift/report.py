@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shapely.geometry import Polygon
+from shapely.geometry import MultiPolygon, Polygon
 
 from landshift.alignment import Alignment
 from landshift.area import Hectares, Transition
 from landshift.buildings import Building, Cluster
 from landshift.change_map import ChangeMap
 from landshift.fitness import Fitness
+from landshift.preview import Preview
 from landshift.site import Site
 
 
@@ -51,8 +52,12 @@ class SiteReport:
     clusters: tuple[Cluster, ...]
     seen_share: float
     """Share of the aoi that both pictures show, 0-1."""
-    outline: Polygon | None
+    outline: Polygon | MultiPolygon | None
     """The aoi on the grid's CRS, None where the overlap was the site."""
+    before_picture: Preview
+    """For people to look at."""
+    after_picture: Preview
+    """The same of the after picture, aligned, with its own colours."""
     warnings: tuple[str, ...]
     settings: Mapping[str, Any]
     software: Mapping[str, str]

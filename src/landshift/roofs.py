@@ -127,9 +127,7 @@ def _close_pairs(regions: Labels, gap_px: float) -> list[tuple[int, int]]:
 def rectangularity(mask: Mask) -> float:
     """Pixels of ``mask`` over the area of the minimum rotated rectangle of their corners."""
     row, col = np.nonzero(mask)
-    corners = np.concatenate(
-        [np.column_stack([row + r, col + c]) for r in (0, 1) for c in (0, 1)]
-    )
+    corners = np.concatenate([np.column_stack([row + r, col + c]) for r in (0, 1) for c in (0, 1)])
     try:
         corners = corners[ConvexHull(corners).vertices]
     except QhullError:

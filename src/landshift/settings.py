@@ -152,8 +152,9 @@ class BuildingSettings:
     merge_gap_m: float = 2.5
     """Gap up to which two regions are one building, if together they make a rectangle. Halls
     stand 6 m and more apart."""
-    merge_rectangularity: float = 0.88
-    """Area over minimum rotated rectangle that two regions must reach together."""
+    merge_rectangularity: float = 0.82
+    """Area over minimum rotated rectangle that two regions must reach together: halves of 9 m
+    with 2.4 m between them reach 0.85 at 0.5 m a pixel, pieces of unlike length less."""
     rectangle_share: float = 0.7
     """Area over minimum rotated rectangle from which a rectangle is tried; METHODS §7."""
     rectangle_overlap: float = 0.85
@@ -266,17 +267,85 @@ class AlignmentSettings:
     """Side of the windows that find tie points, px. Source: the trial's figure."""
     fine_window_px: int = 32
     """Side of the windows that follow local distortion, px. Source: as above."""
-    most_windows: int = 1200
-    """Windows compared in one pass."""
+    least_window_px: int = 24
+    """Smallest window that a small picture is cut into, px; below it nothing is unambiguous."""
+    most_windows: int = 500
+    """Windows compared in one pass. Source: more gained nothing at 2048 px."""
     least_share: float = 0.6
     """Share of a window that both pictures must show, 0-1."""
     outlier: float = 3.5
     """Standardised miss beyond which a tie point is dropped."""
+    agree_px: float = 1.5
+    """Farthest peak from zero of a held-back window that agrees, px. With a reach of 16 px one in
+    150 agrees by chance, and one in 20 000 in both directions."""
+    fail_share: float = 0.12
+    """Share of held-back windows in agreement below which the alignment failed, 0-1.
+    Source: 150 pairs without a solution, benchmarks/registration.py."""
+    doubt_share: float = 0.25
+    """The same below which it is doubtful. Source: as above."""
+    worse_agreement: float = 0.02
+    """Fall of the agreement that is still put down to chance."""
+    most_rival: float = 0.9
+    """Height of a second peak over the first from which the ground is said to repeat itself."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         if self.max_shift_m is not None and self.max_shift_m <= 0:
             raise SettingsError(f"max_shift_m is {self.max_shift_m}; allowed is more than 0 metres")
+
+
+@dataclass(frozen=True)
+class PreviewSettings:
+    """How pictures are reduced and stretched for people; no answer depends on it."""
+
+    most_side_px: int = 1600
+    """Longer side of a picture in figures and pages. Half the width of a page at 300 dpi, and the
+    whole of a desktop's screen; two of them make a page of 2 MB."""
+    clipped_share: float = 0.01
+    """Share of the pixels at either end of a band that are drawn fully dark or bright."""
+    gamma: float = 0.85
+    """Power of the stretched values; below 1 shadows are lifted."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        _check_range("most_side_px", self.most_side_px, 64, 8192)
+        _check_range("clipped_share", self.clipped_share, 0.0, 0.2)
+        _check_range("gamma", self.gamma, 0.2, 5.0)
+
+
+@dataclass(frozen=True)
+class SummarySettings:
+    """How a site's hectares become words in the tables of many sites; no hectare depends on it.
+
+    Judgement from DOMAIN.md (clusters of 1.5-2 ha, halls, streets of houses), not fitted.
+    """
+
+    least_share: float = 0.2
+    """Share of the ground built on from which a site counts as built on that kind of ground."""
+    least_hectares: float = 0.05
+    """The same in hectares: half a small hall. A site can count under several kinds."""
+    least_kept_hectares: float = 0.1
+    """Greenhouse on both dates from which a site counts as beside surviving greenhouses."""
+    house_hectares: float = 0.02
+    """Roof up to which a building may be a house, hectares."""
+    house_width_m: float = 12.0
+    """Narrow side up to which it may."""
+    least_houses: int = 5
+    """New houses from which a site counts as built together with housing."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        _check_range("least_share", self.least_share, 0.0, 1.0)
+        _check_range("least_houses", self.least_houses, 1, 10_000)
+
+
+@dataclass(frozen=True)
+class AssessmentSettings:
+    """How a reference is turned into separate sampled units."""
+
+    spacing_m: float = 10.0
+    """Distance at which pixels of a reference err separately, metres: twice the correlation
+    length of 5 m of SURVEY §4.2; one pixel where the map's are coarser."""
 
 
 @dataclass(frozen=True)
@@ -290,6 +359,7 @@ class Settings:
     buildings: BuildingSettings = field(default_factory=BuildingSettings)
     area: AreaSettings = field(default_factory=AreaSettings)
     fitness: FitnessSettings = field(default_factory=FitnessSettings)
+    preview: PreviewSettings = field(default_factory=PreviewSettings)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain nested values for the report."""

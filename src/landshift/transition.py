@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from landshift.change_map import REPLACED_TOTALS, TOTALS, ChangeMap
-from landshift.kernels import region
+from landshift.kernels import region, smoothing
 from landshift.kernels import transition as kernel
 from landshift.legend import COVERS, TRANSITION_CODES, Cover, transition_code
 from landshift.settings import TransitionSettings
@@ -32,6 +32,8 @@ Mask = NDArray[np.bool_]
 
 _REPLACED_CODE = kernel.REPLACED_CODE
 _STAYED_BUILDING = transition_code(Cover.BUILDING, Cover.BUILDING)
+_LEAST_FAINT = 1e-4
+"""Probability of change that is not even added up as faint: a square metre in a hectare."""
 _SIEVE_PASSES = 4
 """Islands within islands are given back from the outside in; deeper nests were not seen."""
 
@@ -159,20 +161,20 @@ def smoothing_weights(
         # The median step is the picture's own noise and texture, whatever its units.
         typical = np.array([np.median(step[seen]) if seen.any() else 1.0 for step in steps])
         scale = np.maximum(settings.edge_contrast * typical, 1e-6).astype(np.float32)
-        kernel.edge_weights(picture.bands, valid & picture.valid, scale, right, down)
+        smoothing.edge_weights(picture.bands, valid & picture.valid, scale, right, down)
     return right, down
 
 
 def smooth(planes: Pixels, right: Pixels, down: Pixels, settings: TransitionSettings) -> None:
     """Smooth ``planes`` (plane, row, col) in place between pixels that look alike."""
     for plane in planes:
-        given = plane.copy()
-        result = np.empty_like(given)
+        given, current, result = plane.copy(), plane.copy(), np.empty_like(plane)
         for _ in range(settings.smoothing_sweeps):
-            kernel.diffuse_once(
-                given, plane, right, down, np.float32(settings.smoothing_pull), result
+            smoothing.diffuse_once(
+                given, current, right, down, np.float32(settings.smoothing_pull), result
             )
-            plane[:] = result
+            current, result = result, current
+        plane[:] = current
 
 
 def _kinds(
@@ -281,8 +283,9 @@ def _change_map(
     sums = CellSums.of(classes, kinds, counted, grid.pixel_hectares, cell_px, settings)
     faint_sums = np.zeros(kernel.OUTCOMES)
     kernel.sum_outcomes(
-        *classes, faint, counted, grid.pixel_hectares, pairs, replaced_prior, faint_sums
-    )
+        *classes, faint, counted, grid.pixel_hectares, pairs, replaced_prior,
+        np.float32(_LEAST_FAINT), faint_sums,
+    )  # fmt: skip
     written = codes.copy()
     written[replaced] = _STAYED_BUILDING
     written[~inside] = 255

@@ -15,6 +15,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
+import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
@@ -242,11 +243,12 @@ def _outline(outline: Polygon, crs: CRS | None) -> Polygon:
     if crs is None:
         return shapely.set_precision(outline, 10.0**-_METRE_DECIMALS)
     to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
-    degrees = shapely.transform(
-        outline, lambda x, y: np.round(to_degrees.transform(x, y), _DEGREE_DECIMALS),
-        interleaved=False,
-    )  # fmt: skip
-    return orient(degrees)
+
+    def moved(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        degrees = np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
+        return np.round(degrees, _DEGREE_DECIMALS)
+
+    return orient(shapely.transform(outline, moved))
 
 
 def _building_as_json(building: Building) -> dict[str, Any]:
@@ -339,7 +341,8 @@ def _write_cog(
         "blockxsize": 256, "blockysize": 256, "compress": "deflate",
         "crs": None if grid.crs is None else grid.crs.to_wkt(),
     }  # fmt: skip
-    with warnings.catch_warnings(), MemoryFile() as memory:
+    no_sidecars = rasterio.Env(GDAL_PAM_ENABLED="NO")
+    with no_sidecars, warnings.catch_warnings(), MemoryFile() as memory:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with memory.open(**profile) as target:
             target.write(bands)

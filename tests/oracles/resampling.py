@@ -12,8 +12,15 @@ def cubic(x):
     return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
-def tent(x):
-    return np.maximum(0.0, 1 - np.abs(x))
+def averaged_cubic(x, scale):
+    """The cubic's mean over the width by which a target pixel is blunter than a source pixel."""
+    width = np.sqrt(scale**2 - 1)
+    midpoints = (np.arange(2000) + 0.5) / 2000 - 0.5
+    return cubic(x[:, None] + width * midpoints).mean(axis=1)
+
+
+def tent(x, scale):
+    return np.maximum(0.0, 1 - np.abs(x / scale))
 
 
 def bilinear(lattice, step, row, col):
@@ -33,14 +40,14 @@ def resample_pixel(source, valid, y, x, row_scale, col_scale):
     if not (-1 < y < rows and -1 < x < cols):
         return None
     # room for every tap outside the picture, where nothing is valid
-    pad = int(np.ceil(2 * max(row_scale, col_scale))) + 2
+    pad = int(np.ceil(max(row_scale, col_scale))) + 3
     wide = np.pad(source.astype(np.float64), [(0, 0), (pad, pad), (pad, pad)])
     seen = np.pad(valid, pad)
     at_row = np.arange(-pad, rows + pad)
     at_col = np.arange(-pad, cols + pad)
-    for kernel in (cubic, tent):
-        weights = np.outer(kernel((at_row - y) / row_scale), kernel((at_col - x) / col_scale))
-        if kernel is cubic and not np.any(~seen & (np.abs(weights) > 1e-6)):
+    for kernel in (averaged_cubic, tent):
+        weights = np.outer(kernel(at_row - y, row_scale), kernel(at_col - x, col_scale))
+        if kernel is averaged_cubic and not np.any(~seen & (np.abs(weights) > 1e-6)):
             break
         if kernel is tent and weights[seen].sum() < (0.5 - 1e-6) * weights.sum():
             return None

@@ -46,33 +46,10 @@ def weigh_kinds(
         * (found / neutral) ** class_weight
     )
     total = kinds.sum(axis=0)
-    silent = total <= 0
+    silent = total <= 1e-30
     kinds = kinds / np.where(silent, 1, total)
     kinds[:, silent] = np.array([1, 0, 0, 0])[:, None]
     return np.where(valid, kinds, 0)
-
-
-def edge_weights(bands, valid, scale):
-    rows, cols = valid.shape
-    right, down = np.zeros((rows, cols)), np.zeros((rows, cols))
-    alike = np.exp(-((np.diff(bands, axis=2) / scale[:, None, None]) ** 2).mean(axis=0))
-    right[:, :-1] = alike * (valid[:, 1:] & valid[:, :-1])
-    alike = np.exp(-((np.diff(bands, axis=1) / scale[:, None, None]) ** 2).mean(axis=0))
-    down[:-1] = alike * (valid[1:] & valid[:-1])
-    return right, down
-
-
-def diffuse_once(given, current, right, down, pull):
-    total, weight = given.astype(float), np.ones(given.shape)
-    total[:, 1:] += pull * right[:, :-1] * current[:, :-1]
-    weight[:, 1:] += pull * right[:, :-1]
-    total[:, :-1] += pull * right[:, :-1] * current[:, 1:]
-    weight[:, :-1] += pull * right[:, :-1]
-    total[1:] += pull * down[:-1] * current[:-1]
-    weight[1:] += pull * down[:-1]
-    total[:-1] += pull * down[:-1] * current[1:]
-    weight[:-1] += pull * down[:-1]
-    return total / weight
 
 
 def outcomes(before, after, kinds, pair_prior, replaced_prior):
@@ -84,14 +61,14 @@ def outcomes(before, after, kinds, pair_prior, replaced_prior):
     replaced = np.zeros(both.shape)
     for kind in (1, 2, 3):
         space = pairs[kind == KIND].sum(axis=0) + both
-        fits = space > 0
+        fits = space > 1e-30
         scale = np.where(fits, kinds[kind] / np.where(fits, space, 1), 0)
         same += np.where(fits, 0, kinds[kind])
         pairs[kind == KIND] *= scale
         replaced += scale * both
     own = np.diagonal(pair_prior)[:, None, None] * (before * after + 1e-4 * (before + after))
     total = own.sum(axis=0)
-    own = own * np.where(total > 0, same / np.where(total > 0, total, 1), 0)
+    own = own * np.where(total > 1e-30, same / np.where(total > 1e-30, total, 1), 0)
     pairs[np.arange(8), np.arange(8)] = own
     return np.concatenate([pairs.reshape(64, *both.shape), replaced[None]])
 

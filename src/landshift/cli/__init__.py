@@ -20,6 +20,10 @@ _COMMANDS = {
     "classify": "Map the land cover of one picture.",
     "align": "Register one picture to another.",
     "simulate": "Make a pair of pictures that knows its truth.",
+    "batch": "Compare a whole list of sites, overnight.",
+    "summarise": "Tables of a batch: per site, by year and province, in all.",
+    "sites": "Counties of the 20x10 announcements, as a site list.",
+    "assess": "How right a map is: error matrix, scores, corrected hectares.",
     "train": "Train a model from a recipe.",
 }
 """Short help stands here, so that the list of commands loads none of them."""
@@ -88,10 +92,13 @@ def _show_versions(ctx: click.Context, option: click.Parameter, asked: bool) -> 
 def main() -> None:
     """Two pictures of a site in, hectares out: what was built, and what it replaced.
 
-    Exit codes: 0 answered; 1 could not, and the message says why; 2 wrong usage.
+    Exit codes: 0 answered; 1 could not, and the message says why; 2 wrong usage; 3 a batch in which
+    some sites failed or were refused.
     """
     # the default action ends the process at once; this way half-written outputs are removed
     signal.signal(signal.SIGTERM, _terminate)
+    # GDAL's own default is a twentieth of the machine's memory for each process
+    os.environ.setdefault("GDAL_CACHEMAX", "128")
 
 
 def _terminate(signum: int, frame: Any) -> NoReturn:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from landshift.area import Hectares
+from landshift.assessment import Assessment
 from landshift.mapping import CoverMap
 from landshift.report import SiteReport
 
@@ -53,6 +54,35 @@ def print_cover(cover: CoverMap, out: Path) -> None:
     console.print(table)
     console.print(f"{cover.seen_share:.0%} of the picture seen; written to {escape(str(out))}",
                   soft_wrap=True)  # fmt: skip
+
+
+def print_assessment(found: Assessment) -> None:
+    """Print the error matrix, and scores and corrected hectares of each class."""
+    console = _console()
+    matrix = Table("mapped as ↓, truly →", box=None, pad_edge=False)
+    for label in found.labels:
+        matrix.add_column(label, justify="right")
+    for label, row in zip(found.labels, found.matrix, strict=True):
+        matrix.add_row(label, *(str(count) for count in row))
+    console.print(matrix)
+    interval = f"{found.confidence:.0%} interval"
+    table = Table("class", box=None, pad_edge=False)
+    for head in ("user's", "producer's", "F1", "IoU", "mapped ha", "corrected ha", interval):
+        table.add_column(head, justify="right")
+    for s in found.classes:
+        shares = (s.users_accuracy, s.producers_accuracy, s.f1, s.iou)
+        table.add_row(
+            s.label, *("-" if math.isnan(share) else f"{share:.2f}" for share in shares),
+            f"{s.mapped_hectares:.2f}", f"{s.hectares:.2f}", f"{s.low:.2f} – {s.high:.2f}",
+        )  # fmt: skip
+    console.print(table)
+    if found.unassessed_hectares > 0:
+        console.print(f"[yellow]![/] {found.unassessed_hectares:.2f} ha are mapped as classes that "
+                      "the reference does not hold: not assessed")  # fmt: skip
+    console.print(
+        f"overall accuracy {found.overall_accuracy:.3f} ± {found.overall_error:.3f}, "
+        f"{int(found.matrix.sum())} units of reference"
+    )
 
 
 def _console() -> Console:

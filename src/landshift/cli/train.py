@@ -9,11 +9,12 @@ import click
 
 @click.command()
 @click.option("--recipe", required=True, metavar="NAME|FILE.toml",
-              help="Packaged recipe (open-rgb, open-rgbn, open-multispectral) or a file.")  # fmt: skip
+              help="Packaged (open-rgb, open-rgbn, open-multispectral) or a file.")  # fmt: skip
 @click.option("--tiles", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="CSV of labelled pictures: image, label, gsd_m, bands, split.")  # fmt: skip
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False), default=Path("runs"),
-              show_default=True, help="Simulated scenes and checkpoints; a killed run goes on here.")  # fmt: skip
+              show_default=True,
+              help="Simulated scenes and checkpoints; a killed run goes on here.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(1), help="Fewer or more steps than the recipe says.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
               help="The .npz to write.")  # fmt: skip

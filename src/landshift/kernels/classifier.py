@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-
 _LOG2_E = np.float32(1.4426950408889634)
 _LEAST_POWER = np.float32(-126.0)
 """Below it 2 to that power is no longer a normal float32."""
@@ -31,9 +30,7 @@ def exponential(
         whole = np.floor(power)
         x = power - whole
         bits[at] = (np.int32(whole) + np.int32(127)) << np.int32(23)
-        values[at] = _C0 + x * (
-            _C1 + x * (_C2 + x * (_C3 + x * (_C4 + x * (_C5 + x * _C6))))
-        )
+        values[at] = _C0 + x * (_C1 + x * (_C2 + x * (_C3 + x * (_C4 + x * (_C5 + x * _C6)))))
     for at in range(values.size):
         values[at] *= powers[at]
 

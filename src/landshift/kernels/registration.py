@@ -16,21 +16,31 @@ PHASES = 512
 
 
 @njit(cache=True, nogil=True)
-def lanczos_table() -> NDArray[np.float32]:
-    """Six Lanczos-3 weights for every sub-pixel phase, (PHASES + 1, 6), each row summing to 1."""
-    table = np.empty((PHASES + 1, 6), np.float32)
+def filter_table(blur: float) -> NDArray[np.float32]:
+    """Weights of the resampling filter for every sub-pixel phase, (PHASES + 1, taps).
+
+    A Gaussian of deviation ``blur`` px, or six-tap Lanczos for 0; each row sums to 1. Tap t of a
+    place with floor f stands for pixel f + t - taps / 2 + 1.
+    """
+    taps = 6 if blur <= 0 else 2 * int(np.ceil(3.2 * blur + 0.5))
+    table = np.empty((PHASES + 1, taps), np.float32)
+    weights = np.empty(taps)
     for phase in range(PHASES + 1):
         fraction = phase / PHASES
         total = 0.0
-        weights = np.zeros(6)
-        for tap in range(6):
-            t = np.pi * (tap - 2 - fraction)
-            if abs(t) < 1e-9:
+        for tap in range(taps):
+            away = tap - taps // 2 + 1 - fraction
+            if blur > 0:
+                weights[tap] = np.exp(-0.5 * (away / blur) ** 2)
+            elif abs(away) < 1e-9:
                 weights[tap] = 1.0
-            elif abs(t) < 3 * np.pi:
+            elif abs(away) < 3:
+                t = np.pi * away
                 weights[tap] = 3.0 * np.sin(t) * np.sin(t / 3.0) / (t * t)
+            else:
+                weights[tap] = 0.0
             total += weights[tap]
-        for tap in range(6):
+        for tap in range(taps):
             table[phase, tap] = weights[tap] / total
     return table
 
@@ -81,74 +91,166 @@ def lattice_values(
 
 
 @njit(cache=True, nogil=True)
-def patch_seen(valid: NDArray[np.bool_], row: int, col: int) -> bool:
-    """Whether a pixel and the four at (±3, ±3), the filter's reach, were all seen."""
-    return (
-        valid[row, col]
-        and valid[row - 2, col - 2]
-        and valid[row - 2, col + 3]
-        and valid[row + 3, col - 2]
-        and valid[row + 3, col + 3]
-    )
-
-
-@njit(cache=True, nogil=True)
-def cut_plain(
-    image: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    top: int,
-    left: int,
-    patch: NDArray[np.float32],
-    seen: NDArray[np.bool_],
-) -> None:
-    """Copy the square ``patch`` whose first pixel is (top, left); ``seen`` False outside."""
-    rows, cols = image.shape
-    for row in range(patch.shape[0]):
-        for col in range(patch.shape[1]):
-            r, c = top + row, left + col
-            inside = 0 <= r < rows and 0 <= c < cols
-            seen[row, col] = inside and valid[r, c]
-            patch[row, col] = image[r, c] if inside else np.float32(0.0)
-
-
-@njit(cache=True, nogil=True)
-def cut_moved(
-    image: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    top: int,
-    left: int,
+def patch_displacement(
     lattice: NDArray[np.float32],
     step: float,
-    taps: NDArray[np.float32],
-    patch: NDArray[np.float32],
-    seen: NDArray[np.bool_],
+    top: int,
+    left: int,
+    down: NDArray[np.float32],
+    right: NDArray[np.float32],
 ) -> None:
-    """Sample the square ``patch`` at its displaced places with six taps a direction.
+    """Fill ``down`` and ``right`` (row, col) with the lattice's values from pixel (top, left) on."""
+    rows, cols = down.shape
+    most_i, most_j = lattice.shape[1] - 1, lattice.shape[2] - 1
+    for row in range(rows):
+        i = min(max((top + row) / step, 0.0), float(most_i))
+        i0 = min(int(i), most_i - 1)
+        v = np.float32(i - i0)
+        for col in range(cols):
+            j = min(max((left + col) / step, 0.0), float(most_j))
+            j0 = min(int(j), most_j - 1)
+            u = np.float32(j - j0)
+            a = lattice[0, i0, j0] + v * (lattice[0, i0 + 1, j0] - lattice[0, i0, j0])
+            b = lattice[0, i0, j0 + 1] + v * (lattice[0, i0 + 1, j0 + 1] - lattice[0, i0, j0 + 1])
+            down[row, col] = a + u * (b - a)
+            a = lattice[1, i0, j0] + v * (lattice[1, i0 + 1, j0] - lattice[1, i0, j0])
+            b = lattice[1, i0, j0 + 1] + v * (lattice[1, i0 + 1, j0 + 1] - lattice[1, i0, j0 + 1])
+            right[row, col] = a + u * (b - a)
 
-    Displacement is taken at the patch's 3 × 3 nodes… every pixel (bilinear in the lattice), so a
-    patch follows rotation, scale and local distortion.
+
+@njit(cache=True, nogil=True)
+def cut_shifted(
+    image: NDArray[np.float32],
+    y: float,
+    x: float,
+    table: NDArray[np.float32],
+    lines: NDArray[np.float32],
+    patch: NDArray[np.float32],
+) -> None:
+    """Sample ``patch`` (row, col) from place (y, x) on, one filter for all its pixels.
+
+    The picture's rim is repeated beyond it. ``lines`` is scratch of at least (rows + taps, cols).
     """
     rows, cols = image.shape
+    taps = table.shape[1]
+    y0, x0 = int(np.floor(y)), int(np.floor(x))
+    wy = table[int((y - y0) * PHASES + 0.5)]
+    wx = table[int((x - x0) * PHASES + 0.5)]
+    first_row, first_col = y0 - taps // 2 + 1, x0 - taps // 2 + 1
+    width = patch.shape[1]
+    inside = first_col >= 0 and first_col + width + taps <= cols
+    for line in range(patch.shape[0] + taps - 1):
+        source = image[min(max(first_row + line, 0), rows - 1)]
+        lines[line, :width] = 0
+        for tap in range(taps):
+            w, offset = wx[tap], first_col + tap
+            if inside:
+                for col in range(width):
+                    lines[line, col] += w * source[offset + col]
+            else:
+                for col in range(width):
+                    lines[line, col] += w * source[min(max(offset + col, 0), cols - 1)]
     for row in range(patch.shape[0]):
-        for col in range(patch.shape[1]):
-            down, right = lattice_value(lattice, step, float(top + row), float(left + col))
-            y, x = top + row + down, left + col + right
-            r0, c0 = int(np.floor(y)), int(np.floor(x))
-            if r0 < 2 or c0 < 2 or r0 + 3 >= rows or c0 + 3 >= cols:
-                seen[row, col] = False
-                patch[row, col] = np.float32(0.0)
-                continue
-            wy = taps[int((y - r0) * PHASES + 0.5)]
-            wx = taps[int((x - c0) * PHASES + 0.5)]
-            total = np.float32(0.0)
-            for i in range(6):
-                line = image[r0 + i - 2]
-                across = np.float32(0.0)
-                for j in range(6):
-                    across += wx[j] * line[c0 + j - 2]
-                total += wy[i] * across
+        patch[row, :] = 0
+        for tap in range(taps):
+            w = wy[tap]
+            for col in range(width):
+                patch[row, col] += w * lines[row + tap, col]
+
+
+@njit(cache=True, nogil=True)
+def cut_bent(
+    image: NDArray[np.float32],
+    top: int,
+    left: int,
+    down: NDArray[np.float32],
+    right: NDArray[np.float32],
+    table: NDArray[np.float32],
+    lines: NDArray[np.float32],
+    patch: NDArray[np.float32],
+) -> bool:
+    """Sample ``patch`` at pixel (top, left) on, each pixel displaced by ``down`` and ``right``.
+
+    In two passes (Catmull & Smith 1980, doi:10.1145/800250.807505): along the rows at the column
+    that each source row will be asked for, then along the columns. False if the patch is bent too
+    much for the scratch ``lines``.
+    """
+    rows, cols = image.shape
+    taps = table.shape[1]
+    height, width = patch.shape
+    lowest, highest = np.float32(1e30), np.float32(-1e30)
+    for col in range(width):
+        for row in range(height):
+            y = row + down[row, col]
+            lowest, highest = min(lowest, y), max(highest, y)
+    first = int(np.floor(lowest)) - taps // 2 + 1
+    count = int(np.floor(highest)) + taps // 2 + 1 - first
+    if count > lines.shape[0]:
+        return False
+    middle = down[height // 2, width // 2]
+    for line in range(count):
+        source = image[min(max(top + first + line, 0), rows - 1)]
+        for col in range(width):
+            # The row of the patch that this source row serves: two fixed-point steps.
+            row = min(max(first + line - middle, np.float32(0)), np.float32(height - 1))
+            row = first + line - down[int(row), col]
+            row = min(max(row, np.float32(0)), np.float32(height - 1))
+            r = min(int(row), height - 2)
+            part = row - r
+            x = left + col + (right[r, col] + part * (right[r + 1, col] - right[r, col]))
+            x0 = int(np.floor(x))
+            w = table[int((x - x0) * PHASES + np.float32(0.5))]
+            x0 += 1 - taps // 2
+            total = np.float32(0)
+            if x0 >= 0 and x0 + taps <= cols:
+                for tap in range(taps):
+                    total += w[tap] * source[x0 + tap]
+            else:
+                for tap in range(taps):
+                    total += w[tap] * source[min(max(x0 + tap, 0), cols - 1)]
+            lines[line, col] = total
+    for row in range(height):
+        for col in range(width):
+            y = row + down[row, col]
+            y0 = int(np.floor(y))
+            w = table[int((y - y0) * PHASES + np.float32(0.5))]
+            line = y0 + 1 - taps // 2 - first
+            total = np.float32(0)
+            for tap in range(taps):
+                total += w[tap] * lines[line + tap, col]
             patch[row, col] = total
-            seen[row, col] = patch_seen(valid, r0, c0)
+    return True
+
+
+@njit(cache=True, nogil=True)
+def patch_seen(
+    valid: NDArray[np.bool_],
+    whole: bool,
+    top: int,
+    left: int,
+    down: NDArray[np.float32],
+    right: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+) -> None:
+    """Fill ``seen`` (row, col): the displaced pixel and the four at (±2, ±2) were all seen.
+
+    ``whole`` says that ``valid`` is True everywhere, so that only the picture's rim matters.
+    """
+    rows, cols = valid.shape
+    for row in range(seen.shape[0]):
+        for col in range(seen.shape[1]):
+            y = int(np.floor(top + row + down[row, col] + np.float32(0.5)))
+            x = int(np.floor(left + col + right[row, col] + np.float32(0.5)))
+            inside = 2 <= y < rows - 2 and 2 <= x < cols - 2
+            if inside and not whole:
+                inside = (
+                    valid[y, x]
+                    and valid[y - 2, x - 2]
+                    and valid[y - 2, x + 2]
+                    and valid[y + 2, x - 2]
+                    and valid[y + 2, x + 2]
+                )
+            seen[row, col] = inside
 
 
 @njit(cache=True, nogil=True)
@@ -192,33 +294,45 @@ def patch_phasors(
 def cut_windows(
     image: NDArray[np.float32],
     valid: NDArray[np.bool_],
+    whole: bool,
     tops: NDArray[np.int64],
     lefts: NDArray[np.int64],
     lattice: NDArray[np.float32],
     step: float,
-    moved: bool,
     floor: np.float32,
     doubled: bool,
     taper: NDArray[np.float32],
-    taps: NDArray[np.float32],
+    table: NDArray[np.float32],
     phasors: NDArray[np.complex64],
     share: NDArray[np.float32],
 ) -> None:
     """Fill ``phasors`` (window, side, side) and the ``share`` (window,) of each that was seen.
 
-    ``tops`` and ``lefts`` are the windows' first pixels on the reference's grid; with ``moved``
-    the picture is sampled at the places displaced by ``lattice``, without at the places themselves.
+    ``tops`` and ``lefts`` (window,) are the windows' first pixels on the reference's grid; the
+    picture is sampled at the places displaced by ``lattice`` with the filters of ``table``.
     """
-    side = phasors.shape[1]
-    patch = np.empty((side + 2, side + 2), np.float32)
-    seen = np.empty((side + 2, side + 2), np.bool_)
+    side = phasors.shape[1] + 2
+    patch = np.empty((side, side), np.float32)
+    seen = np.empty((side, side), np.bool_)
+    down, right = np.empty((side, side), np.float32), np.empty((side, side), np.float32)
+    lines = np.empty((side + side // 4 + table.shape[1] + 2, side), np.float32)
     for window in range(tops.size):
         top, left = tops[window] - 1, lefts[window] - 1
-        if moved:
-            cut_moved(image, valid, top, left, lattice, step, taps, patch, seen)
+        patch_displacement(lattice, step, top, left, down, right)
+        bend = max(
+            np.abs(down - down[side // 2, side // 2]).max(),
+            np.abs(right - right[side // 2, side // 2]).max(),
+        )
+        good = True
+        if bend < 0.5 / PHASES:
+            y, x = top + down[side // 2, side // 2], left + right[side // 2, side // 2]
+            cut_shifted(image, y, x, table, lines, patch)
         else:
-            cut_plain(image, valid, top, left, patch, seen)
+            good = cut_bent(image, top, left, down, right, table, lines, patch)
+        patch_seen(valid, whole, top, left, down, right, seen)
         share[window] = patch_phasors(patch, seen, floor, doubled, taper, phasors[window])
+        if not good:
+            share[window] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -305,7 +419,13 @@ def find_peaks(
                 if (row - best_row) ** 2 + (col - best_col) ** 2 <= apart * apart:
                     continue
                 value = surfaces[window, row % side, col % side].real
-                if value > other:
+                if (
+                    value > other
+                    and value >= surfaces[window, (row + 1) % side, col % side].real
+                    and value >= surfaces[window, (row - 1) % side, col % side].real
+                    and value >= surfaces[window, row % side, (col + 1) % side].real
+                    and value >= surfaces[window, row % side, (col - 1) % side].real
+                ):
                     other = value
         place[window, 0], place[window, 1] = best_row, best_col
         height[window], second[window] = best, other

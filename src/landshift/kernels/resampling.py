@@ -6,6 +6,8 @@ from numba import njit
 SNAP_PX = 1e-4
 """Nearer than this to a source pixel's centre a place counts as on it: an unmoved picture comes
 through bit for bit, and the lattice's rounding does not touch the neighbours."""
+POINT_PX = 0.01
+"""Narrower averages are points; the difference of integrals would lose its digits."""
 NO_WEIGHT = 1e-6
 """A tap that weighs less may be missing."""
 LEAST_SEEN = 0.5 - 1e-6
@@ -26,6 +28,26 @@ def catmull_rom(distance):
 
 
 @njit(cache=True, nogil=True)
+def catmull_rom_until(distance):
+    """Integral of `catmull_rom` from 0 to ``distance``."""
+    x = min(abs(distance), 2.0)
+    if x < 1.0:
+        area = ((0.375 * x - 5.0 / 6.0) * x * x + 1.0) * x
+    else:
+        area = (((-0.125 * x + 5.0 / 6.0) * x - 2.0) * x + 2.0) * x - 1.0 / 6.0
+    return area if distance > 0.0 else -area
+
+
+@njit(cache=True, nogil=True)
+def averaged(distance, width):
+    """Mean of `catmull_rom` over ``width`` around ``distance``: the weight in an area average."""
+    if width < POINT_PX:
+        return catmull_rom(distance)
+    after, before = distance + 0.5 * width, distance - 0.5 * width
+    return (catmull_rom_until(after) - catmull_rom_until(before)) / width
+
+
+@njit(cache=True, nogil=True)
 def tent(distance):
     """Weight at ``distance`` source pixels, never negative."""
     return max(0.0, 1.0 - abs(distance))
@@ -34,12 +56,14 @@ def tent(distance):
 @njit(cache=True, nogil=True)
 def fill_weights(centre, scale, smooth, weights):
     """Fill ``weights`` with the taps around ``centre``; return the first tap and their number."""
-    reach = 2.0 * scale if smooth else scale
+    # a source pixel is an average over 1 px and a target pixel one over ``scale``: variances add
+    width = np.sqrt(scale * scale - 1.0)
+    reach = 2.0 + 0.5 * width if smooth else scale
     first = int(np.ceil(centre - reach))
     count = int(np.floor(centre + reach)) - first + 1
     for k in range(count):
-        x = (first + k - centre) / scale
-        weights[k] = catmull_rom(x) if smooth else tent(x)
+        x = first + k - centre
+        weights[k] = averaged(x, width) if smooth else tent(x / scale)
     return first, count
 
 
@@ -99,8 +123,9 @@ def resample_block(
 ):
     """Fill ``out`` with ``source`` as it looks at the places that the lattice names.
 
-    Catmull-Rom where every tap is seen; its scaled form is the low-pass where the source is
-    finer. Its negative lobes cannot be renormalised when taps are missing, so there the tent does.
+    Where every tap is seen, Catmull-Rom's curve through the source, and where the source is finer
+    that curve's mean over the target pixel; both give straight slopes back exactly. The negative
+    lobes cannot be renormalised when taps are missing, so there the tent does.
 
     Parameters
     ----------
@@ -117,7 +142,7 @@ def resample_block(
     out : float32 array, shape (band, row, col), filled with zeros
     out_valid : bool array, shape (row, col), filled with False
     """
-    taps = int(4.0 * max(row_scale, col_scale)) + 2
+    taps = int(2.0 * max(row_scale, col_scale)) + 6
     row_weights, col_weights = np.empty(taps), np.empty(taps)
     for r in range(out.shape[1]):
         for c in range(out.shape[2]):

@@ -17,6 +17,8 @@ BUILDING = 2
 CLASSES = 8
 REPLACED = 64
 OUTCOMES = 65
+LEAST_ROOM = np.float32(1e-30)
+"""Sum of weights below which nothing is divided by it: float32 would overflow."""
 REPLACED_CODE = 133
 """Code of REPLACED in working maps; maps that leave the transition stage say 33."""
 
@@ -98,14 +100,13 @@ def pixel_kinds(
     """
     total = np.float32(0.0)
     for kind in range(4):
-        kinds[kind] = (
-            prior[kind]
-            * (evidence[kind] / trained[kind]) ** evidence_weight
-            * (room[kind] / neutral[kind]) ** class_weight
-        )
+        said = evidence[kind] / trained[kind]
+        if evidence_weight != 1.0:  # a power costs as much as all the rest
+            said = said**evidence_weight
+        kinds[kind] = prior[kind] * said * (room[kind] / neutral[kind]) ** class_weight
         total += kinds[kind]
     for kind in range(4):
-        if total > 0.0:
+        if total > LEAST_ROOM:
             kinds[kind] /= total
         else:
             kinds[kind] = np.float32(1.0 if kind == SAME else 0.0)
@@ -185,77 +186,9 @@ def weigh_kinds(
             room[SAME] = agreement[row, col]
             for kind in range(GAIN, 4):
                 room[kind] += replaced_prior * (one[BUILDING] * other[BUILDING])
-            pixel_kinds(
-                room, neutral, said, trained, prior, class_weight, evidence_weight, found
-            )
+            pixel_kinds(room, neutral, said, trained, prior, class_weight, evidence_weight, found)
             for kind in range(4):
                 kinds[kind, row, col] = found[kind]
-
-
-@njit(cache=True, nogil=True)
-def edge_weights(
-    bands: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    scale: NDArray[np.float32],
-    right: NDArray[np.float32],
-    down: NDArray[np.float32],
-) -> None:
-    """Lower ``right`` and ``down`` (row, col) to how alike a pixel and its neighbour look, 0-1.
-
-    exp(-mean over bands of (step / scale)²), 0 across the edge of what was seen and off the grid.
-    Both arrays are lowered, never raised, so that several pictures can be applied in turn.
-    """
-    count, rows, cols = bands.shape
-    for row in range(rows):
-        for col in range(cols):
-            for side in range(2):
-                r, c = (row, col + 1) if side == 0 else (row + 1, col)
-                weight = np.float32(0.0)
-                if r < rows and c < cols and valid[row, col] and valid[r, c]:
-                    total = np.float32(0.0)
-                    for band in range(count):
-                        step = (bands[band, row, col] - bands[band, r, c]) / scale[band]
-                        total += step * step
-                    weight = np.exp(-total / np.float32(count))
-                if side == 0:
-                    right[row, col] = min(right[row, col], weight)
-                else:
-                    down[row, col] = min(down[row, col], weight)
-
-
-@njit(cache=True, nogil=True)
-def diffuse_once(
-    given: NDArray[np.float32],
-    current: NDArray[np.float32],
-    right: NDArray[np.float32],
-    down: NDArray[np.float32],
-    pull: np.float32,
-    result: NDArray[np.float32],
-) -> None:
-    """Fill ``result`` (row, col) with each pixel's given value, drawn toward like neighbours.
-
-    One Jacobi step. Linear, so that calibrated probabilities stay calibrated on average and sums
-    over planes stay one; a Potts field would sharpen them.
-    """
-    rows, cols = given.shape
-    one = np.float32(1.0)
-    for row in range(rows):
-        for col in range(cols):
-            total = given[row, col]
-            weight = one
-            if col > 0:
-                total += pull * right[row, col - 1] * current[row, col - 1]
-                weight += pull * right[row, col - 1]
-            if col + 1 < cols:
-                total += pull * right[row, col] * current[row, col + 1]
-                weight += pull * right[row, col]
-            if row > 0:
-                total += pull * down[row - 1, col] * current[row - 1, col]
-                weight += pull * down[row - 1, col]
-            if row + 1 < rows:
-                total += pull * down[row, col] * current[row + 1, col]
-                weight += pull * down[row, col]
-            result[row, col] = total / weight
 
 
 @njit(cache=True, nogil=True)
@@ -275,18 +208,14 @@ def outcome_table(
     share it.
     """
     room = np.zeros(4, np.float32)
-    if kinds[GAIN] + kinds[LOSS] + kinds[OTHER] > 0.0:
-        pair_weights(before, after, pair_prior, table, room)
-    else:
-        for outcome in range(OUTCOMES):
-            table[outcome] = np.float32(0.0)
+    pair_weights(before, after, pair_prior, table, room)
     replaced = replaced_prior * (before[BUILDING] * after[BUILDING])
     table[REPLACED] = np.float32(0.0)
     same = kinds[SAME]
     scale = np.zeros(4, np.float32)
     for kind in range(GAIN, 4):
         space = room[kind] + replaced
-        if kinds[kind] > 0.0 and space > 0.0:
+        if kinds[kind] > 0.0 and space > LEAST_ROOM:
             scale[kind] = kinds[kind] / space
             table[REPLACED] += scale[kind] * replaced
         else:
@@ -316,7 +245,7 @@ def fill_same(
         weight = pair_prior[i, i] * (before[i] * after[i] + trace * (before[i] + after[i]))
         table[CLASSES * i + i] = weight
         total += weight
-    scale = same / total if total > 0.0 else np.float32(0.0)
+    scale = same / total if total > LEAST_ROOM else np.float32(0.0)
     for i in range(CLASSES):
         table[CLASSES * i + i] *= scale
 
@@ -422,10 +351,15 @@ def rate_codes(
             take_pixel(before, row, col, one)
             take_pixel(after, row, col, other)
             take_pixel(kinds, row, col, kind)
-            outcome_table(one, other, kind, pair_prior, replaced_prior, table)
             place = REPLACED
             if code != REPLACED_CODE:
                 place = CLASSES * (code // 10 - 1) + code % 10 - 1
+            if kind[GAIN] + kind[LOSS] + kind[OTHER] <= 0.0:
+                fill_same(one, other, kind[SAME], pair_prior, table)
+                if code // 10 == code % 10:
+                    probability[row, col] = table[place]
+                continue
+            outcome_table(one, other, kind, pair_prior, replaced_prior, table)
             probability[row, col] = table[place]
             built = table[REPLACED]
             for i in range(CLASSES):
@@ -508,13 +442,14 @@ def sum_cells(
                         continue
                     take_pixel(before, row, col, one)
                     take_pixel(after, row, col, other)
-                    outcome_table(one, other, kind, pair_prior, replaced_prior, table)
                     if changing > 0.0:
+                        outcome_table(one, other, kind, pair_prior, replaced_prior, table)
                         add_pixel(
                             table, row_hectares[row], groups, expected[cell_row, cell_col],
                             spread, group_spread,
                         )  # fmt: skip
                     else:
+                        fill_same(one, other, kind[SAME], pair_prior, table)
                         for i in range(CLASSES):
                             own = CLASSES * i + i
                             expected[cell_row, cell_col, own] += row_hectares[row] * table[own]
@@ -533,15 +468,20 @@ def sum_outcomes(
     row_hectares: NDArray[np.float64],
     pair_prior: NDArray[np.float32],
     replaced_prior: np.float32,
+    least: np.float32,
     expected: NDArray[np.float64],
 ) -> None:
-    """Add expected hectares to ``expected`` (65,); arguments as for `sum_cells`."""
+    """Add expected hectares to ``expected`` (65,); arguments as for `sum_cells`.
+
+    Pixels whose change is not above ``least`` are left out.
+    """
     one, other = np.empty(CLASSES, np.float32), np.empty(CLASSES, np.float32)
     kind, table = np.empty(4, np.float32), np.empty(OUTCOMES, np.float32)
     for row in range(counted.shape[0]):
         for col in range(counted.shape[1]):
             take_pixel(kinds, row, col, kind)
-            if not counted[row, col] or kind[GAIN] + kind[LOSS] + kind[OTHER] <= 0.0:
+            changing = kind[GAIN] + kind[LOSS] + kind[OTHER]
+            if not counted[row, col] or changing <= least:
                 continue
             take_pixel(before, row, col, one)
             take_pixel(after, row, col, other)

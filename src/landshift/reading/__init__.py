@@ -1,6 +1,7 @@
 """Files into values: with writing, the only doors to disk."""
 
-from landshift.reading.aoi import inside, project_aoi, read_aoi
+from landshift.reading.aoi import inside, polygon_from, project_aoi, project_polygon, read_aoi
+from landshift.reading.labels import read_codes, read_reference
 from landshift.reading.picture import PictureInfo, describe_image, sha256_of
 from landshift.reading.planning import footprint, plan_grid, plan_own_grid
 from landshift.reading.resampling import nearest_codes, read_raster
@@ -13,8 +14,12 @@ __all__ = [
     "nearest_codes",
     "plan_grid",
     "plan_own_grid",
+    "polygon_from",
     "project_aoi",
+    "project_polygon",
     "read_aoi",
+    "read_codes",
     "read_raster",
+    "read_reference",
     "sha256_of",
 ]

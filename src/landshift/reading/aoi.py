@@ -15,6 +15,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from rasterio import features
 from shapely.geometry import MultiPolygon, Polygon, shape
+from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
 from landshift.errors import SiteError
@@ -29,6 +30,11 @@ _CRS_NAME = re.compile(
 """Authority codes alone: a name that PROJ would take for a file or a pipeline is not looked up."""
 _SEGMENTS = 32
 """Pieces into which an outline's longest extent is cut before it changes its CRS."""
+_UNREADABLE = (
+    ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError,
+    shapely.errors.ShapelyError,
+)  # fmt: skip
+"""What shapely raises for coordinates that are none."""
 
 
 def read_aoi(path: Path) -> Aoi:
@@ -42,19 +48,34 @@ def read_aoi(path: Path) -> Aoi:
     SiteError
         What is wrong with the file or its polygon.
     """
-    document = _load(path)
-    crs = _crs_of(document, path)
-    parts = [_polygon(geometry, path) for geometry in _geometries(document, path)]
+    document = load_geojson(path)
+    crs = crs_of(document, path)
+    parts = [polygon_from_geometry(geometry, path) for geometry in _geometries(document, path)]
     if not parts:
         raise SiteError(f"{path}: the aoi is empty; a polygon is needed")
-    polygon = parts[0] if len(parts) == 1 else shapely.union_all(parts)
-    if crs == WGS84 and not _on_earth(polygon):
-        bounds = ", ".join(f"{v:g}" for v in polygon.bounds)
+    polygon = parts[0] if len(parts) == 1 else _areas(shapely.union_all(parts))
+    return _checked(Aoi(polygon, crs), path)
+
+
+def polygon_from(geometry: dict[str, Any], where: str) -> Aoi:
+    """The outline that a GeoJSON geometry in degrees gives; ``where`` is named in errors.
+
+    Raises
+    ------
+    SiteError
+        What is wrong with it.
+    """
+    return _checked(Aoi(polygon_from_geometry(geometry, where), WGS84), where)
+
+
+def _checked(aoi: Aoi, where: Path | str) -> Aoi:
+    if aoi.crs == WGS84 and not _on_earth(aoi.polygon):
+        bounds = ", ".join(f"{v:g}" for v in aoi.polygon.bounds)
         raise SiteError(
-            f"{path}: the aoi reaches from x, y to x, y {bounds}, which are no degrees; "
+            f"{where}: the aoi reaches from x, y to x, y {bounds}, which are no degrees; "
             "name its CRS in a 'crs' member or give longitude and latitude"
         )
-    return Aoi(polygon, crs)
+    return aoi
 
 
 def project_aoi(aoi: Aoi, crs: CRS | None) -> Polygon | MultiPolygon:
@@ -85,8 +106,13 @@ def project_polygon(
     west, south, east, north = polygon.bounds
     cut = shapely.segmentize(polygon, max(east - west, north - south) / _SEGMENTS)
     change = Transformer.from_crs(source, target, always_xy=True)
-    moved = shapely.transform(cut, lambda x, y: change.transform(x, y), interleaved=False)
-    return moved if moved.is_valid or not np.isfinite(moved.bounds).all() else moved.buffer(0)
+
+    def moved(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(change.transform(xy[:, 0], xy[:, 1]))
+
+    outline = shapely.transform(cut, moved)
+    whole = outline.is_valid or not np.isfinite(outline.bounds).all()
+    return outline if whole else _areas(outline.buffer(0))
 
 
 def inside(polygon: Polygon | MultiPolygon, grid: Grid) -> NDArray[np.bool_]:
@@ -107,7 +133,16 @@ def inside(polygon: Polygon | MultiPolygon, grid: Grid) -> NDArray[np.bool_]:
     return np.asarray(burnt, bool)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _areas(geometry: BaseGeometry) -> Polygon | MultiPolygon:
+    """The polygons of what a union or a repair returned."""
+    if isinstance(geometry, Polygon | MultiPolygon):
+        return geometry
+    parts = shapely.get_parts(geometry)
+    return MultiPolygon([part for part in parts if isinstance(part, Polygon)])
+
+
+def load_geojson(path: Path) -> dict[str, Any]:
+    """The top object of a GeoJSON file of bearable size."""
     if not path.is_file():
         raise SiteError(f"{path}: no such file")
     if path.stat().st_size > _MOST_BYTES:
@@ -123,7 +158,8 @@ def _load(path: Path) -> dict[str, Any]:
     return document
 
 
-def _crs_of(document: dict[str, Any], path: Path) -> CRS | None:
+def crs_of(document: dict[str, Any], path: Path) -> CRS | None:
+    """WGS84 unless the document names another CRS; None for local metres."""
     if "crs" not in document:
         return WGS84
     member = document["crs"]
@@ -161,7 +197,8 @@ def _geometries(document: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     return given
 
 
-def _polygon(geometry: dict[str, Any], path: Path) -> Polygon | MultiPolygon:
+def polygon_from_geometry(geometry: dict[str, Any], path: Path | str) -> Polygon | MultiPolygon:
+    """A valid polygon of some area, or a `SiteError` that says what is wrong with it."""
     kind = geometry.get("type")
     if kind not in ("Polygon", "MultiPolygon"):
         raise SiteError(
@@ -169,13 +206,13 @@ def _polygon(geometry: dict[str, Any], path: Path) -> Polygon | MultiPolygon:
             "in a Feature or in a FeatureCollection"
         )
     try:
-        polygon = shapely.force_2d(shape(geometry))
-    except (ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError) as error:
-        raise SiteError(f"{path}: the aoi's coordinates cannot be read: {error}") from error
-    except shapely.errors.ShapelyError as error:
-        raise SiteError(f"{path}: the aoi's coordinates cannot be read: {error}") from error
-    if polygon.is_empty:
+        polygon = shape(geometry)
+    except _UNREADABLE as error:
+        why = str(error).split("\n")[0].rstrip(".")
+        raise SiteError(f"{path}: the aoi's coordinates cannot be read: {why}") from error
+    if polygon.is_empty or not isinstance(polygon, Polygon | MultiPolygon):
         raise SiteError(f"{path}: the aoi is empty; a polygon is needed")
+    polygon = shapely.force_2d(polygon)
     if not all(math.isfinite(v) for v in shapely.get_coordinates(polygon).ravel()):
         raise SiteError(f"{path}: the aoi has coordinates that are no numbers")
     if not polygon.is_valid:

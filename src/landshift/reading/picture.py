@@ -41,6 +41,7 @@ _DRIVERS: tuple[tuple[bytes, str], ...] = (
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",
+    "GDAL_GEOREF_SOURCES": "INTERNAL",
     # a cut JPEG is otherwise filled up with grey and passed off as whole
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
 }
@@ -103,8 +104,10 @@ def open_picture(path: Path, driver: str) -> Iterator[Any]:
             with rasterio.open(path.absolute(), driver=driver) as source:
                 yield source
     except (RasterioError, OSError) as error:
-        why = str(error).replace(f"{path.absolute()}: ", "").splitlines() or ["no reason given"]
-        raise ImageError(f"{path}: damaged or cut short: {why[0]}") from error
+        # rasterio says "see previous exception", which is where GDAL's own words are
+        words = str(error.__cause__ or error).replace(f"{path.absolute()}: ", "").split("\n")[0]
+        why = words.replace(str(path.absolute()), path.name).rstrip(". ")
+        raise ImageError(f"{path}: damaged or cut short: {why}") from error
 
 
 def describe_image(image: Image, most_pixels: int = GridSettings.most_pixels) -> PictureInfo:

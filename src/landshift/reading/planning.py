@@ -8,6 +8,7 @@ import numpy as np
 from affine import Affine
 from pyproj import CRS
 from shapely.geometry import MultiPolygon, Polygon, box
+from shapely.geometry.base import BaseGeometry
 
 from landshift.errors import ImageError, NoOverlapError, SettingsError
 from landshift.grid import WGS84, Grid
@@ -106,8 +107,8 @@ def _utm_grid(
         _check_aoi(outline, project_aoi(aoi, WGS84), frames, seen, (before, after))
         margin = max(settings.margin_m, settings.least_margin_px * gsd)
         shown = frames[0].union(frames[1]).bounds
-        reach = box(*outline.bounds).buffer(margin, join_style="mitre")
-        reach = reach.intersection(box(*shown)).bounds
+        around = box(*outline.bounds).buffer(margin, join_style="mitre")
+        reach = around.intersection(box(*shown)).bounds
     return _snapped(crs, reach, gsd, before.grid)
 
 
@@ -136,7 +137,7 @@ def _span(degrees: Polygon | MultiPolygon) -> str:
     return f"{west:.4f}..{east:.4f} E, {south:.4f}..{north:.4f} N"
 
 
-def _utm_of(degrees: Polygon | MultiPolygon, own: CRS | None) -> CRS:
+def _utm_of(degrees: BaseGeometry, own: CRS | None) -> CRS:
     west, south, east, north = degrees.bounds
     lon, lat = (west + east) / 2, (south + north) / 2
     zone, half = int((lon + 180.0) // 6) % 60 + 1, "S" if lat < 0 else "N"

@@ -91,11 +91,14 @@ def _from_descriptions(facts: BandFacts) -> tuple[str, ...]:
     if numbers == [str(i + 1) for i in range(len(texts))] and len(texts) in (1, 3, 4):
         numbers = [""] * len(texts)
     table = _numbering(facts, texts)
-    roles: list[str] = []
-    for text, number in zip(texts, numbers, strict=True):
-        named = "" if _THERMAL.search(text) else _named(text) or table.get(number, "")
-        roles.append(named if named not in roles else "")
-    return tuple(roles)
+    told = [
+        "" if _THERMAL.search(text) else _named(text) or table.get(number, "")
+        for text, number in zip(texts, numbers, strict=True)
+    ]
+    # of "green_i" and "green" the plain one is green; of equals, the first
+    plain = {role: i for i, role in reversed(list(enumerate(told))) if texts[i] == role}
+    first = {role: i for i, role in reversed(list(enumerate(told)))} | plain
+    return tuple(role if role and first[role] == i else "" for i, role in enumerate(told))
 
 
 def _named(text: str) -> str:

@@ -27,8 +27,8 @@ _NODE_PX = 8
 _BLOCK_PX = 512
 _SOURCE_PX = 2048
 """Side of a target block and, roughly, of the source window behind it: 16 MB a band."""
-_REACH = 2.0
-"""Source pixels, times the scale, that the cubic reaches to either side."""
+_REACH_PX = 2.0
+"""Source pixels that the cubic reaches to either side, beside the scale."""
 
 
 class Displacement(Protocol):
@@ -170,8 +170,8 @@ def _window(
     """The source pixels that a block needs, None where it lies outside the picture."""
     sides = []
     for places, scale, size in zip(lattice, scales, own.shape, strict=True):
-        first = int(np.floor(places.min() - _REACH * scale - 1))
-        last = int(np.ceil(places.max() + _REACH * scale + 2))
+        first = int(np.floor(places.min() - _REACH_PX - scale))
+        last = int(np.ceil(places.max() + _REACH_PX + scale + 1))
         sides.append((max(first, 0), min(last, size)))
     (top, bottom), (left, right) = sides
     if top >= bottom or left >= right:

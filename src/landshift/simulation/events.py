@@ -130,7 +130,8 @@ def build_tunnels(stage: Stage, zone: Zone) -> None:
 def build_road(stage: Stage, zone: Zone) -> None:
     """A road through the middle of a block."""
     u, v = zone.middle
-    line = Zone(zone.u0, zone.u1, v, v) if stage.rng.random() < 0.5 else Zone(u, u, zone.v0, zone.v1)
+    along_u = stage.rng.random() < 0.5
+    line = Zone(zone.u0, zone.u1, v, v) if along_u else Zone(u, u, zone.v0, zone.v1)
     boundary(stage, line, str(stage.rng.choice(["road", "lane", "dirt"])))
 
 
@@ -238,7 +239,8 @@ def add_house(stage: Stage, block: Block) -> Event | None:
     heading = stage.plan.heading_at(u, v) + (math.pi / 2 if rng.random() < 0.4 else 0)
     size = (rng.uniform(8, 24), rng.uniform(6, 13))
     ground = stage.bare(0.1) if rng.random() < 0.6 else stage.paved("concrete")
-    stage.canvas.box(x, y, heading, size[0] + rng.uniform(2, 14), size[1] + rng.uniform(2, 14), ground)
+    yard = (size[0] + rng.uniform(2, 14), size[1] + rng.uniform(2, 14))
+    stage.canvas.box(x, y, heading, *yard, ground)
     kinds = "suburb" if stage.western else str(rng.choice(["village", "hall"]))
     set_building(stage, x, y, heading, size, draw_roof(stage, kinds), rng.uniform(3, 6), "house")
     return Event("house", x, y)

@@ -15,7 +15,7 @@ from landshift.simulation.surfaces import CROPLAND
 
 def _edges(rng: np.random.Generator, total: float, step: float, spread: float) -> FloatArray:
     """Cuts from 0 to ``total`` about ``step`` apart."""
-    count = max(int(round(total / step)), 1)
+    count = max(round(total / step), 1)
     widths = np.exp(rng.normal(0.0, spread, count))
     return np.concatenate([[0.0], np.cumsum(widths) / widths.sum() * total]).astype(np.float32)
 

@@ -164,7 +164,7 @@ def set_building(
     record = BuildingRecord(x, y, heading, length, width, eaves, kind)
     if width > length:
         record = BuildingRecord(x, y, heading + math.pi / 2, width, length, eaves, kind)
-    if kind in ("house", "hall", "block", "suburban"):
+    if kind != "shed":
         stage.buildings.append(record)
     x, y, heading, length, width = (
         record.x,

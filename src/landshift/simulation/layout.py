@@ -156,7 +156,9 @@ class Block:
     """Key of `PAINTERS`."""
 
 
-def _split(rng: np.random.Generator, zone: Zone, size: float, level: int) -> list[tuple[Zone, Zone | None, int]]:
+def _split(
+    rng: np.random.Generator, zone: Zone, size: float, level: int
+) -> list[tuple[Zone, Zone | None, int]]:
     """Cut a zone into blocks; (block, gap beside it, level of the cut)."""
     width, depth = zone.size
     if max(width, depth) < 1.7 * size or (max(width, depth) < 2.6 * size and rng.random() < 0.25):
@@ -291,7 +293,8 @@ def paint_land(stage: Stage, places: list[str]) -> list[Block]:
             lines.append((line, level, place))
             continue
         use = draw(rng, place.uses)
-        if blocks and blocks[-1].use in place.uses and rng.random() < (0.25 if extent < 600 else 0.5):
+        again = rng.random() < (0.25 if extent < 600 else 0.5)
+        if again and blocks and blocks[-1].use in place.uses:
             use = blocks[-1].use
         inner = part.shrunk(min(3.0, 0.05 * min(part.size)))
         PAINTERS[use](stage, inner)

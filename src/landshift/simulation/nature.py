@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +63,9 @@ def paint_savanna(stage: Stage, zone: Zone) -> None:
     rng = stage.rng
     lay(stage, zone, stage.grass())
     worn(stage, zone, stage.bare(0.1), rng.uniform(0.9, 2.5))
-    density = float(np.exp(rng.uniform(np.log(0.0003), np.log(0.012))))
+    density = float(np.exp(rng.uniform(np.log(0.0004), np.log(0.03))))
     coarse = stage.canvas.pixel_m > 1.6
-    count = int(min(zone.size[0] * zone.size[1] * density, 200 if coarse else 1200))
+    count = int(min(zone.size[0] * zone.size[1] * density, 200 if coarse else 2200))
     if coarse and density > 0.004:
         window = stage.window(zone)
         if window is not None:
@@ -78,8 +79,13 @@ def paint_savanna(stage: Stage, zone: Zone) -> None:
     canvas, rows, cols = stage.canvas, *stage.canvas.surface.shape
     row = np.clip((ground[:, 1] / canvas.pixel_m).astype(int), 0, rows - 1)
     col = np.clip((ground[:, 0] / canvas.pixel_m).astype(int), 0, cols - 1)
-    keep = stage.fractal[row, col] > rng.uniform(-1.5, 0.8)
-    stage.trees(ground[keep], rng.uniform(1.2, 3.2), rng.uniform(2.5, 7))
+    kept = ground[stage.fractal[row, col] > rng.uniform(-1.5, 0.8)]
+    radius = rng.uniform(1.2, 3.2)
+    if not coarse and rng.random() < 0.5:
+        # Oaks and junipers grow in clumps of several crowns.
+        kept = np.repeat(kept, rng.integers(1, 5, len(kept)), axis=0)[:2500]
+        kept = kept + rng.normal(0, radius, kept.shape)
+    stage.trees(kept, radius, rng.uniform(2.5, 7))
 
 
 def worn(stage: Stage, zone: Zone, surface: int, level: float) -> None:
@@ -103,7 +109,7 @@ def track(
     offsets = (-0.85, 0.85) if ruts else (0.0,)
     wide = 0.45 if ruts else width
     ground = [stage.plan.to_ground(u, v) for u, v in points]
-    for (x0, y0), (x1, y1) in zip(ground[:-1], ground[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(ground):
         heading = math.atan2(y1 - y0, x1 - x0)
         length = math.hypot(x1 - x0, y1 - y0) + 0.5 * wide
         for offset in offsets:
@@ -174,7 +180,8 @@ def paint_cleared(stage: Stage, zone: Zone) -> None:
     )
     for _ in range(int(rng.integers(2, 8)) if fine else 0):
         points = wander(rng, zone, int(rng.integers(6, 16)))
-        track(stage, points, 3.0, dark if rng.random() < 0.6 else other, ruts=bool(rng.random() < 0.7))
+        soil = dark if rng.random() < 0.6 else other
+        track(stage, points, 3.0, soil, ruts=bool(rng.random() < 0.7))
     area = zone.size[0] * zone.size[1]
     for _ in range(int(rng.poisson(min(area / 700.0, 25.0) * rng.random()))):
         u, v = rng.uniform(zone.u0, zone.u1), rng.uniform(zone.v0, zone.v1)

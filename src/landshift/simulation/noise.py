@@ -20,7 +20,7 @@ def _tile(name: str) -> FloatArray:
     white = rng.standard_normal((_TILE, _TILE)).astype(np.float32)
     decay = _DECAY[name]
     if decay == 0.0:
-        return white
+        return np.asarray(white)
     row = np.fft.fftfreq(_TILE)[:, None]
     col = np.fft.rfftfreq(_TILE)[None, :]
     frequency = np.hypot(row, col)
@@ -29,7 +29,7 @@ def _tile(name: str) -> FloatArray:
     weight = np.maximum(frequency, 1 / 200) ** (-decay)
     weight[0, 0] = 0.0
     shaped = np.fft.irfft2(np.fft.rfft2(white) * weight, s=(_TILE, _TILE))
-    return (shaped / shaped.std()).astype(np.float32)
+    return np.asarray(shaped / shaped.std(), np.float32)
 
 
 def noise(rng: np.random.Generator, name: str, shape: tuple[int, int]) -> FloatArray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from landshift.sensor import FAMILY_BANDS, Family
 from landshift.simulation.canvas import Canvas, FloatArray
 from landshift.simulation.events import Event, change_land, repaint_roofs
 from landshift.simulation.layout import PLACES, paint_land
@@ -16,7 +17,7 @@ from landshift.simulation.noise import noise
 from landshift.simulation.rendering import Rendering, Weather, render
 from landshift.simulation.seasons import Season, season_of
 from landshift.simulation.sensors import draw_camera, expose, majority, pooled
-from landshift.simulation.spectra import FAMILY_BANDS, draw
+from landshift.simulation.spectra import draw
 from landshift.simulation.stage import Stage, draw_plan, set_stage
 from landshift.simulation.surfaces import BUILDING
 
@@ -50,17 +51,21 @@ class SimulatedPair:
 
 def _days(rng: np.random.Generator) -> tuple[int, int]:
     """Days of the year of both pictures, often in different seasons."""
-    first = int(rng.integers(1, 366))
+    # Clear skies and growing fields draw more pictures than deep winter.
+    first, second = (
+        int(rng.integers(70, 320)) if rng.random() < 0.6 else int(rng.integers(1, 366))
+        for _ in range(2)
+    )
     if rng.random() < 0.3:
         return first, int((first + rng.normal(0, 12)) % 365) + 1
-    return first, int(rng.integers(1, 366))
+    return first, second
 
 
 def draw_weather(rng: np.random.Generator, day: int, terrain_m: float, coarse: bool) -> Weather:
     """Sun by day of the year at about 40 degrees north, view and sky by chance."""
     tilt = -23.44 * math.cos(2 * math.pi * (day + 10) / 365)
-    noon = 90 - rng.uniform(34, 43) + tilt
-    hour = rng.normal(-0.8, 1.0)
+    noon = 90 - rng.uniform(30, 43) + tilt
+    hour = rng.normal(-0.6, 0.9)
     elevation = max(noon - 4.5 * hour * hour, 14.0)
     azimuth = 180 + 22 * hour + rng.normal(0, 5)
     off_nadir = abs(rng.normal(0, 3)) if coarse else min(abs(rng.normal(0, 13)), 30)
@@ -68,12 +73,12 @@ def draw_weather(rng: np.random.Generator, day: int, terrain_m: float, coarse: b
     return Weather(
         Sun(azimuth % 360, elevation),
         View(rng.uniform(0, 360), off_nadir),
-        rng.uniform(1.6, 3.0) if cloudy else rng.uniform(0.7, 1.3),
+        rng.uniform(1.8, 3.0) if cloudy else rng.uniform(0.8, 1.7),
         terrain_m,
     )
 
 
-def _bent(stage: Stage) -> tuple[FloatArray, FloatArray]:
+def along_lines(stage: Stage) -> tuple[FloatArray, FloatArray]:
     """Metres east and south along the bent lines of the place."""
     cos = np.float32(math.cos(stage.plan.heading))
     sin = np.float32(math.sin(stage.plan.heading))
@@ -122,12 +127,13 @@ def _begin(
         season_of(rng, days[0], float(mild)),
         season_of(rng, days[1], float(mild)),
     )
-    plan = draw_plan(rng, max(shape) * pixel_m)
+    bend = 0.09 if western else 0.05
+    plan = draw_plan(rng, max(shape) * pixel_m, bend)
     return set_stage(rng, Canvas.blank(shape, pixel_m), plan, seasons, western), places
 
 
 def simulate_pair(
-    family: str, seed: int, shape: tuple[int, int], gsd_m: float, unchanged: bool | None = None
+    family: Family, seed: int, shape: tuple[int, int], gsd_m: float, unchanged: bool | None = None
 ) -> SimulatedPair:
     """Two pictures of a place that never was, on one grid, with exact land cover.
 
@@ -163,7 +169,7 @@ def simulate_pair(
     order = [1, 0] if rng.random() < 0.15 else [0, 1]
     terrain = rng.exponential(1.5)
     ground = noise(rng, "fractal", full), noise(rng, "smooth", full)
-    bent = _bent(stage)
+    bent = along_lines(stage)
     views = []
     for date in order:
         weather = draw_weather(rng, days[date], terrain, gsd_m > 2.5)

@@ -169,8 +169,8 @@ def grass_look(
         ground=soil,
         canopy=vary(rng, blades, 0.15, 0.06),
         mean=rng.uniform(0.45, 0.95) if not weedy else rng.uniform(0.3, 0.85),
-        patch=(rng.uniform(0.1, 0.3), rng.uniform(0.06, 0.22), rng.uniform(0.03, 0.14)),
-        stain=(rng.uniform(0.07, 0.22), rng.uniform(0.02, 0.08), rng.uniform(0.02, 0.07)),
+        patch=(rng.uniform(0.05, 0.22), rng.uniform(0.06, 0.22), rng.uniform(0.03, 0.14)),
+        stain=(rng.uniform(0.05, 0.18), rng.uniform(0.02, 0.08), rng.uniform(0.02, 0.07)),
     )
 
 

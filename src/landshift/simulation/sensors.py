@@ -200,19 +200,19 @@ def draw_camera(
     bright, middle = np.percentile(sample[:3, ::4, ::4], [rng.uniform(92, 99.7), 50]) + veil
     gamma = rng.uniform(0.5, 1.1)
     by_bright = rng.uniform(0.5, 1.0) ** (1 / gamma) / max(float(bright), 0.02)
-    by_middle = rng.uniform(0.14, 0.55) ** (1 / gamma) / max(float(middle), 0.01)
+    by_middle = rng.uniform(0.14 if rng.random() < 0.3 else 0.25, 0.55) ** (1 / gamma) / max(float(middle), 0.01)
     base = by_bright**0.4 * by_middle**0.6
     gain = base * np.exp(rng.normal(0, 0.055, count))
     if count > 3:
         gain[3:] *= rng.uniform(0.35, 0.9)
     return Camera(
         rng.uniform(0.25, 0.85),
-        rng.uniform(0.002, 0.022),
+        min(0.002 + rng.exponential(0.006), 0.025),
         tuple(haze),
         tuple(gain),
         gamma,
         float(rng.uniform(0.55, 1.3)),
-        rng.uniform(0.3, 1.5) if rng.random() < 0.45 else 0.0,
+        rng.uniform(0.2, 1.1) if rng.random() < 0.45 else 0.0,
         255,
         int(rng.integers(55, 96)) if rng.random() < 0.6 and count == 3 else 0,
         (),

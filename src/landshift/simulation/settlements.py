@@ -70,8 +70,8 @@ def paint_village(stage: Stage, zone: Zone) -> None:
     if stage.canvas.pixel_m > 1.2:
         grounds = [ground, stage.bare(0.1), stage.paved("concrete"), stage.grass()]
         house = (lot[0] * rng.uniform(0.6, 0.98), lot[1] * rng.uniform(0.4, 0.85))
-        lane = (stage.bare(0.1), rng.uniform(2, 5), int(rng.integers(1, 3)))
-        paint_lots(stage, zone, lot, house, kinds, grounds, rng.uniform(0.7, 1.0), lane)
+        lanes = (stage.bare(0.1), rng.uniform(2, 5), int(rng.integers(1, 3)))
+        paint_lots(stage, zone, lot, house, kinds, grounds, rng.uniform(0.7, 1.0), lanes)
         return
     lay(stage, zone, ground)
     if rng.random() < 0.4:

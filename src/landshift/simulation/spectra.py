@@ -13,27 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from landshift.sensor import FAMILY_BANDS
+
 Spectrum = NDArray[np.float32]
 
-BAND_NAMES: Final = (
-    "blue",
-    "green",
-    "red",
-    "rededge1",
-    "rededge2",
-    "rededge3",
-    "nir",
-    "nir08",
-    "swir1",
-    "swir2",
-)
-
-FAMILY_BANDS: Final = {
-    "rgb": ("red", "green", "blue"),
-    "rgbn": ("red", "green", "blue", "nir"),
-    "multispectral": BAND_NAMES,
-}
-"""Band roles of the three sensor families, in the order in which they are delivered."""
+BAND_NAMES: Final = FAMILY_BANDS["multispectral"]
+"""The roles of the ten values."""
 
 _TABLE: Final = {
     # soils
@@ -141,7 +126,7 @@ def vary(
     change = chance[0] * colour * _TILT + chance[1] * brightness
     change[:3] += chance[2:] * (0.5 * colour)
     varied = base * np.exp(change)
-    return np.minimum(np.maximum(varied, 0.004), 0.95).astype(np.float32)
+    return np.asarray(np.minimum(np.maximum(varied, 0.004), 0.95), np.float32)
 
 
 def draw(rng: np.random.Generator, weights: dict[str, float]) -> str:

@@ -63,12 +63,12 @@ class Plan:
         return math.atan2(ahead[1] - behind[1], ahead[0] - behind[0])
 
 
-def draw_plan(rng: np.random.Generator, extent_m: float) -> Plan:
-    """A layout for a scene about ``extent_m`` wide."""
+def draw_plan(rng: np.random.Generator, extent_m: float, bend: float = 0.05) -> Plan:
+    """A layout for a scene about ``extent_m`` wide; ``bend`` is the greatest swing per wave."""
     waves = []
     for _ in range(2):
         length = rng.uniform(0.5, 1.6) * max(extent_m, 250.0)
-        size = rng.beta(1.0, 2.5) * 0.05 * length
+        size = rng.beta(1.0, 2.5) * bend * length
         toward = rng.uniform(0, 2 * math.pi)
         push = rng.uniform(0, 2 * math.pi)
         number = 2 * math.pi / length
@@ -344,8 +344,8 @@ def set_stage(
         soil,
         float(rng.beta(0.7, 1.2)),
         western,
-        cos * east + sin * south,
-        cos * south - sin * east,
+        np.asarray(cos * east + sin * south, np.float32),
+        np.asarray(cos * south - sin * east, np.float32),
         noise(rng, "rough", (rows, cols)),
         noise(rng, "fractal", (rows, cols)),
         noise(rng, "smooth", (rows, cols)),

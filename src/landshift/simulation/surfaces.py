@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from landshift.legend import COVERS
 from landshift.simulation.spectra import Spectrum
 
-CROPLAND, GREENHOUSE, BUILDING, BARE, PAVED, WOODY, HERBACEOUS, WATER = range(1, 9)
-"""Land cover codes of the whole project; 0 is unknown."""
+CROPLAND, GREENHOUSE, BUILDING, BARE, PAVED, WOODY, HERBACEOUS, WATER = map(int, COVERS)
+"""The legend's codes as plain numbers; 0 is unknown."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,8 @@ _AVERAGING = 0.998
 """Decay of the running mean of the weights: about the last 500 steps."""
 _CHANGE_WEIGHTS = (1.0, 3.0, 3.0, 1.5)
 """Change is rare; without weight the head learns to say 'same'. Calibration takes it out again."""
+_CLASS_WEIGHTS = (1.0, 2.0, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0)
+"""Greenhouse, building and bare are what the hectares hang on, and are thin on the ground."""
 _CHECKPOINT_STEPS = 200
 
 
@@ -119,8 +121,8 @@ def _fit(
             report(f"step {step + 1} of {recipe.steps}: loss {np.mean(losses[-200:]):.4f}, "
                    f"{time.monotonic() - began:.0f} s")  # fmt: skip
             _kept(checkpoint, state, step + 1)
-    finished: Network = average.module.to(memory_format=torch.contiguous_format)
-    return finished.eval()
+    finished: Network = average.module.to(memory_format=torch.contiguous_format).eval()
+    return finished
 
 
 def _resumed(checkpoint: Path, state: dict[str, Any]) -> int:
@@ -150,7 +152,7 @@ def _step(network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, T
         (class_before, batch["cover_before"]), (class_after, batch["cover_after"])
     ):  # fmt: skip
         loss = loss + 0.5 * class_loss(logits.float(), cover)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()
     return float(loss.detach())
@@ -159,8 +161,9 @@ def _step(network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, T
 def class_loss(logits: Tensor, cover: Tensor) -> Tensor:
     """Cross entropy over the pixels whose cover is known; cover 1-8, 0 is ignored."""
     known = torch.where(cover == 0, -100, cover.long() - 1)
+    weights = torch.tensor(_CLASS_WEIGHTS)
     total = functional.cross_entropy(
-        logits, known, ignore_index=-100, label_smoothing=0.03, reduction="sum"
+        logits, known, weights, ignore_index=-100, label_smoothing=0.03, reduction="sum"
     )
     return total / (known >= 0).sum().clamp(min=1)
 
@@ -241,7 +244,7 @@ def _calibrate(
         example = cutter.example(tile, rng, calm=source is scenes)
         batch = stacked([example])
         with torch.no_grad():
-            before, after, change = network(batch["before"], batch["after"])
+            before, after, change = network.answer(batch["before"], batch["after"])
         for name, found, truth in (
             ("class", before, example.cover_before), ("class", after, example.cover_after),
             ("change", change, np.where(example.kind == IGNORED, 0, example.kind + 1)),

@@ -14,6 +14,7 @@ from scipy import ndimage
 from landshift.errors import InputError
 from landshift.features import normalise_bands
 from landshift.legend import Cover
+from landshift.sensor import Family
 
 SAME, GAINED, LOST, OTHER, IGNORED = 0, 1, 2, 3, 255
 """Kinds of change that the siamese head tells apart, and the label that it is not taught."""
@@ -73,7 +74,8 @@ def read_tiles(
                     picture = source.read([roles.index(role) + 1 for role in bands])
                 with rasterio.open(table.parent / row["label"]) as source:
                     cover = source.read(1)
-                rows, cols = (min(a, b) for a, b in zip(picture.shape[1:], cover.shape, strict=True))
+                sides = zip(picture.shape[1:], cover.shape, strict=True)
+                rows, cols = (min(a, b) for a, b in sides)
                 found.append((row["split"], Tile(
                     Path(row["image"]).name, _scaled(picture)[None, :, :rows, :cols],
                     np.where(cover > len(Cover), 0, cover).astype(np.uint8)[None, :rows, :cols],
@@ -103,7 +105,7 @@ def kinds(before: NDArray[np.uint8], after: NDArray[np.uint8], gsd_m: float) -> 
     kind[before == after] = SAME
     kind[(before != Cover.BUILDING) & (after == Cover.BUILDING)] = GAINED
     kind[(before == Cover.BUILDING) & (after != Cover.BUILDING)] = LOST
-    side = int(round(_SLIVER_M / gsd_m))
+    side = round(_SLIVER_M / gsd_m)
     if side >= 2:
         for changed in (GAINED, LOST, OTHER):
             region = kind == changed
@@ -116,15 +118,16 @@ def kinds(before: NDArray[np.uint8], after: NDArray[np.uint8], gsd_m: float) -> 
 
 
 class Cutter:
-    """Draws examples from tiles: crops, pairs made of single pictures, pasted change, disturbance."""
+    """Draws examples from tiles: crops, pairs of single pictures, pasted change, disturbance."""
 
     def __init__(self, tiles: list[Tile], crop_px: int, reference_gsd_m: float) -> None:
+        """Keep the tiles; donors of pasted objects are drawn from all of them."""
         self.tiles = tiles
         self.crop_px = crop_px
         self.reference_gsd_m = reference_gsd_m
 
     def example(self, tile: Tile, rng: np.random.Generator, calm: bool = False) -> Example:
-        """One crop of ``tile``; ``calm`` leaves out pasting and disturbance (for held-out tiles)."""
+        """One crop of ``tile``; ``calm`` leaves out pasting and disturbance, for held-out tiles."""
         bands, covers, gsd_m = self._window(tile, rng, calm)
         before, after = bands[0], bands[-1]
         cover_before, cover_after = covers[0], covers[-1]
@@ -193,7 +196,8 @@ class Cutter:
         if wanted and (other_cover == wanted).any():
             regions, count = ndimage.label(other_cover == wanted)
             kept = np.flatnonzero(rng.random(count) < rng.uniform(0.3, 1.0)) + 1
-            mask = ndimage.binary_dilation(np.isin(regions, kept), iterations=int(rng.integers(1, 5)))
+            rim = int(rng.integers(1, 5))
+            mask = ndimage.binary_dilation(np.isin(regions, kept), iterations=rim)
         else:
             mask = np.zeros(cover.shape, bool)
             for _ in range(rng.integers(1, 4)):
@@ -271,7 +275,7 @@ def _recoloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray
         haze = np.pad(ramp, [(0, s - t) for s, t in zip(x.shape[1:], ramp.shape, strict=True)],
                       mode="edge") * rng.uniform(0.1, 0.5)  # fmt: skip
         x = x * (1 - haze) + haze * 0.8
-    return x.astype(np.float32)
+    return np.asarray(x, np.float32)
 
 
 def _disturbed(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -291,7 +295,7 @@ def _disturbed(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
 
 
 def simulated_tiles(
-    family: str,
+    family: Family,
     seeds: range,
     shape_px: int,
     gsd_m: tuple[float, float],

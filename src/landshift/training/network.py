@@ -1,4 +1,4 @@
-"""The siamese network in torch: the twin of ``landshift.kernels.convolution``, for training alone."""
+"""The siamese network in torch, the twin of ``landshift.kernels.convolution``; for training."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Block(nn.Module):
     """Convolution, batch norm, ReLU; the norm is folded into the convolution at export."""
 
     def __init__(self, inputs: int, outputs: int, side: int = 3) -> None:
+        """Channels in and out; ``side`` of the kernel, pixels."""
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, side, padding=side // 2, bias=False)
         self.norm = nn.BatchNorm2d(outputs)
@@ -51,6 +52,7 @@ class Network(nn.Module):
     """Features of one date at full, half and quarter resolution; heads for class and change."""
 
     def __init__(self, bands: int) -> None:
+        """For pictures of ``bands`` bands; the gsd channel comes on top."""
         super().__init__()
         w = WIDTHS
         self.enc0 = Block(bands + 1, w["c0"])
@@ -92,17 +94,28 @@ class Network(nn.Module):
         return self.chg4(self.chg3(torch.relu(h)))
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Class logits of both dates and the change logits, averaged over both orders.
+        """Class logits of both dates and the change logits, as they are learned."""
+        merged = self.features(torch.cat([before, after]))
+        b, a = _halves(merged, len(before))
+        classes = self.cls(merged[0])
+        return classes[: len(before)], classes[len(before) :], self.change(b, a)
 
-        The change head sees (before, after) and (after, before); gained and lost trade places in
-        the second. So a swapped pair gives a mirrored answer by construction.
+    def answer(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same as the kernels compute it: the change head averaged over both orders.
+
+        The head sees (before, after) and (after, before); gained and lost trade places in the
+        second. So a swapped pair gives a mirrored answer by construction. Learning needs one order
+        alone, because examples come in either.
         """
         merged = self.features(torch.cat([before, after]))
-        n = len(before)
-        b, a = tuple(t[:n] for t in merged), tuple(t[n:] for t in merged)
+        b, a = _halves(merged, len(before))
         classes = self.cls(merged[0])
         change = (self.change(b, a) + self.change(a, b)[:, [0, 2, 1, 3]]) / 2
-        return classes[:n], classes[n:], change
+        return classes[: len(before)], classes[len(before) :], change
+
+
+def _halves(merged: tuple[Tensor, ...], n: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    return tuple(t[:n] for t in merged), tuple(t[n:] for t in merged)
 
 
 def exported(network: Network) -> dict[str, NDArray[np.float16]]:

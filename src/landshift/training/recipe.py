@@ -49,7 +49,8 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         if self.family not in FAMILY_BANDS:
-            raise SettingsError(f"recipe family is {self.family!r}; allowed are {list(FAMILY_BANDS)}")
+            allowed = list(FAMILY_BANDS)
+            raise SettingsError(f"recipe family is {self.family!r}; allowed are {allowed}")
         if self.crop_px % 16 or self.crop_px < 32:
             raise SettingsError(f"crop_px is {self.crop_px}; allowed are multiples of 16 from 32")
 
@@ -67,7 +68,8 @@ def read_recipe(name_or_path: str) -> Recipe:
     try:
         values = tomllib.loads(source.read_text())
     except FileNotFoundError:
-        raise SettingsError(f"no recipe {name_or_path!r}, neither packaged nor a .toml file") from None
+        why = "neither packaged nor a .toml file"
+        raise SettingsError(f"no recipe {name_or_path!r}: {why}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"recipe {name_or_path} is not TOML: {error}") from error
     wanted = {f.name for f in fields(Recipe)}

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, lapack, solve_triangular
 
 Floats = NDArray[np.float64]
 Model = Literal["identity", "shift", "affine", "field"]
@@ -195,8 +195,8 @@ def _candidates(side_px: float, spacing_px: float, allowed: Model | None) -> lis
     shapes = [_Shape("shift", 1.0, 0.0), _Shape("affine", 1.0, 0.0)]
     reach = side_px / 2
     while reach >= max(1.0 * spacing_px, 8.0):
-        shapes += [_Shape("field", reach, 10.0**power) for power in range(7)]
-        reach /= 1.6
+        shapes += [_Shape("field", reach, 10.0**power) for power in (0.0, 1.5, 3.0, 4.5, 6.0)]
+        reach /= 1.7
     return [s for s in shapes if allowed is None or s.model == allowed]
 
 
@@ -253,17 +253,17 @@ def fit_field(
         Tie points looked at to choose the model.
     """
     spread = spread / np.median(spread)
-    trend = start.trend
-    if allowed == "shift":
-        trend = np.stack([start.trend[:, 0], np.zeros(2), np.zeros(2)], axis=1)
-    base = trend_field(shape, trend, "affine")
+    # About a bare shift: whether slopes are needed is for the evidence to say.
+    base = constant_field(shape, start.trend[0, 0], start.trend[1, 0])
     rest = moved - base.at(place[:, 0], place[:, 1]).T
     kept = np.ones(len(place), bool)
-    fit = None
+    chosen, fit, before = None, None, 0
     for _ in range(4):
-        chosen = choose_shape(
-            base, place[kept], rest[kept], spread[kept], spacing_px, allowed, most
-        )
+        if chosen is None or 1.1 * kept.sum() < before:
+            chosen = choose_shape(
+                base, place[kept], rest[kept], spread[kept], spacing_px, allowed, most
+            )
+            before = int(kept.sum())
         fit = _solve(base, chosen, place, rest, spread, kept)
         standard = np.hypot(*(fit.miss / fit.expected).T) / np.sqrt(2)
         robust = max(1.0, float(np.median(standard[kept])) / 0.83)
@@ -292,8 +292,8 @@ def _solve(
         full = matrix.copy()
         full[diagonal] += spread[kept, component] ** 2
         factor = cho_factor(full, lower=True, check_finite=False)
-        inverse = cho_solve(factor, np.eye(len(full)), check_finite=False)
-        weights[component] = inverse @ rest[kept, component]
+        inverse, _ = lapack.dpotri(factor[0], lower=True)
+        weights[component] = cho_solve(factor, rest[kept, component], check_finite=False)
         variance.append(float(rest[kept, component] @ weights[component]) / len(full))
         miss[kept, component] = weights[component] / np.diag(inverse)
         expected[kept, component] = 1 / np.sqrt(np.diag(inverse))

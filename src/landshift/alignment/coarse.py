@@ -8,15 +8,41 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from landshift.displacement import Field, Floats, fit_trend, trend_field
+from landshift.alignment.displacement import (
+    Field,
+    Floats,
+    constant_field,
+    fit_trend,
+    trend_field,
+)
 from landshift.kernels import gradient, registration
-from landshift.tie_points import Level, Ties, Windows, lattice_of
+from landshift.alignment.tie_points import (
+    Level,
+    Ties,
+    Windows,
+    lattice_of,
+    lay_windows,
+    measure,
+)
 
 _SLOPE_LIMIT = 0.035
 """Largest rotation plus scale that an affine guess may have; 1° and 1 % make 0.0275."""
 _TRIALS = 300
 """Triples of tie points tried for an affine guess: 90 % of wrong ones still leave a 26 % chance,
 80 % wrong ones 91 %."""
+
+
+_SLOPES = (
+    (0.0, 0.0), (0.009, 0.0), (-0.009, 0.0), (0.018, 0.0), (-0.018, 0.0), (0.0, 0.01), (0.0, -0.01),
+)  # fmt: skip
+"""Turns (radians) and scales that are tried in this order; each reaches half-way to the next."""
+_JUDGES = 100
+"""Windows that judge a guess."""
+_GUESSES = 3
+_RIVAL_HEIGHT = 0.6
+"""Height over the highest peak's from which another peak is looked into."""
+_CONVINCING, _PLAUSIBLE = 0.6, 0.25
+"""Share of windows in agreement at which no further guess, or no further turn, is tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,14 +124,17 @@ def _turned(level: Level, start: Field) -> tuple[NDArray[np.float32], NDArray[np
     """A level's picture turned and scaled by the slopes of ``start``, its shift left out."""
     trend = start.trend.copy()
     trend[:, 0] = 0
-    shape = level.image.shape
-    lattice = lattice_of(trend_field(_full_shape(level), trend, "affine"), shape, level.factor, 32)
-    side = max(shape)
-    patch, seen = np.empty((side, side), np.float32), np.empty((side, side), np.bool_)
-    registration.cut_moved(
-        level.image, level.valid, 0, 0, lattice, 32.0, registration.lanczos_table(), patch, seen
-    )
-    return patch[: shape[0], : shape[1]], seen[: shape[0], : shape[1]]
+    rows, cols = shape = level.image.shape
+    step = 64
+    lattice = lattice_of(trend_field(_full_shape(level), trend, "affine"), shape, level.factor, step)
+    down, right = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    registration.patch_displacement(lattice, float(step), 0, 0, down, right)
+    image, seen = np.empty(shape, np.float32), np.empty(shape, np.bool_)
+    scratch = np.empty((rows + rows // 4 + 8, cols), np.float32)
+    table = registration.filter_table(0.0)
+    registration.cut_bent(level.image, 0, 0, down, right, table, scratch, image)
+    registration.patch_seen(level.valid, level.whole, 0, 0, down, right, seen)
+    return image, seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,3 +191,78 @@ def _miss(shape: tuple[int, int], trends: Floats, ties: Ties) -> Floats:
     basis = trend_field(shape, np.zeros((2, 3)), "affine")._basis(ties.place)
     off = trends @ basis.T - ties.moved.T
     return np.asarray(np.hypot(off[:, 0], off[:, 1]))
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The affine displacement from which refinement starts."""
+
+    field: Field
+    doubled: bool
+    share: float
+    """Share of the coarse windows that agree on it, 0-1."""
+    rival: float
+    """Support of the best different displacement over its own, 0-1."""
+
+
+def find_start(
+    reference: Level, moving: Level, side: int, most_px: float, least_share: float,
+    rng: np.random.Generator,
+) -> Start | None:  # fmt: skip
+    """The affine displacement that the coarsest level bears out best.
+
+    The best shifts of the plain pictures are tried first, then those of the picture turned and
+    scaled a little. Windows judge each: agreement of many small parts, not the height of a peak.
+
+    Parameters
+    ----------
+    reference, moving
+        The coarsest level of both pictures.
+    side
+        Side of the windows that judge, pixels of the level.
+    most_px
+        Longest shift allowed, pixels of the level.
+    least_share
+        Share of a window that both pictures must show, 0-1.
+    rng
+        Draws the triples of tie points.
+    """
+    shape = _full_shape(reference)
+    tops = lay_windows(_shape(reference), side, _JUDGES)
+    tried: list[tuple[float, Consensus, bool]] = []
+    for turn, scale in _SLOPES:
+        half = constant_field(shape).half_px
+        trend = np.array([[0.0, scale * half, turn * half], [0.0, -turn * half, scale * half]])
+        for doubled in (False, True):
+            start = trend_field(shape, trend, "affine")
+            found = guesses(reference, moving, start, doubled, most_px, _GUESSES)
+            for index, guess in enumerate(found):
+                if index and guess.height < _RIVAL_HEIGHT * found[0].height and tried:
+                    continue
+                windows = Windows(side, side // 3, doubled, least_share, False)
+                ties, compared = measure(reference, moving, guess.field, tops, windows)
+                seen = consensus(shape, ties, 3.0 * reference.factor, rng)
+                if seen is not None:
+                    tried.append((float(seen.agreeing.sum()) / compared, seen, doubled))
+            if tried and max(tried, key=_share)[0] > _CONVINCING:
+                return _best(tried)
+        if tried and max(tried, key=_share)[0] > _PLAUSIBLE:
+            return _best(tried)
+    return _best(tried) if tried else None
+
+
+def _share(one: tuple[float, Consensus, bool]) -> float:
+    return one[0]
+
+
+def _best(tried: list[tuple[float, Consensus, bool]]) -> Start:
+    share, seen, doubled = max(tried, key=_share)
+    centre = seen.field.trend[:, 0]
+    # Another guess may lead to the same place; only a different one is a rival.
+    other = [s for s, c, _ in tried if np.hypot(*(c.field.trend[:, 0] - centre)) > 6.0]
+    return Start(seen.field, doubled, share, max(other, default=0.0) / max(share, 1e-9))
+
+
+def _shape(level: Level) -> tuple[int, int]:
+    rows, cols = level.image.shape
+    return rows, cols

@@ -8,17 +8,31 @@ found in the moving picture at ``place + moved``.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from landshift.displacement import Field, Floats
+from landshift.alignment.displacement import Floats
 from landshift.kernels import gradient, registration
 
-_TAPS = registration.lanczos_table()
+_STEP = 8
+"""Pixels of a level between the nodes on which a displacement is handed to the kernels."""
 _BATCH_BYTES = 24_000_000
 """Window spectra held at once: memory stays bounded whatever the picture's size."""
+
+
+class Displaced(Protocol):
+    """A displacement in pixels of the full grid; see `displacement.Field`."""
+
+    def at(self, row: Floats, col: Floats) -> Floats:
+        """Displacement (2, ...) at places."""
+        ...
+
+    def on_lattice(self, rows: Floats, cols: Floats) -> Floats:
+        """Displacement (2, row, col) at every crossing."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +45,12 @@ class Level:
     """(row, col)"""
     factor: int
     """Pixels of the full grid along one side of a pixel here."""
+    blur_px: float
+    """Deviation of the Gaussian that is resampled with, px of the level; 0 for Lanczos."""
     floor: float
     """Gradient at which a phasor has half its length, brightness per px."""
+    whole: bool
+    """Whether every pixel is valid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +98,13 @@ class Windows:
     """Whether phasors are doubled, which survives reversed contrast."""
     least_share: float
     """Share of a window that both pictures must show, 0-1."""
+    pooled: bool
+    """Whether frequencies are weighted by the two pictures' coherence; else by a low-pass."""
 
 
-def build_level(image: NDArray[np.float32], valid: NDArray[np.bool_], factor: int) -> Level:
+def build_level(
+    image: NDArray[np.float32], valid: NDArray[np.bool_], factor: int, blur_px: float = 0.0
+) -> Level:
     """A level and its noise floor: twice the median difference of diagonal neighbours."""
     rows, cols = image.shape
     step = max(1, max(rows, cols) // 256)
@@ -92,7 +114,7 @@ def build_level(image: NDArray[np.float32], valid: NDArray[np.bool_], factor: in
     # Flat ground (water, filled collars) says nothing of the noise; what stands out of it does.
     stands_out = found[found > 0.01 * np.quantile(found, 0.99)] if many else found
     middle = float(np.median(stands_out)) if stands_out.size else 0.0
-    return Level(image, valid, factor, max(2.0 * middle, 1e-12))
+    return Level(image, valid, factor, blur_px, max(2.0 * middle, 1e-12), bool(valid.all()))
 
 
 def pyramid(
@@ -125,7 +147,7 @@ def lay_windows(shape: tuple[int, int], side: int, most: int) -> NDArray[np.int6
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-def lattice_of(field: Field, shape: tuple[int, int], factor: int, step: int) -> NDArray[np.float32]:
+def lattice_of(field: Displaced, shape: tuple[int, int], factor: int, step: int) -> NDArray[np.float32]:
     """A field on a level's lattice (2, node row, node col), in pixels of the level."""
     nodes = [np.arange(max(2, -(-(n - 1) // step) + 1)) * float(step) for n in shape]
     row, col = (n * factor + (factor - 1) / 2 for n in nodes)
@@ -133,9 +155,8 @@ def lattice_of(field: Field, shape: tuple[int, int], factor: int, step: int) -> 
 
 
 def measure(
-    reference: Level, moving: Level, field: Field, tops: NDArray[np.int64], windows: Windows,
-    weight: NDArray[np.float32] | None,
-) -> Ties:  # fmt: skip
+    reference: Level, moving: Level, field: Displaced, tops: NDArray[np.int64], windows: Windows,
+) -> tuple[Ties, int]:  # fmt: skip
     """Compare windows of the reference with the moving picture cut where ``field`` says.
 
     Parameters
@@ -148,32 +169,51 @@ def measure(
         (n, 2) first row and col of each window on the level.
     windows
         Size, reach and kind.
-    weight
-        (side, side) weight of each frequency; None for a plain low-pass.
 
     Returns
     -------
     Ties
         One for each window of which both pictures show enough and that has a peak.
+    int
+        How many windows both pictures show enough of.
     """
-    step = 8
-    lattice = lattice_of(field, reference.image.shape, reference.factor, step)
-    if weight is None:
-        weight = low_pass(windows.side)
+    lattice = lattice_of(field, reference.image.shape, reference.factor, _STEP)
     many = max(1, _BATCH_BYTES // (windows.side**2 * 8))
-    parts = []
-    for first in range(0, len(tops), many):
-        some = tops[first : first + many]
-        own, other, seen = _spectra(reference, moving, lattice, step, some, windows)
+    weight = None if windows.pooled else low_pass(windows.side)
+    parts, compared = [], 0
+    batches = max(1, -(-len(tops) // many))
+    for batch in range(batches):
+        # Every batch is spread over the picture, for the first one sets the weights of all.
+        some = tops[batch::batches]
+        own, other, seen = _spectra(reference, moving, lattice, some, windows)
         good = np.flatnonzero(seen >= windows.least_share)
-        if good.size:
-            parts.append(
-                _peaks(own[good], other[good], some[good], field, reference.factor, windows, weight)
-            )
-    return join(parts) if parts else _none()
+        compared += good.size
+        if good.size == 0:
+            continue
+        if good.size < len(some):
+            own, other, some = own[good], other[good], some[good]
+        if weight is None:
+            weight = _coherence_weight(own, other)
+        parts.append(_peaks(own, other, some, field, reference.factor, windows, weight))
+    return (join(parts) if parts else no_ties()), compared
 
 
-def _none() -> Ties:
+def agreement(
+    reference: Level, moving: Level, field: Displaced, tops: NDArray[np.int64], windows: Windows
+) -> float:
+    """Mean normalised correlation of the windows where ``field`` puts them; NaN without any."""
+    lattice = lattice_of(field, reference.image.shape, reference.factor, _STEP)
+    own, other, seen = _spectra(reference, moving, lattice, tops, windows)
+    energy = np.empty(len(tops), np.float32)
+    registration.cross_spectra(own, other, low_pass(windows.side), energy)
+    good = (seen >= windows.least_share) & (energy > 0)
+    if not good.any():
+        return float("nan")
+    return float(np.mean(other[good].real.sum(axis=(1, 2), dtype=np.float64) / energy[good]))
+
+
+def no_ties() -> Ties:
+    """An empty set of tie points."""
     pair, one = np.empty((0, 2)), np.empty(0)
     return Ties(pair, pair, one, pair, one, pair)
 
@@ -191,20 +231,22 @@ def low_pass(side: int) -> NDArray[np.float32]:
 
 
 def _spectra(
-    reference: Level, moving: Level, lattice: NDArray[np.float32], step: int,
+    reference: Level, moving: Level, lattice: NDArray[np.float32],
     tops: NDArray[np.int64], windows: Windows,
 ) -> tuple[NDArray[np.complex64], NDArray[np.complex64], NDArray[np.float32]]:  # fmt: skip
+    """Spectra (window, side, side) of both pictures' windows, and the share seen in both."""
     side, count = windows.side, len(tops)
     top, left = np.ascontiguousarray(tops[:, 0]), np.ascontiguousarray(tops[:, 1])
     shares = np.empty((2, count), np.float32)
     spectra = []
+    still = np.zeros((2, 2, 2), np.float32)
     for index, level in enumerate((reference, moving)):
         phasors = np.empty((count, side, side), np.complex64)
         registration.cut_windows(
-            image=level.image, valid=level.valid, tops=top, lefts=left, lattice=lattice,
-            step=float(step), moved=bool(index), floor=np.float32(level.floor),
-            doubled=windows.doubled, taper=taper(side), taps=_TAPS, phasors=phasors,
-            share=shares[index],
+            image=level.image, valid=level.valid, whole=level.whole, tops=top, lefts=left,
+            lattice=lattice if index else still, step=float(_STEP),
+            floor=np.float32(level.floor), doubled=windows.doubled, taper=taper(side),
+            table=registration.filter_table(level.blur_px), phasors=phasors, share=shares[index],
         )  # fmt: skip
         spectra.append(fft.fft2(phasors, axes=(1, 2), overwrite_x=True))
     return spectra[0], spectra[1], shares.min(axis=0)
@@ -212,7 +254,7 @@ def _spectra(
 
 def _peaks(
     own: NDArray[np.complex64], other: NDArray[np.complex64], tops: NDArray[np.int64],
-    field: Field, factor: int, windows: Windows, weight: NDArray[np.float32],
+    field: Displaced, factor: int, windows: Windows, weight: NDArray[np.float32],
 ) -> Ties:  # fmt: skip
     count, side = len(own), windows.side
     energy = np.empty(count, np.float32)
@@ -249,29 +291,27 @@ def _spread(curvature: Floats, peak: Floats, score: Floats) -> Floats:
     return np.asarray(np.sqrt(inverse * peak[:, None] * unexplained[:, None]))
 
 
-def frequency_weight(
-    reference: Level, moving: Level, field: Field, tops: NDArray[np.int64], trust: Floats,
-    windows: Windows,
-) -> NDArray[np.float32]:  # fmt: skip
+def _coherence_weight(
+    own: NDArray[np.complex64], other: NDArray[np.complex64]
+) -> NDArray[np.float32]:
     """Weight (side, side) of each frequency by how well the two pictures agree on it.
 
     The maximum-likelihood weight of time-delay estimation (Knapp & Carter 1976,
     doi:10.1109/TASSP.1976.1162830), coherence² / (1 - coherence²) over the cross-spectrum, with
     the coherence pooled over rings of equal frequency in all windows: noise, different optics and
-    aliasing lose their say by themselves.
+    aliasing lose their say by themselves. The windows must be cut where content is expected.
     """
-    lattice = lattice_of(field, reference.image.shape, reference.factor, 8)
-    own, other, seen = _spectra(reference, moving, lattice, 8, tops, windows)
-    trust = np.where(seen >= windows.least_share, trust, 0).astype(np.float32)
-    side = windows.side
+    side = own.shape[1]
     line = fft.fftfreq(side) * side
-    radius = np.hypot(line[:, None], line)
-    ring = np.minimum(radius.round(), side // 2 + 1).astype(np.int64)
-    cross, power_own, power_other = np.zeros((3, side // 2 + 2))
+    last = side // 2 + 1
+    ring = np.minimum(np.hypot(line[:, None], line).round(), last).astype(np.int64)
+    cross, power_own, power_other = np.zeros((3, last + 1))
+    trust = np.ones(len(own), np.float32)
     registration.pool_spectra(own, other, trust, ring, cross, power_own, power_other)
     power = np.sqrt(np.maximum(power_own * power_other, 1e-30))
     coherence = np.clip(cross / power, 0.0, 0.98)
-    coherence[-1] = 0.0
+    coherence[-1] = 0.0  # the corners, where aliasing is strongest
     weight = coherence / (1 - coherence**2) / power
-    weight *= 1 / max(float(weight.max()), 1e-30)
-    return weight[ring].astype(np.float32)
+    if weight.max() <= 0:
+        return low_pass(side)
+    return (weight / weight.max())[ring].astype(np.float32)

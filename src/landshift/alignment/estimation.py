@@ -1,0 +1,283 @@
+"""From two pictures on one grid to an alignment: coarse guess, refinement, proof, verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landshift.alignment.coarse import Start, consensus, find_start
+from landshift.alignment.displacement import Field, Fit, Floats, Model, constant_field, fit_field
+from landshift.alignment.outcome import Alignment, Verdict
+from landshift.alignment.proof import Proof, prove
+from landshift.alignment.tie_points import Level, Ties, Windows, lay_windows, measure, pyramid
+from landshift.grid import Grid
+from landshift.raster import Raster
+from landshift.settings import AlignmentSettings
+
+_VARIANTS = ((False, 0.0), (True, 0.0), (False, 1.75), (True, 1.75))
+"""Kinds of comparison among which each pair chooses: phasors doubled or not, and the blur, px.
+Blur removes aliasing, which moves tie points by hundredths of a pixel; across unlike bands, where
+only sharp detail agrees, it costs more than it gains."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What every step needs."""
+
+    reference: list[Level]
+    """From the full picture to the coarsest."""
+    moving: list[Level]
+    shape: tuple[int, int]
+    allowed: Model | None
+    settings: AlignmentSettings
+    rng: np.random.Generator
+
+
+def estimate_alignment(
+    reference: Raster, moving: Raster, settings: AlignmentSettings
+) -> Alignment:
+    """Find how far the content of ``moving`` must move to lie on ``reference``, and prove it.
+
+    Both rasters lie on one grid, the moving one where its own georeference puts it. The answer is
+    the same for the same input: what is drawn at random is drawn from a fixed seed.
+    """
+    if reference.grid != moving.grid:
+        raise ValueError(f"rasters lie on different grids: {reference.grid} and {moving.grid}")
+    grid = reference.grid
+    seen = float(np.mean(reference.valid & moving.valid))
+    side = _window_side(grid.shape, settings)
+    if side < settings.least_window_px:
+        return Alignment.failed(
+            grid, f"the picture is {grid.shape[0]} × {grid.shape[1]} px; "
+            f"needed are {2 * settings.least_window_px + 4} px a side",
+        )  # fmt: skip
+    if seen == 0:
+        return Alignment.failed(grid, "the pictures have no pixel in common")
+    roles = _shared_roles(reference, moving)
+    work = _Work(
+        *(pyramid(_brightness(r, roles), r.valid, settings.coarse_px) for r in (reference, moving)),
+        shape=grid.shape, allowed=None if settings.model == "auto" else settings.model,
+        settings=settings, rng=np.random.default_rng(20),
+    )  # fmt: skip
+    start = _start(work, grid)
+    if start is None:
+        return Alignment.failed(grid, "no part of one picture was found in the other")
+    return _refined(work, grid, start)
+
+
+def _window_side(shape: tuple[int, int], settings: AlignmentSettings) -> int:
+    """The settings' window, or a smaller even one of which two stand side by side."""
+    return min(settings.window_px, (min(shape) - 4) // 4 * 2)
+
+
+def _shared_roles(reference: Raster, moving: Raster) -> tuple[str, ...]:
+    """Visible bands that both have; all alike is better than more."""
+    both = set(reference.sensor.bands) & set(moving.sensor.bands)
+    return tuple(role for role in ("green", "red", "pan") if role in both)
+
+
+def _brightness(raster: Raster, roles: tuple[str, ...]) -> NDArray[np.float32]:
+    bands = raster.select(roles) if roles else raster.bands
+    if len(bands) == 1:
+        return np.ascontiguousarray(bands[0])
+    return np.ascontiguousarray(bands.mean(axis=0, dtype=np.float32))
+
+
+def _start(work: _Work, grid: Grid) -> Start | None:
+    reference, moving = work.reference[-1], work.moving[-1]
+    rows, cols = reference.image.shape
+    most = min(rows, cols) / 2.2
+    if work.settings.max_shift_m is not None:
+        most = min(most, work.settings.max_shift_m / grid.gsd_m / reference.factor + 1)
+    side = _window_side((rows, cols), work.settings)
+    return find_start(
+        reference, moving, side, most, work.settings.least_share, work.rng
+    )
+
+
+def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
+    settings = work.settings
+    side = _window_side(work.shape, settings)
+    tops = lay_windows(work.shape, side, settings.most_windows)
+    held = _held_back(tops)
+    fit = _descend(work, start, tops[~held], side)
+    if fit is None:
+        return Alignment.failed(grid, "the first guess was not borne out at full size")
+    doubled, blur = _choose_variant(work, fit.field, tops[~held], side)
+    fine = [replace(levels[0], blur_px=blur) for levels in (work.reference, work.moving)]
+    sides = [side]
+    if fit.field.model == "field" and settings.fine_window_px < side:
+        sides = [side, settings.fine_window_px]
+    ties = fit_ties = None
+    for now in sides:
+        places = tops[~held] if now == side else _apart(
+            lay_windows(work.shape, now, settings.most_windows), now, tops[held], side
+        )  # fmt: skip
+        windows = Windows(now, 4, doubled, settings.least_share, True)
+        ties, _ = measure(fine[0], fine[1], fit.field, places, windows)
+        again = _fit(work, ties, fit.field, now)
+        if again is None:
+            break
+        fit, fit_ties = again, ties
+    if fit_ties is None:
+        return Alignment.failed(grid, "too few windows agree at full size", ties)
+    windows = Windows(side, side // 4, doubled, settings.least_share, False)
+    proof = prove(
+        fine[0], fine[1], fit.field, tops[held], windows, settings.agree_px,
+        constant_field(work.shape),
+    )  # fmt: skip
+    verdict, reason = judge(proof, start, fit.field, grid, settings)
+    if verdict == "failed":
+        return Alignment.failed(grid, reason, fit_ties, fit.kept)
+    return _outcome(grid, fit, fit_ties, proof, verdict, reason)
+
+
+def _held_back(tops: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) every fifth window, in a slanted pattern that leaves no row or column out."""
+    _, row = np.unique(tops[:, 0], return_inverse=True)
+    _, col = np.unique(tops[:, 1], return_inverse=True)
+    return np.asarray((row + 2 * col) % 5 == 2)
+
+
+def _apart(
+    tops: NDArray[np.int64], side: int, held: NDArray[np.int64], held_side: int
+) -> NDArray[np.int64]:
+    """Windows whose centre lies outside the middle half of every held-back window."""
+    centre, middle = tops + side / 2, held + held_side / 2
+    gap = np.abs(centre[:, None] - middle[None]).max(axis=2)
+    return tops[gap.min(axis=1) > held_side / 5]
+
+
+def _descend(work: _Work, start: Start, tops: NDArray[np.int64], side: int) -> Fit | None:
+    """Follow the start through every second level to the full picture; fit a field there."""
+    field = start.field
+    for index in sorted({*range(len(work.reference) - 1, 0, -2), 0}, reverse=True):
+        reference, moving = work.reference[index], work.moving[index]
+        if index:
+            rows, cols = reference.image.shape
+            places = lay_windows((rows, cols), side, 150)
+        else:
+            places = tops[:: len(tops) // 250 + 1]
+        if index == len(work.reference) - 1 and index:
+            continue  # the start was made there
+        windows = Windows(side, side // 4, start.doubled, work.settings.least_share, False)
+        ties, _ = measure(reference, moving, field, places, windows)
+        agreed = consensus(work.shape, ties, 4.0 * reference.factor, work.rng)
+        if agreed is None:
+            return None
+        field = agreed.field
+    near = ties.where(agreed.agreeing & (ties.rival < work.settings.most_rival))
+    if len(near) < 4:
+        near = ties.where(agreed.agreeing)
+    return _fit(work, near, field, side)
+
+
+def _fit(work: _Work, ties: Ties, field: Field, side: int) -> Fit | None:
+    if len(ties) < 4:
+        return None
+    agreed = consensus(work.shape, ties, 4.0, work.rng)
+    start = field if agreed is None else agreed.field
+    return fit_field(
+        work.shape, start, ties.place, ties.moved, ties.spread, side / 2, work.allowed,
+        work.settings.outlier, 160,
+    )  # fmt: skip
+
+
+def _choose_variant(
+    work: _Work, field: Field, tops: NDArray[np.int64], side: int
+) -> tuple[bool, float]:
+    """The kind of comparison whose tie points scatter least about a smooth field."""
+    some = tops[:: len(tops) // 64 + 1]
+    best, choice = np.inf, _VARIANTS[0]
+    for doubled, blur in _VARIANTS:
+        levels = [replace(pair[0], blur_px=blur) for pair in (work.reference, work.moving)]
+        windows = Windows(side, 4, doubled, work.settings.least_share, True)
+        ties, _ = measure(levels[0], levels[1], field, some, windows)
+        scatter = _scatter(ties, len(some))
+        if scatter < best:
+            best, choice = scatter, (doubled, blur)
+    return choice
+
+
+def _scatter(ties: Ties, count: int) -> float:
+    """Deviation that the mean of all tie points would have, by their misfit and their spread."""
+    if len(ties) < 4:
+        return np.inf
+    weight = 1 / ties.spread**2
+    middle = np.average(ties.miss, axis=0, weights=weight)
+    off = np.abs(ties.miss - middle) / ties.spread
+    unit = float(np.median(off)) / 0.674
+    return unit / float(np.sqrt(weight.sum()))
+
+
+def judge(
+    proof: Proof, start: Start, field: Field, grid: Grid, settings: AlignmentSettings
+) -> tuple[Verdict, str]:
+    """Verdict and reason; see `AlignmentSettings` for each limit."""
+    found = f"{proof.agreeing} of {proof.compared} held-back windows agree"
+    if proof.compared < 3:
+        return "failed", f"only {proof.compared} held-back windows are seen in both pictures"
+    if proof.agreeing < 3 or proof.share < settings.fail_share:
+        return "failed", f"{found}; needed are {settings.fail_share:.0%} and at least 3"
+    moved = float(np.hypot(*field.trend[:, 0])) * grid.gsd_m
+    if settings.max_shift_m is not None and moved > settings.max_shift_m:
+        return "failed", f"shift {moved:.1f} m exceeds max_shift_m {settings.max_shift_m:.1f}"
+    if not proof.agreement_after > proof.agreement_before - settings.worse_agreement:
+        return "failed", (
+            f"agreement falls from {proof.agreement_before:.2f} to {proof.agreement_after:.2f}"
+        )
+    if proof.share < settings.doubt_share or proof.agreeing < 6:
+        return "doubtful", f"{found}; good are {settings.doubt_share:.0%} and at least 6"
+    if proof.spread_share < 0.4:
+        return "doubtful", f"{found}, all in {proof.spread_share:.0%} of the picture's parts"
+    if start.rival > settings.most_rival or proof.rival > settings.most_rival:
+        return "doubtful", "the ground repeats itself: another shift fits nearly as well"
+    return "good", ""
+
+
+def _outcome(
+    grid: Grid, fit: Fit, ties: Ties, proof: Proof, verdict: Verdict, reason: str
+) -> Alignment:
+    field = fit.field
+    step = _lattice_step(field, grid.shape)
+    rows, cols = (np.arange(max(2, -(-(n - 1) // step) + 1)) * float(step) for n in grid.shape)
+    down, right = field.on_lattice(rows, cols)
+    t = grid.transform
+    lattice = np.stack([-(t.a * right + t.b * down), -(t.d * right + t.e * down)])
+    pixel = float(np.sqrt(abs(t.determinant)))
+    unsure = _uncertainty(fit, proof, rows, cols) * pixel
+    return Alignment(
+        grid=grid, model=field.model, lattice_m=lattice.astype(np.float32),
+        uncertainty_lattice_m=unsure.astype(np.float32), lattice_step_px=float(step),
+        residual_rms_m=proof.residual_px * pixel, agreement_before=proof.agreement_before,
+        agreement_after=proof.agreement_after, tie_points=ties, kept=fit.kept, verdict=verdict,
+        reason=reason,
+    )  # fmt: skip
+
+
+def _lattice_step(field: Field, shape: tuple[int, int]) -> int:
+    """Pixels between nodes: a trend needs few, a smooth part ten to its correlation length."""
+    if field.strength <= 0:
+        return max(8, max(shape) // 16)
+    return int(np.clip(field.reach_px / 12, 4, 32))
+
+
+_ALIASING_PX = 0.002
+"""Radial error that no scatter shows. Source: shift5 and rotscale of the score, medians."""
+_COMMON = 0.25
+"""Share of a tie point's deviation that its neighbours have in common, seen as error of the whole.
+Source: the score's kinds, seeds 0-5."""
+
+
+def _uncertainty(fit: Fit, proof: Proof, rows: Floats, cols: Floats) -> Floats:
+    """Radial deviation (row, col), px: the tie points' scatter, what they share, aliasing."""
+    field = fit.field
+    every = max(1, len(rows) // 24), max(1, len(cols) // 24)
+    few = [np.unique(np.r_[a[::k], a[-1]]) for a, k in zip((rows, cols), every, strict=True)]
+    spread = field.deviation(*np.meshgrid(*few, indexing="ij"))
+    variance = (spread**2).sum(axis=0)
+    inner = np.stack([np.interp(cols, few[1], line) for line in variance])
+    variance = np.stack([np.interp(rows, few[0], line) for line in inner.T], axis=1)
+    return np.sqrt(variance + (_COMMON * field.noise_px) ** 2 + _ALIASING_PX**2)

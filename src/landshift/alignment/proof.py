@@ -1,0 +1,136 @@
+"""Proof of a registration on windows held back from it, in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landshift.alignment.displacement import Field, Floats
+from landshift.alignment.tie_points import (
+    Level,
+    Ties,
+    Windows,
+    agreement,
+    lattice_of,
+    measure,
+)
+from landshift.kernels import registration
+
+_STEP = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Inverse:
+    """The displacement from the moving picture's places back to the reference's."""
+
+    lattice: NDArray[np.float32]
+    """(2, node row, node col) forward displacement on nodes `_STEP` px apart, px."""
+
+    def at(self, row: Floats, col: Floats) -> Floats:
+        """Displacement (2, ...) back from places of the moving picture, px."""
+        shape = np.shape(row)
+        place = np.stack([np.ravel(row), np.ravel(col)]).astype(np.float64)
+        back = np.zeros_like(place)
+        for _ in range(4):  # the slope is below 0.1, so that each step gains a digit
+            registration.lattice_values(
+                self.lattice, float(_STEP), place[0] + back[0], place[1] + back[1], back_of := (
+                    np.empty_like(place)
+                )
+            )
+            back = -back_of
+        return back.reshape(2, *shape)
+
+    def on_lattice(self, rows: Floats, cols: Floats) -> Floats:
+        """Displacement (2, row, col) at every crossing, px."""
+        return self.at(*np.meshgrid(rows, cols, indexing="ij"))
+
+
+def inverse(field: Field, shape: tuple[int, int]) -> Inverse:
+    """The displacement that undoes ``field`` on a grid of (rows, cols)."""
+    return Inverse(lattice_of(field, shape, 1, _STEP))
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """What windows held back from the fit say about it."""
+
+    compared: int
+    """Held-back windows that both pictures show."""
+    agreeing: int
+    """Those whose peak lies near zero when cut in either picture."""
+    spread_share: float
+    """Share of the picture's sixteen parts with compared windows in which one agrees, 0-1."""
+    residual_px: float
+    """Radial RMS of the agreeing windows' miss, px; NaN without any."""
+    excess: float
+    """90th percentile of miss over what was expected, against that of a Rayleigh law."""
+    rival: float
+    """Median height of the agreeing windows' second peak over the first."""
+    agreement_before: float
+    agreement_after: float
+    """Mean correlation of gradient directions in the windows as they came and once moved."""
+
+    @property
+    def share(self) -> float:
+        """Agreeing windows among those compared, 0-1."""
+        return self.agreeing / max(1, self.compared)
+
+
+def prove(
+    reference: Level, moving: Level, field: Field, tops: NDArray[np.int64], windows: Windows,
+    tolerance_px: float, still: Field,
+) -> Proof:  # fmt: skip
+    """Compare the held-back windows at ``tops`` in both directions.
+
+    Parameters
+    ----------
+    reference, moving
+        Both pictures at full size.
+    field
+        What is to be proved.
+    tops
+        (n, 2) first pixels of the windows.
+    windows
+        With a reach far beyond ``tolerance_px``, so that agreement by chance is rare.
+    tolerance_px
+        Farthest peak from zero that agrees.
+    still
+        A field that moves nothing.
+    """
+    shape = reference.image.shape
+    forth, compared = measure(reference, moving, field, tops, windows)
+    back, _ = measure(moving, reference, inverse(field, (shape[0], shape[1])), tops, windows)
+    near = _matches(forth, back, tolerance_px)
+    miss = np.hypot(*forth.miss[near].T)
+    own = field.noise_px * np.hypot(*forth.spread[near].T) / np.sqrt(2) if near.any() else miss
+    return Proof(
+        compared=compared, agreeing=int(near.sum()),
+        spread_share=_spread_share(forth.place, near, (shape[0], shape[1])),
+        residual_px=float(np.sqrt(np.mean(miss**2))) if near.any() else float("nan"),
+        excess=float(np.quantile(miss, 0.9)) if near.any() and own.size else float("nan"),
+        rival=float(np.median(forth.rival[near])) if near.any() else 1.0,
+        agreement_before=agreement(reference, moving, still, tops, windows),
+        agreement_after=agreement(reference, moving, field, tops, windows),
+    )  # fmt: skip
+
+
+def _matches(forth: Ties, back: Ties, tolerance_px: float) -> NDArray[np.bool_]:
+    """(n,) which forward tie points are near zero and have a backward one that is too."""
+    fine = np.hypot(*back.miss.T) < tolerance_px
+    known = {tuple(place) for place in back.place[fine].round(1)}
+    return np.array(
+        [
+            tuple(place) in known and np.hypot(*miss) < tolerance_px
+            for place, miss in zip(forth.place.round(1), forth.miss, strict=True)
+        ],
+        np.bool_,
+    )
+
+
+def _spread_share(place: Floats, near: NDArray[np.bool_], shape: tuple[int, int]) -> float:
+    if not near.any():
+        return 0.0
+    part = np.minimum((place / np.array(shape) * 4).astype(int), 3) @ np.array([4, 1])
+    return len(set(part[near])) / len(set(part))

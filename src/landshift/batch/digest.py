@@ -1,0 +1,79 @@
+"""SiteReport → the few numbers that tables are made of, small enough to keep for every site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import shapely
+from shapely.geometry import MultiPolygon, Polygon, box
+
+from landshift.area import Hectares
+from landshift.grid import WGS84
+from landshift.legend import Cover
+from landshift.reading import project_polygon
+from landshift.report import SiteReport
+from landshift.settings import AreaSettings
+
+_DECIMALS = 4
+"""Of hectares: one square metre."""
+
+
+def digest_of(report: SiteReport) -> dict[str, Any]:
+    """Plain values: verdicts, hectares, buildings, clusters, and the outline in degrees."""
+    changes = report.changes
+    table = changes.expected_hectares.sum(axis=(0, 1))
+    kept = table[Cover.GREENHOUSE - 1, Cover.GREENHOUSE - 1]
+    outline = _outline(report)
+    return {
+        "verdict": report.fitness.verdict,
+        "alignment": report.alignment.verdict,
+        "warnings": list(report.warnings),
+        "seen_share": round(float(report.seen_share), _DECIMALS),
+        "aoi_hectares": round(changes.aoi_hectares, _DECIMALS),
+        "gsd_m": round(changes.grid.gsd_m, _DECIMALS),
+        "before_date": report.before.date,
+        "after_date": report.after.date,
+        "model_error": _model_error(changes.grid.gsd_m, report.settings),
+        "totals": {name: _hectares(total) for name, total in report.totals.items()},
+        "transitions": [
+            {"before": change.before.label, "after": change.after.label, **_hectares(change.hectares)}
+            for change in report.transitions
+            if change.before is not change.after or change.before is Cover.BUILDING
+        ],
+        "greenhouse_kept_hectares": round(float(kept), _DECIMALS),
+        "buildings": [
+            {
+                "hectares": round(float(building.hectares), _DECIMALS),
+                "width_m": round(building.width_m, 1),
+                "was": building.was.label,
+                "stage": building.stage,
+            }
+            for building in report.buildings
+        ],
+        "clusters": [round(cluster.built_hectares, _DECIMALS) for cluster in report.clusters],
+        "outline": None if outline is None else shapely.set_precision(outline, 1e-7).wkb_hex,
+    }
+
+
+def _hectares(hectares: Hectares) -> dict[str, float]:
+    return {
+        "hectares": round(hectares.value, _DECIMALS),
+        "low": round(hectares.low, _DECIMALS),
+        "high": round(hectares.high, _DECIMALS),
+    }
+
+
+def _model_error(gsd_m: float, settings: Any) -> float:
+    """Standard deviation of log area that is the model's own, as `landshift.area` took it."""
+    steps = settings.get("area", {}).get("site_error", AreaSettings().site_error)
+    return float(next((error for most, error in steps if gsd_m <= most), 1.0))
+
+
+def _outline(report: SiteReport) -> Polygon | MultiPolygon | None:
+    """The aoi, else the ground that was compared, in degrees; None where that is nowhere."""
+    crs = report.changes.grid.crs
+    if crs is None:
+        return None
+    outline = report.outline or box(*report.changes.grid.bounds)
+    degrees = project_polygon(outline, crs, WGS84)
+    return degrees if degrees.is_valid else degrees.buffer(0)

@@ -1,0 +1,84 @@
+"""The key of a site's work: the hash of all that its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from landshift import __version__
+from landshift.batch.ledger import Ledger
+from landshift.batch.listed_site import ListedSite
+from landshift.reading import sha256_of
+from landshift.settings import Settings
+from landshift.site import Aoi, Image
+
+
+def key_of(listed: ListedSite, model_sha256: str, settings: Settings, ledger: Ledger) -> str:
+    """Hash of inputs, settings, model and version; of the row's words where the row is bad.
+
+    Pictures count by their bytes and by how the list names them, because reports do name them. Where
+    the list lies does not count.
+    """
+    what: dict[str, Any] = {"landshift": __version__, "id": listed.id, "folder": listed.folder}
+    if listed.site is None:
+        what |= {"place": listed.place, "problem": listed.problem}
+    else:
+        what |= {
+            "name": listed.site.name,
+            "before": _picture(listed.before, listed.site.before, ledger),
+            "after": _picture(listed.after, listed.site.after, ledger),
+            "aoi": _outline(listed.site.aoi),
+            "model": model_sha256,
+            "settings": settings.as_dict(),
+        }
+    text = json.dumps(what, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def model_hash(name_or_path: str) -> str:
+    """Hash of a model file, or of all packaged models of that name."""
+    path = Path(name_or_path)
+    if path.is_file():
+        return sha256_of(path)
+    packaged = resources.files("landshift").joinpath("models")
+    whole = hashlib.sha256(name_or_path.encode())
+    if packaged.is_dir():
+        for file in sorted(packaged.iterdir(), key=lambda file: file.name):
+            if file.name.startswith(f"{name_or_path}-") and file.name.endswith(".npz"):
+                whole.update(file.read_bytes())
+    return whole.hexdigest()
+
+
+def _picture(listed_path: str, image: Image, ledger: Ledger) -> dict[str, Any]:
+    return {
+        "path": listed_path,
+        "sha256": _file_hash(image.path, ledger),
+        "gsd_m": image.gsd_m,
+        "bands": image.bands,
+        "date": None if image.date is None else image.date.isoformat(),
+    }
+
+
+def _file_hash(path: Path, ledger: Ledger) -> str:
+    """The file's hash, from the ledger where size and time say that it is the same."""
+    try:
+        stat = path.stat()
+        if not path.is_file():
+            return "no file"
+        known = ledger.known_hash(path, stat.st_size, stat.st_mtime_ns)
+        if known is None:
+            known = sha256_of(path)
+            ledger.note_hash(path, stat.st_size, stat.st_mtime_ns, known)
+        return known
+    except (OSError, ValueError):
+        # the comparison will say what is wrong with it; once it is right, the key is another
+        return "not readable"
+
+
+def _outline(aoi: Aoi | None) -> dict[str, str | None] | None:
+    if aoi is None:
+        return None
+    return {"wkb": aoi.polygon.wkb_hex, "crs": None if aoi.crs is None else aoi.crs.to_wkt()}

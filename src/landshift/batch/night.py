@@ -1,0 +1,188 @@
+"""A whole list: what is to be done, who does it, what is noted. Killed and run again, it goes on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from landshift.batch.child import Limits
+from landshift.batch.fingerprint import key_of, model_hash
+from landshift.batch.ledger import Ledger, sole_writer
+from landshift.batch.listed_site import ListedSite
+from landshift.batch.morning import write_tables
+from landshift.batch.outcome import Outcome
+from landshift.batch.site_list import SiteList
+from landshift.batch.site_work import COMPARE, SiteJob
+from landshift.batch.workers import run_locally
+from landshift.errors import OutputError, SettingsError
+from landshift.settings import Settings
+
+SITES_FOLDER = "sites"
+_UNFINISHED = re.compile(r"\.(.+)-[a-z0-9_]{8}")
+"""Folders that writing fills beside their place; what a killed worker leaves of them."""
+Run = Callable[
+    [Iterator[SiteJob], Callable[[SiteJob], None]], Iterator[tuple[SiteJob, Outcome]]
+]
+"""Whoever does the work: jobs and who is told of each beginning → outcomes as they come."""
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What a night's work is."""
+
+    sites: SiteList
+    out: Path
+    model: str
+    """A packaged model's name or a file."""
+    settings: Settings
+    workers: int
+    """Processes at a time, where no cluster does the work."""
+    limits: Limits
+    retry_failed: bool = False
+    """Whether sites that failed before are done again; refused ones would be refused again."""
+    fresh: bool = False
+    """Whether everything is done again."""
+    max_failures: int | None = None
+    """Failures after which no other site is begun."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler."""
+    compare: str = COMPARE
+    """What answers a site, as module:function."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.workers < 1:
+            raise SettingsError(f"workers is {self.workers}; allowed are 1 and more")
+
+
+@dataclass(frozen=True)
+class SiteOutcome:
+    """One site and what came of it."""
+
+    listed: ListedSite
+    outcome: Outcome
+    carried: bool
+    """True where an earlier run had done the work."""
+
+
+def run_batch(plan: BatchPlan) -> Iterator[SiteOutcome]:
+    """One outcome a site as each is done; tables are written when the last one is.
+
+    Raises
+    ------
+    OutputError
+        When the folder cannot be written, or another batch is writing there.
+    """
+    sites_folder = plan.out.absolute() / SITES_FOLDER
+    with _ledger(plan.out, sites_folder) as ledger:
+        _remove_unfinished(sites_folder)
+        if plan.fresh:
+            ledger.forget_outcomes()
+        ledger.list_sites(plan.sites.sites)
+        yield from _do(plan, sites_folder, ledger)
+        write_tables(ledger, plan.out)
+
+
+def _do(plan: BatchPlan, sites_folder: Path, ledger: Ledger) -> Iterator[SiteOutcome]:
+    known: deque[SiteOutcome] = deque()
+    failures = 0
+
+    def jobs() -> Iterator[SiteJob]:
+        for found in _unfinished(plan, sites_folder, ledger):
+            if isinstance(found, SiteOutcome):
+                known.append(found)
+            elif plan.max_failures is None or failures < plan.max_failures:
+                yield found
+
+    def begun(job: SiteJob) -> None:
+        ledger.note_begun(job.key, job.listed.folder)
+
+    for job, outcome in _run(plan)(jobs(), begun):
+        yield from _drained(known)
+        if outcome.status != "answered":
+            _remove_result(sites_folder, job.folder)
+        ledger.note_outcome(job.key, job.listed.folder, outcome)
+        failures += outcome.status == "failed"
+        yield SiteOutcome(job.listed, outcome, carried=False)
+    yield from _drained(known)
+
+
+def _run(plan: BatchPlan) -> Run:
+    if plan.scheduler is None:
+        return lambda jobs, begun: run_locally(jobs, plan.workers, plan.limits, begun)
+    # dask takes a second to load and is an extra
+    from landshift.batch.cluster import run_on_cluster
+
+    return partial(run_on_cluster, address=plan.scheduler, limits=plan.limits)
+
+
+def _unfinished(
+    plan: BatchPlan, sites_folder: Path, ledger: Ledger
+) -> Iterator[SiteJob | SiteOutcome]:
+    """Every site in the list's order: a job, or what is known of it already."""
+    model_sha256 = model_hash(plan.model)
+    model = str(Path(plan.model).absolute()) if Path(plan.model).is_file() else plan.model
+    for position, listed in enumerate(plan.sites.sites):
+        grid = replace(plan.settings.grid, gsd_m=listed.gsd_m or plan.settings.grid.gsd_m)
+        settings = replace(plan.settings, grid=grid)
+        key = key_of(listed, model_sha256, settings, ledger)
+        ledger.note_key(position, key)
+        if listed.problem:
+            problem = Outcome("failed", "list", f"{listed.place}: {listed.problem}")
+            yield SiteOutcome(listed, problem, carried=False)
+            continue
+        folder = sites_folder / listed.folder
+        known = ledger.known(key)
+        if known is not None and _stands(known, folder, plan.retry_failed):
+            yield SiteOutcome(listed, known, carried=True)
+        else:
+            yield SiteJob(key, listed, model, settings, folder, plan.compare)
+
+
+def _stands(known: Outcome, folder: Path, retry_failed: bool) -> bool:
+    """Whether an earlier outcome needs no work."""
+    if known.status == "answered":
+        return (folder / "report.json").is_file()
+    return known.status == "refused" or not retry_failed
+
+
+def _drained(known: deque[SiteOutcome]) -> Iterator[SiteOutcome]:
+    while known:
+        yield known.popleft()
+
+
+@contextmanager
+def _ledger(out: Path, sites_folder: Path) -> Iterator[Ledger]:
+    try:
+        sites_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out} cannot be made: {error.strerror}") from error
+    with sole_writer(out):
+        ledger = Ledger(out)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+def _remove_unfinished(sites_folder: Path, name: str | None = None) -> None:
+    """Remove what killed workers left half written, of one site or of all."""
+    for path in sites_folder.iterdir():
+        found = _UNFINISHED.fullmatch(path.name)
+        if found and name in (None, found[1]) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_result(sites_folder: Path, folder: Path) -> None:
+    """Take away an earlier result of a site that has none now, and what it left half written."""
+    if (folder / "report.json").is_file():
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=sites_folder))
+        folder.rename(aside / "old")
+    _remove_unfinished(sites_folder, folder.name)

@@ -1,0 +1,199 @@
+"""What analysts publish of many sites: counts by kind of ground replaced, and hectares in all."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from landshift import __version__
+from landshift.area import interval
+from landshift.batch.outcome import Outcome
+from landshift.change_map import TOTALS
+from landshift.settings import SummarySettings
+
+SCHEMA = "landshift/summary/1"
+_STATUSES = ("answered", "refused", "failed", "not run")
+_FLAGS = {
+    "on_farmland": "on farmland",
+    "on_greenhouses": "on greenhouses",
+    "on_older_buildings": "on older buildings",
+    "with_housing": "together with housing",
+    "beside_greenhouses": "beside surviving greenhouses",
+}
+_GROUND = {"cropland": "farmland", "greenhouse": "greenhouses", "building": "older buildings"}
+_DECIMALS = 4
+
+
+def judge_site(digest: Mapping[str, Any], settings: SummarySettings) -> dict[str, Any]:
+    """What stood where now is built, in hectares and in words, and how far the building has come.
+
+    Whether older buildings were industry is not told: their use cannot be seen from above.
+    """
+    built = _built_on(digest)
+    ground = sum(built.values())
+    lost = {**built, "greenhouse": max(
+        built["greenhouse"], digest["totals"].get("greenhouse_loss", {}).get("hectares", 0.0)
+    )}  # fmt: skip
+    least = max(settings.least_hectares, settings.least_share * ground)
+    on = {name: lost[name] >= least for name in _GROUND}
+    houses = sum(
+        building["hectares"] <= settings.house_hectares
+        and building["width_m"] <= settings.house_width_m
+        for building in digest["buildings"]
+    )
+    kept = digest["greenhouse_kept_hectares"]
+    return {
+        "on_farmland": on["cropland"],
+        "on_greenhouses": on["greenhouse"],
+        "on_older_buildings": on["building"],
+        "with_housing": houses >= settings.least_houses,
+        "beside_greenhouses": kept >= settings.least_kept_hectares and ground >= least,
+        "replaced": ", ".join(words for name, words in _GROUND.items() if on[name]),
+        "stage": _stage(digest, settings),
+        "buildings": len(digest["buildings"]),
+        "houses": houses,
+        "clusters": len(digest["clusters"]),
+        "largest_cluster_ha": max(digest["clusters"], default=None),
+        "greenhouse_kept_ha": kept,
+        **{f"built_on_{name}_ha": round(hectares, _DECIMALS) for name, hectares in built.items()},
+    }
+
+
+def _built_on(digest: Mapping[str, Any]) -> dict[str, float]:
+    """Hectares that became building or paved, by what they had been."""
+    built = {"cropland": 0.0, "greenhouse": 0.0, "building": 0.0, "other": 0.0}
+    for change in digest["transitions"]:
+        # a building paved over is a loss of building, and no new one
+        if change["after"] == "building" or (
+            change["after"] == "paved" and change["before"] in ("cropland", "greenhouse")
+        ):
+            was = change["before"] if change["before"] in built else "other"
+            built[was] += change["hectares"]
+    return built
+
+
+def _stage(digest: Mapping[str, Any], settings: SummarySettings) -> str:
+    """The stage of most of the new roofs, else cleared ground, else nothing."""
+    by_stage: dict[str, float] = {}
+    for building in digest["buildings"]:
+        by_stage[building["stage"]] = by_stage.get(building["stage"], 0.0) + building["hectares"]
+    if by_stage:
+        return max(by_stage, key=lambda stage: (by_stage[stage], stage))
+    new = digest["totals"].get("new_building", {}).get("hectares", 0.0)
+    cleared = digest["totals"].get("cleared_ground", {}).get("hectares", 0.0)
+    if new >= settings.least_hectares:
+        return "built"
+    return "cleared" if cleared >= settings.least_hectares else "nothing new"
+
+
+class Sum:
+    """Hectares over sites with a 90 % interval, summed as sites come."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.value = 0.0
+        self._shared = [0.0, 0.0]
+        self._own = [0.0, 0.0]
+
+    def add(self, total: Mapping[str, float], model_error: float) -> None:
+        """Take in one site.
+
+        The model's own error is taken as one and the same at every site, until sites that it has
+        never seen say how much of it is: half-widths add up. All else is each site's own, and adds
+        up in quadrature.
+        """
+        value = total["hectares"]
+        self.value += value
+        model = interval(value, model_error * value)
+        for end, (whole, shared) in enumerate(
+            ((value - total["low"], value - model[0]), (total["high"] - value, model[1] - value))
+        ):
+            whole = max(whole, 0.0)
+            shared = min(max(shared, 0.0), whole)
+            self._shared[end] += shared
+            self._own[end] += whole**2 - shared**2
+
+    def as_json(self) -> dict[str, float]:
+        """Hectares, low, high."""
+        down, up = (math.hypot(s, math.sqrt(o)) for s, o in zip(self._shared, self._own, strict=True))
+        return {
+            "hectares": round(self.value, _DECIMALS),
+            "low": round(max(self.value - down, 0.0), _DECIMALS),
+            "high": round(self.value + up, _DECIMALS),
+        }
+
+
+class Group:
+    """Sites of one year and province, or all of them."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._counts = dict.fromkeys(_STATUSES, 0)
+        self._flags = dict.fromkeys(_FLAGS, 0)
+        self._cautions = self._buildings = 0
+        self._totals = {name: Sum() for name in TOTALS}
+        self._clusters: list[float] = []
+
+    def add(self, row: Mapping[str, Any], outcome: Outcome) -> None:
+        """Take in one site."""
+        self._counts[outcome.status] += 1
+        if outcome.digest is None:
+            return
+        self._cautions += row["verdict"] == "caution"
+        self._buildings += row["buildings"]
+        self._clusters += outcome.digest["clusters"]
+        for flag in _FLAGS:
+            self._flags[flag] += bool(row[flag])
+        for name, total in outcome.digest["totals"].items():
+            if name in self._totals:
+                self._totals[name].add(total, outcome.digest["model_error"])
+
+    def as_json(self) -> dict[str, Any]:
+        """Counts of sites, hectares with intervals, the median cluster."""
+        return {
+            "sites": {"listed": sum(self._counts.values()), **self._counts,
+                      "answered_with_caution": self._cautions},
+            "sites_by_ground": dict(self._flags),
+            "totals": {name: total.as_json() for name, total in self._totals.items()},
+            "buildings": self._buildings,
+            "clusters": len(self._clusters),
+            "median_cluster_hectares": round(statistics.median(self._clusters), _DECIMALS)
+            if self._clusters else None,
+        }  # fmt: skip
+
+
+class RollUp:
+    """All sites, and by year and province; memory grows with groups and clusters, not with sites."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._all = Group()
+        self._groups: dict[tuple[str, str], Group] = {}
+        self._reasons: dict[str, int] = {}
+
+    def add(self, row: Mapping[str, Any], outcome: Outcome) -> None:
+        """Take in one row of the table."""
+        place = (str(row["year"] or ""), str(row["province"] or ""))
+        self._all.add(row, outcome)
+        self._groups.setdefault(place, Group()).add(row, outcome)
+        if outcome.kind:
+            self._reasons[outcome.kind] = self._reasons.get(outcome.kind, 0) + 1
+
+    def as_json(self) -> dict[str, Any]:
+        """As summary.json holds it."""
+        return {
+            "schema": SCHEMA,
+            "all": self._all.as_json(),
+            "reasons": dict(sorted(self._reasons.items())),
+            "by_year_and_province": [
+                {"year": year, "province": province, **group.as_json()}
+                for (year, province), group in sorted(self._groups.items())
+            ],
+            "words": {
+                "interval": "90 %; the model's own error is taken as the same at every site",
+                **_FLAGS,
+            },
+            "software": {"landshift": __version__},
+        }

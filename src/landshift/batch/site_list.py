@@ -1,0 +1,236 @@
+"""Rows of a list → sites; a bad row is told with its place and stops no other."""
+
+from __future__ import annotations
+
+import math
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from pyproj import Geod
+from shapely.geometry import Polygon, mapping
+
+from landshift.batch.list_formats import Row, read_rows
+from landshift.batch.listed_site import ListedSite
+from landshift.batch.naming import folder_name, plain
+from landshift.errors import InputError, SiteError
+from landshift.grid import WGS84
+from landshift.reading import polygon_from, project_aoi, read_aoi
+from landshift.sensor import BAND_ROLES
+from landshift.site import Aoi, Image, Site
+
+COLUMNS = (
+    "id", "name", "province", "year", "before", "after", "before_date", "after_date", "aoi", "lat",
+    "lon", "radius_m", "gsd", "bands",
+)  # fmt: skip
+"""What landshift understands; other columns travel into the results."""
+_MOST_RADIUS_M = 50_000.0
+_GEOD = Geod(ellps="WGS84")
+_REMOTE = ("/vsi", "http://", "https://", "s3://")
+
+
+@dataclass(frozen=True)
+class SiteList:
+    """A whole list; bad rows stand in it like all others."""
+
+    path: Path
+    sites: tuple[ListedSite, ...]
+
+
+def read_site_list(path: Path) -> SiteList:
+    """Read CSV, GeoJSON, GeoPackage or GeoParquet; relative paths are relative to the list.
+
+    Raises
+    ------
+    SiteError
+        When the file as a whole cannot be used. A bad row becomes a site with a ``problem``.
+    """
+    taken: dict[str, str] = {}
+    sites = tuple(_unique(_site(row, path.parent), taken) for row in read_rows(path))
+    if not sites:
+        raise SiteError(f"{path}: the list is empty; it needs a row for each site")
+    return SiteList(path, sites)
+
+
+def _unique(site: ListedSite, taken: dict[str, str]) -> ListedSite:
+    """Refuse a second site of one name; file systems may not tell case or width apart."""
+    if site.problem:
+        return site
+    key = unicodedata.normalize("NFKC", site.folder).casefold()
+    first = taken.setdefault(key, site.place)
+    if first == site.place:
+        return site
+    return replace(site, problem=f"id {site.id!r} stands already in {first}", site=None, folder="")
+
+
+def _site(row: Row, base: Path) -> ListedSite:
+    cells = {key: text for key, text in row.cells.items() if key in COLUMNS}
+    extra = {key: plain(text) for key, text in row.cells.items() if key not in COLUMNS and key}
+    listed = ListedSite(
+        place=row.place,
+        id=plain(cells.get("id", "")),
+        folder="",
+        name=plain(cells.get("name", "")),
+        province=plain(cells.get("province", "")),
+        year=plain(cells.get("year", "")),
+        before=plain(cells.get("before", "")),
+        after=plain(cells.get("after", "")),
+        extra=extra,
+    )
+    try:
+        if row.problem:
+            raise SiteError(row.problem)
+        return _usable(listed, cells, row.geometry, base)
+    except InputError as error:
+        return replace(listed, problem=plain(str(error)))
+
+
+def _usable(
+    listed: ListedSite, cells: Mapping[str, str], geometry: dict[str, Any] | None, base: Path
+) -> ListedSite:
+    """The row as a site.
+
+    Raises
+    ------
+    InputError
+        What is wrong with it.
+    """
+    if not listed.id:
+        raise SiteError("id is missing")
+    bands, gsd_m = _bands(cells), _number(cells, "gsd", 0.01, 1000.0)
+    before, after = (_path(cells, column, base) for column in ("before", "after"))
+    before_date, after_date = _date(cells, "before_date"), _date(cells, "after_date")
+    aoi = _aoi(cells, geometry, base, listed.place)
+    year = listed.year or (str(after_date.year) if after_date else "")
+    lon, lat = _middle(aoi)
+    folder = folder_name(cells.get("id", ""))
+    site = Site(
+        id=folder,
+        name=listed.name or listed.id,
+        before=Image(before, gsd_m, bands, before_date),
+        after=Image(after, gsd_m, bands, after_date),
+        aoi=aoi,
+        extra={**listed.extra},
+    )
+    return replace(
+        listed, folder=folder, year=year, gsd_m=gsd_m, lon=lon, lat=lat, site=site
+    )
+
+
+def _path(cells: Mapping[str, str], column: str, base: Path) -> Path:
+    text = cells.get(column, "").strip()
+    if not text:
+        raise SiteError(f"{column} is missing; it names the {column} picture")
+    if plain(text) != text:
+        raise SiteError(f"{column} holds characters that no file name has: {plain(text)!r}")
+    if text.startswith(_REMOTE):
+        raise SiteError(f"{column} is {text}; only files are read, copy it beside the list")
+    # absolute, because a worker may stand in another folder; symbolic links stay
+    return Path(os.path.abspath(base / text))
+
+
+def _number(
+    cells: Mapping[str, str], column: str, least: float, most: float
+) -> float | None:
+    text = cells.get(column, "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        raise SiteError(f"{column} is {text[:40]!r}, which is no number") from None
+    if not least <= value <= most:
+        raise SiteError(f"{column} is {text[:40]}; allowed are {least:g} to {most:g}")
+    return value
+
+
+def _date(cells: Mapping[str, str], column: str) -> date | None:
+    text = cells.get(column, "").strip()
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise SiteError(f"{column} is {text[:40]!r}; a day is written 2024-05-29") from None
+
+
+def _bands(cells: Mapping[str, str]) -> tuple[str, ...] | None:
+    words = cells.get("bands", "").lower().replace(",", " ").replace(";", " ").split()
+    if not words:
+        return None
+    for word in words:
+        if word not in (*BAND_ROLES, "skip"):
+            allowed = ", ".join((*BAND_ROLES, "skip"))
+            raise SiteError(f"bands holds {word[:40]!r}; allowed are {allowed}")
+    named = [word for word in words if word != "skip"]
+    if not named or len(named) != len(set(named)):
+        raise SiteError(f"bands {' '.join(words)[:80]!r} name a band twice, or none")
+    return tuple("" if word == "skip" else word for word in words)
+
+
+def _aoi(
+    cells: Mapping[str, str], geometry: dict[str, Any] | None, base: Path, place: str
+) -> Aoi | None:
+    text = cells.get("aoi", "").strip()
+    if text:
+        if text[:12].upper().lstrip().startswith(("POLYGON", "MULTIPOLYGON")):
+            return polygon_from(_from_wkt(text), "aoi")
+        return read_aoi(Path(os.path.abspath(base / text)))
+    radius_m = _number(cells, "radius_m", 1.0, _MOST_RADIUS_M)
+    if geometry is not None and geometry.get("type") != "Point":
+        return polygon_from(geometry, place)
+    lon, lat = _number(cells, "lon", -180.0, 180.0), _number(cells, "lat", -90.0, 90.0)
+    if geometry is not None and lon is None:
+        lon, lat = _point(geometry)
+    if lon is None and lat is None and radius_m is None:
+        return None
+    if lon is None or lat is None or radius_m is None:
+        raise SiteError("lat, lon and radius_m go together: one of them is missing")
+    return Aoi(_square(lon, lat, radius_m), WGS84)
+
+
+def _from_wkt(text: str) -> dict[str, Any]:
+    try:
+        return dict(mapping(shapely.from_wkt(text)))
+    except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
+        raise SiteError(f"aoi is no WKT polygon: {str(error)[:80]}") from None
+
+
+def _point(geometry: dict[str, Any]) -> tuple[float, float]:
+    try:
+        lon, lat = (float(value) for value in geometry["coordinates"][:2])
+    except (KeyError, TypeError, ValueError):
+        raise SiteError("the point's coordinates cannot be read") from None
+    if not (math.isfinite(lon + lat) and abs(lon) <= 180 and abs(lat) <= 90):
+        raise SiteError(f"the point {lon:g} {lat:g} is not on Earth")
+    return lon, lat
+
+
+def _square(lon: float, lat: float, radius_m: float) -> Polygon:
+    """The square that reaches ``radius_m`` to each side of a point."""
+    if abs(lat) > 89.0:
+        raise SiteError(f"lat is {lat:g}; a search box can be drawn from -89 to 89")
+    lons, lats, _ = _GEOD.fwd([lon] * 4, [lat] * 4, [0, 90, 180, 270], [radius_m] * 4)
+    north, east, south, west = lats[0], lons[1], lats[2], lons[3]
+    if not west < lon < east:
+        raise SiteError(f"the search box around {lon:g} {lat:g} crosses the date line")
+    corners = np.round([(west, south), (east, south), (east, north), (west, north)], 7)
+    return Polygon(corners)
+
+
+def _middle(aoi: Aoi | None) -> tuple[float | None, float | None]:
+    if aoi is None or aoi.crs is None:
+        return None, None
+    west, south, east, north = project_aoi(aoi, WGS84).bounds
+    return round((west + east) / 2, 6), round((south + north) / 2, 6)
+
+
+def good_sites(sites: SiteList) -> Iterator[ListedSite]:
+    """The rows that can be worked on, in the list's order."""
+    return (site for site in sites.sites if not site.problem)

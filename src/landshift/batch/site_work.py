@@ -1,0 +1,105 @@
+"""One site's work, as a worker does it: compare, write the folder, return a small dict."""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from landshift.batch.digest import digest_of
+from landshift.batch.listed_site import ListedSite
+from landshift.batch.naming import plain
+from landshift.errors import ComparisonError, InputError, LandshiftError, OutputError
+from landshift.report import SiteReport
+from landshift.settings import Settings
+from landshift.site import Site
+from landshift.writing import write_report
+
+COMPARE = "landshift.comparison:compare_site"
+"""What answers a site, as module:function."""
+
+
+@dataclass(frozen=True)
+class SiteJob:
+    """All that a worker needs to know of a site."""
+
+    key: str
+    """Of its work, see `landshift.batch.fingerprint`."""
+    listed: ListedSite
+    model: str
+    """A packaged model's name or the absolute path of a file."""
+    settings: Settings
+    folder: Path
+    """Absolute path of the folder to write."""
+    compare: str = COMPARE
+    """What answers it, as module:function."""
+
+
+def answer_site(job: SiteJob) -> dict[str, Any]:
+    """Answer one site and write its folder; whatever goes wrong becomes an outcome.
+
+    Returns
+    -------
+    dict
+        status, kind, reason, detail and digest of `landshift.batch.outcome.Outcome`.
+    """
+    try:
+        compare = _function(job.compare)
+        report = compare(job.listed.site, job.model, job.settings, _say_nothing, 1)
+        report = _as_listed(report, job.listed)
+        write_report(report, job.folder, True)
+        return _told("answered", digest=digest_of(report))
+    except ComparisonError as error:
+        return _told("refused", "pair", _reason(error, job))
+    except InputError as error:
+        return _told("failed", "input", _reason(error, job))
+    except OutputError as error:
+        return _told("failed", "output", _reason(error, job))
+    except MemoryError:
+        return _told("failed", "memory", "out of memory; a smaller aoi or a larger gsd needs less")
+    except Exception as error:  # a mistake of ours at one site must not cost the others
+        if isinstance(error, LandshiftError):
+            return _told("failed", "input", _reason(error, job))
+        reason = f"{type(error).__name__}: {_reason(error, job)}"
+        return _told("failed", "error", reason, detail=traceback.format_exc()[-4000:])
+
+
+def _told(
+    status: str, kind: str = "", reason: str = "", detail: str = "", digest: Any = None
+) -> dict[str, Any]:
+    return {
+        "status": status, "kind": kind, "reason": reason, "detail": detail, "digest": digest
+    }  # fmt: skip
+
+
+def _function(name: str) -> Callable[..., SiteReport]:
+    module, _, function = name.partition(":")
+    found: Callable[..., SiteReport] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _say_nothing(stage: str) -> None:
+    pass
+
+
+def _as_listed(report: SiteReport, listed: ListedSite) -> SiteReport:
+    """The report with pictures named as the list names them: the same on every machine."""
+    return replace(
+        report,
+        before=replace(report.before, path=listed.before),
+        after=replace(report.after, path=listed.after),
+    )
+
+
+def _reason(error: BaseException, job: SiteJob) -> str:
+    """The message without the folders of this machine."""
+    text = str(error) or type(error).__name__
+    site = job.listed.site
+    if isinstance(site, Site):
+        for image, name in ((site.before, job.listed.before), (site.after, job.listed.after)):
+            text = text.replace(str(image.path), name)
+    text = text.replace(str(job.folder), f"sites/{job.folder.name}")
+    return plain(text)

@@ -1,0 +1,47 @@
+"""What runs in a worker process: jobs come in as pickles, answers go out as lines of JSON.
+
+A process of its own for every worker, started afresh and never forked: GDAL and OpenMP do not
+survive a fork (rasterio issues 2324, 2979), and a worker that GDAL or numba takes down with it takes
+nobody else. Answers are JSON because this process reads files that strangers made; what it says is
+parsed, not unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+from typing import Any, BinaryIO
+
+
+def main() -> None:
+    """Answer sites until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who ends us
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # what C libraries print must not get between the answers
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    from landshift.batch.site_work import answer_site
+
+    jobs: SimpleQueue[Any] = SimpleQueue()
+    threading.Thread(target=_read_jobs, args=(sys.stdin.buffer, jobs), daemon=True).start()
+    _say(answers, {"ready": os.getpid()})
+    while True:
+        _say(answers, answer_site(jobs.get()))
+
+
+def _read_jobs(stdin: BinaryIO, jobs: SimpleQueue[Any]) -> None:
+    """Queue jobs; when the parent closes the pipe or dies, end at once, in the middle of a site."""
+    try:
+        while True:
+            jobs.put(pickle.load(stdin))
+    except BaseException:
+        os._exit(0)
+
+
+def _say(answers: BinaryIO, what: dict[str, Any]) -> None:
+    answers.write(json.dumps(what, allow_nan=False).encode() + b"\n")
+    answers.flush()

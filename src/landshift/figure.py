@@ -1,0 +1,335 @@
+"""SiteReport → one figure for an article: before, after, what changed, and how many hectares."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from matplotlib import font_manager
+from matplotlib import patheffects as effects
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch as Swatch
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+
+from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, ChangeKind
+from landshift.ground import extent_m, round_length_m, to_local_metres, true_north_deg
+from landshift.patches import find_patches, find_unseen
+from landshift.preview import Preview
+from landshift.report import ImageRecord, SiteReport
+from landshift.wording import TOTAL_WORDS, transition_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from landshift.area import Hectares
+
+_WIDTH_IN = 7.2
+"""Two columns of a journal page."""
+_DPI = 300
+_MOST_PANEL_RATIO = 1.35
+"""Height over width of a panel beyond which a page would not hold two of them."""
+_LEAST_PANEL_RATIO = 0.55
+_MARGIN_SHARE = 0.06
+"""Ground shown around the aoi, in parts of its longer side."""
+_MOST_LABELS = 40
+"""Buildings that carry a number; all are outlined."""
+_MOST_ROWS = 12
+"""Rows of the chart of hectares."""
+_SMALL, _TEXT, _LARGE = 6.5, 7.5, 10.0
+_FONTS = (
+    "DejaVu Sans", "Noto Sans CJK KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo",
+    "Arial Unicode MS",
+)  # fmt: skip
+"""Tried in this order for every letter, so that a Korean name is not a row of boxes."""
+_HATCHES = {
+    "rising": "////", "falling": "\\\\\\\\", "crossed": "xxxx", "level": "----",
+    "upright": "||||", "dots": "....", "none": "",
+}  # fmt: skip
+_HALO = [effects.withStroke(linewidth=1.6, foreground="white")]
+_OUTLINE = [effects.withStroke(linewidth=2.0, foreground="black")]
+
+
+def draw(report: SiteReport) -> Figure:
+    """The figure of one comparison, 7.2 inches wide.
+
+    Panels a and b show both dates, c the changes over the dimmed after picture, d the hectares
+    with their 90 % intervals and the legend.
+    """
+    frame = _frame(report)
+    ratio = (frame[3] - frame[2]) / (frame[1] - frame[0])
+    panel_in = 0.47 * _WIDTH_IN * min(max(ratio, _LEAST_PANEL_RATIO), _MOST_PANEL_RATIO)
+    height_in = 2 * panel_in + 1.35
+    figure = Figure(figsize=(_WIDTH_IN, height_in), dpi=_DPI)
+    top, gap = 1 - 0.62 / height_in, 0.3 / height_in
+    tall = panel_in / height_in
+    left, right, wide = 0.02, 0.51, 0.47
+    panels = [
+        figure.add_axes((x, y, wide, tall))
+        for y in (top - tall, top - 2 * tall - gap) for x in (left, right)
+    ]  # fmt: skip
+    _title(figure, report, height_in)
+    _picture(panels[0], report, report.before_picture, frame)
+    _caption(panels[0], "a", "before", report.before)
+    _picture(panels[1], report, report.after_picture, frame)
+    _caption(panels[1], "b", "after", report.after)
+    kinds = _changes(panels[2], report, frame)
+    _caption(panels[2], "c", "changes", None)
+    for panel in panels[:3]:
+        _scale_bar(panel, frame)
+    _north_arrow(panels[0], report)
+    _hectares_and_legend(panels[3], report, kinds)
+    _footnote(figure, report, height_in)
+    return figure
+
+
+def draw_bytes(report: SiteReport, kind: str) -> bytes:
+    """The figure as the bytes of a ``png`` (300 dpi), ``svg`` or ``pdf`` file."""
+    target = BytesIO()
+    undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+        draw(report).savefig(target, format=kind, dpi=_DPI, metadata=undated)
+    return target.getvalue()
+
+
+def _frame(report: SiteReport) -> tuple[float, float, float, float]:
+    """Left, right, bottom, top of what is shown, local metres: the aoi and a rim, or everything."""
+    grid = report.changes.grid
+    whole = extent_m(grid, grid)
+    if report.outline is None:
+        return whole
+    west, south, east, north = to_local_metres(report.outline, grid).bounds
+    rim = _MARGIN_SHARE * max(east - west, north - south)
+    return (
+        max(west - rim, whole[0]), min(east + rim, whole[1]),
+        max(south - rim, whole[2]), min(north + rim, whole[3]),
+    )  # fmt: skip
+
+
+def _text(where: Any, x: float, y: float, words: str, size: float = _TEXT, **style: Any) -> Any:
+    """Text that is taken as it stands: a dollar sign in a name begins no formula."""
+    family = [name for name in _FONTS if name in _installed()] or ["sans-serif"]
+    return where.text(x, y, words, fontsize=size, parse_math=False, fontfamily=family, **style)
+
+
+def _installed() -> set[str]:
+    return {font.name for font in font_manager.fontManager.ttflist}
+
+
+def _title(figure: Figure, report: SiteReport, height_in: float) -> None:
+    name = report.site.name or report.site.id
+    _text(figure, 0.02, 1 - 0.09 / height_in, name[:90], _LARGE, weight="bold", va="top")
+    of = "site" if report.site.aoi else "the pictures' overlap"
+    words = (
+        f"{report.changes.aoi_hectares:.2f} ha of {of}, {report.seen_share:.0%} of it seen on both "
+        f"dates; alignment {report.alignment.verdict}; fitness: {report.fitness.verdict}"
+    )
+    _text(figure, 0.02, 1 - 0.29 / height_in, words, _TEXT, va="top", color="0.25")
+
+
+def _picture(
+    axes: Axes, report: SiteReport, picture: Preview, frame: tuple[float, float, float, float],
+    dimmed: bool = False,
+) -> None:  # fmt: skip
+    rgb = picture.rgba[..., :3]
+    if dimmed:
+        grey = rgb.mean(axis=2, keepdims=True)
+        rgb = (150 + 0.41 * (0.75 * grey + 0.25 * rgb)).astype(np.uint8)
+    shown = np.dstack([rgb, picture.rgba[..., 3]])
+    axes.set_facecolor("0.8")
+    axes.imshow(
+        shown, extent=extent_m(picture.grid, report.changes.grid), interpolation="antialiased"
+    )
+    axes.set(xlim=frame[:2], ylim=frame[2:], xticks=[], yticks=[])
+    axes.set_aspect("equal", adjustable="box")
+    for spine in axes.spines.values():
+        spine.set_linewidth(0.5)
+    if report.outline is not None:
+        outline = _path(to_local_metres(report.outline, report.changes.grid))
+        for colour, width in (("black", 1.6), ("white", 0.8)):
+            axes.add_patch(
+                PathPatch(outline, facecolor="none", edgecolor=colour, linewidth=width,
+                          linestyle=(0, (4, 2)) if colour == "white" else "solid")
+            )  # fmt: skip
+
+
+def _caption(axes: Axes, letter: str, what: str, image: ImageRecord | None) -> None:
+    words = f"{letter}  {what}"
+    if image is not None:
+        sensor = image.sensor.split(" (")[0]
+        known = "" if sensor == "unknown" else f", {sensor}"
+        words += f" · {image.date or 'date unknown'}{known}, {image.gsd_m:.2g} m"
+    _text(axes, 0.0, 1.015, words, _TEXT, transform=axes.transAxes, va="bottom", weight="bold")
+
+
+def _path(geometry: Any) -> Path:
+    """Every ring of a polygon or many as one path, holes cut out by their direction."""
+    paths = []
+    for polygon in shapely.get_parts(geometry):
+        turned = shapely.geometry.polygon.orient(polygon)
+        for ring in (turned.exterior, *turned.interiors):
+            paths.append(Path(np.asarray(ring.coords), closed=True))
+    return Path.make_compound_path(*paths)
+
+
+def _hatched(kind: ChangeKind) -> dict[str, Any]:
+    red, green, blue = (part / 255 for part in kind.colour)
+    dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.45
+    lines = (1.0, 1.0, 1.0, 0.8) if dark else (0.0, 0.0, 0.0, 0.65)
+    return {
+        "facecolor": (red, green, blue, 0.9), "hatch": _HATCHES[kind.hatch],
+        "edgecolor": lines, "linewidth": 0.0,
+    }  # fmt: skip
+
+
+_UNSEEN_STYLE: dict[str, Any] = {
+    "facecolor": (0.55, 0.55, 0.55, 0.75), "edgecolor": (1, 1, 1, 0.8), "hatch": "oo",
+    "linewidth": 0.0,
+}  # fmt: skip
+
+
+def _changes(
+    axes: Axes, report: SiteReport, frame: tuple[float, float, float, float]
+) -> list[ChangeKind]:
+    """Draw changes and buildings; the kinds that are there, in the legend's order."""
+    grid = report.changes.grid
+    _picture(axes, report, report.after_picture, frame, dimmed=True)
+    unseen = find_unseen(report.changes)
+    if unseen:
+        path = _path(to_local_metres(shapely.MultiPolygon(unseen), grid))
+        axes.add_patch(PathPatch(path, **_UNSEEN_STYLE))
+    of_kind: dict[str, list[Any]] = {}
+    for patch in find_patches(report.changes):
+        of_kind.setdefault(KIND_OF_CODE[patch.code].key, []).append(patch.polygon)
+    kinds = [kind for kind in CHANGE_KINDS if kind.key in of_kind]
+    for kind in kinds:
+        path = _path(to_local_metres(shapely.MultiPolygon(of_kind[kind.key]), grid))
+        axes.add_patch(PathPatch(path, **_hatched(kind)))
+    for number, building in enumerate(report.buildings, 1):
+        outline = to_local_metres(building.outline, grid)
+        axes.add_patch(
+            PathPatch(_path(outline), facecolor="none", edgecolor="black", linewidth=0.9)
+        )
+        if number <= _MOST_LABELS:
+            _number(axes, outline, str(number))
+    return kinds
+
+
+def _number(axes: Axes, outline: Any, number: str) -> None:
+    """A building's number, above its upper corner so that the roof stays in sight."""
+    corner = max(outline.exterior.coords, key=lambda point: point[1])
+    axes.annotate(
+        number, corner, xytext=(0, 1.5), textcoords="offset points", ha="center", va="bottom",
+        fontsize=_SMALL, weight="bold", path_effects=_HALO, annotation_clip=True,
+    )  # fmt: skip
+
+
+def _scale_bar(axes: Axes, frame: tuple[float, float, float, float]) -> None:
+    wide, tall = frame[1] - frame[0], frame[3] - frame[2]
+    length = round_length_m(0.3 * wide)
+    x, y = frame[0] + 0.04 * wide, frame[2] + 0.04 * tall
+    axes.plot([x, x + length], [y, y], color="white", linewidth=2.2, solid_capstyle="butt",
+              path_effects=_OUTLINE_BAR)  # fmt: skip
+    words = f"{length:g} m" if length < 1000 else f"{length / 1000:g} km"
+    _text(axes, x + length / 2, y + 0.012 * tall, words, _TEXT, color="white", ha="center",
+          va="bottom", path_effects=_OUTLINE)  # fmt: skip
+
+
+_OUTLINE_BAR = [effects.withStroke(linewidth=3.6, foreground="black")]
+
+
+def _north_arrow(axes: Axes, report: SiteReport) -> None:
+    """Toward true north, which in a UTM zone lies up to some degrees off the picture's up."""
+    turn = true_north_deg(report.changes.grid)
+    if turn is None:
+        return
+    east, north = math.sin(math.radians(turn)), math.cos(math.radians(turn))
+    foot, reach_pt = (0.94, 0.86), 20.0
+    axes.annotate(
+        "", xy=foot, xycoords="axes fraction", xytext=(-east * reach_pt, -north * reach_pt),
+        textcoords="offset points",
+        arrowprops={"arrowstyle": "-|>,head_width=0.28,head_length=0.55", "color": "white",
+                    "linewidth": 1.4, "path_effects": _OUTLINE, "shrinkA": 0, "shrinkB": 0},
+    )  # fmt: skip
+    axes.annotate(
+        "N", xy=foot, xycoords="axes fraction", xytext=(east * 6, north * 6), ha="center",
+        va="center", textcoords="offset points", color="white", fontsize=_TEXT, weight="bold",
+        path_effects=_OUTLINE,
+    )  # fmt: skip
+
+
+def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeKind]) -> None:
+    axes.axis("off")
+    rows = _rows(report)
+    _text(axes, 0.03, 1.015, "d  hectares with 90 % interval", _TEXT, weight="bold",
+          transform=axes.transAxes, va="bottom")  # fmt: skip
+    handles: list[Any] = [Swatch(label=kind.label, **_hatched(kind)) for kind in kinds]
+    if report.buildings:
+        handles.append(
+            Swatch(label="new building, by number", facecolor="none", edgecolor="black")
+        )
+    if report.seen_share < 0.9995:
+        handles.append(Swatch(label="not seen on both dates", **_UNSEEN_STYLE))
+    if report.outline is not None:
+        handles.append(
+            Line2D([], [], color="white", linestyle=(0, (4, 2)), linewidth=0.8, label="site",
+                   path_effects=[effects.withStroke(linewidth=1.8, foreground="black")])
+        )  # fmt: skip
+    legend_rows = -(-len(handles) // 2)
+    height_in = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
+    share = max(1 - (0.16 * legend_rows + 0.2) / height_in, 0.35)
+    chart = axes.inset_axes((0.0, 1 - share, 1.0, share))
+    _chart(chart, rows)
+    axes.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0.02, -0.02), ncols=2, frameon=False,
+        fontsize=_SMALL, handlelength=2.4, handleheight=1.3, columnspacing=1.0, borderpad=0.0,
+        labelspacing=0.45,
+    )  # fmt: skip
+
+
+def _rows(report: SiteReport) -> list[tuple[str, Hectares, bool]]:
+    """Words, hectares, and whether it is a total: totals first, then the largest pairs."""
+    totals = [
+        (words, report.totals[key], True)
+        for key, words in TOTAL_WORDS.items() if key in report.totals
+    ]  # fmt: skip
+    pairs = [(transition_words(pair), pair.hectares, False) for pair in report.transitions]
+    return [*totals, *pairs][:_MOST_ROWS]
+
+
+def _chart(axes: Axes, rows: Sequence[tuple[str, Hectares, bool]]) -> None:
+    axes.axis("off")
+    most = max((hectares.high for _, hectares, _ in rows), default=0.0) or 1.0
+    axes.set(xlim=(0, 1), ylim=(len(rows), 0))
+    left, wide = 0.42, 0.26
+
+    def at(value: float) -> float:
+        return left + wide * value / most
+
+    for row, (words, hectares, total) in enumerate(rows):
+        y, weight = row + 0.5, "bold" if total else "normal"
+        colour = "black" if total else "0.35"
+        _text(axes, 0.03, y, words, _SMALL, va="center", weight=weight, color=colour)
+        axes.plot([left, left + wide], [y, y], color="0.88", linewidth=0.5, zorder=0)
+        axes.plot([at(hectares.low), at(hectares.high)], [y, y], color=colour, linewidth=1.6,
+                  solid_capstyle="butt")  # fmt: skip
+        axes.plot([at(hectares.value)], [y], "o", color=colour, markersize=3.2)
+        words = f"{hectares.value:.2f} ({hectares.low:.2f}–{hectares.high:.2f})"
+        _text(axes, 1.0, y, words, _SMALL, va="center", ha="right", weight=weight, color=colour)
+
+
+def _footnote(figure: Figure, report: SiteReport, height_in: float) -> None:
+    software = report.software
+    words = (
+        f"landshift {software.get('landshift', '')}, model {software.get('model', 'unknown')}. "
+        "Totals overlap: cropland that became a building counts as cropland lost and as new "
+        "building."
+    )
+    _text(figure, 0.02, 0.1 / height_in, words, _SMALL - 1, va="bottom", color="0.35")

@@ -1,0 +1,259 @@
+"""SiteReport → one page of HTML that holds everything it shows and asks the network for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+import numpy as np
+from pyproj import Transformer
+
+from landshift.alignment import Alignment
+from landshift.area import Hectares
+from landshift.buildings import Building
+from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, REPLACED_CODE, from_to
+from landshift.encoding import data_uri, jpeg_bytes
+from landshift.grid import WGS84, Grid
+from landshift.ground import extent_m, to_local_metres, true_north_deg
+from landshift.patches import Patch, find_patches, find_unseen
+from landshift.preview import Preview
+from landshift.report import SiteReport
+from landshift.wording import TOTAL_MEANINGS, TOTAL_WORDS, VERDICT_WORDS, transition_words
+
+_MOST_PATCHES = 2000
+"""Patches on the map; a browser still moves them freely. All are in changes.gpkg."""
+_MOST_NUMBERS = 150
+"""Buildings that carry their number on the map."""
+_CENTIMETRES = 2
+_LIGHT_BELOW = 115
+"""Brightness 0-255 of a colour under which hatching is white."""
+
+Rings = list[list[list[float]]]
+
+
+def render(report: SiteReport) -> str:
+    """The page, as text.
+
+    Its Content-Security-Policy allows its own scripts and styles, each by its hash, pictures that
+    stand in it, and nothing else. Every word of the report is escaped.
+    """
+    patches = find_patches(report.changes)
+    style, leaflet, script = _style(), _leaflet(), _resource("report.js")
+    kinds = _kinds(report, patches)
+    before, after = (
+        data_uri(jpeg_bytes(picture.rgba), "image/jpeg")
+        for picture in (report.before_picture, report.after_picture)
+    )
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        policy=_policy(style, leaflet, script), style=style, leaflet=leaflet, script=script,
+        before_uri=before, after_uri=after, kinds=kinds,
+        data=_map_data(report, patches[:_MOST_PATCHES], kinds),
+        hidden_patches=max(len(patches) - _MOST_PATCHES, 0),
+        north_deg=true_north_deg(report.changes.grid),
+        leaflet_licence=_resource("leaflet/LICENSE"), **_words(report),
+    )  # fmt: skip
+
+
+def _words(report: SiteReport) -> dict[str, Any]:
+    """All that the page says outside the map."""
+    most = max([one.high for one in report.totals.values()], default=0.0) or 1.0
+    area = report.settings.get("area", {})
+    return {
+        "name": report.site.name or report.site.id,
+        "before": report.before,
+        "after": report.after,
+        "aoi_hectares": report.changes.aoi_hectares,
+        "seen_share": report.seen_share,
+        "has_outline": report.outline is not None,
+        "has_unseen": bool((report.changes.codes == 0).any()),
+        "fitness": report.fitness,
+        "alignment": report.alignment,
+        "alignment_words": _alignment_words(report.alignment),
+        "verdict_words": VERDICT_WORDS,
+        "warnings": [each for each in report.warnings if each not in report.fitness.reasons],
+        "totals": [
+            {"words": words, "meaning": TOTAL_MEANINGS[key],
+             "hectares": _bar(report.totals[key], most)}
+            for key, words in TOTAL_WORDS.items() if key in report.totals
+        ],
+        "transitions": [
+            {"words": transition_words(pair), "hectares": _bar(pair.hectares, most)}
+            for pair in report.transitions
+        ],
+        "least_hectares": area.get("least_reported_hectares", 0.0),
+        "buildings": [_building(one, n) for n, one in enumerate(report.buildings, 1)],
+        "clusters": [
+            {"numbers": [place + 1 for place in one.buildings],
+             "built_hectares": one.built_hectares, "hull_hectares": one.hull_hectares}
+            for one in report.clusters
+        ],
+        "software": report.software,
+        "settings": json.dumps(report.settings, indent=1, default=str, ensure_ascii=False),
+    }  # fmt: skip
+
+
+def _alignment_words(alignment: Alignment) -> str:
+    """What was done to the after picture, and how well it came out."""
+    if not np.any(alignment.lattice_m):
+        return f"The after picture was not moved: {alignment.reason or 'it lies where it should'}."
+    east, north = alignment.east_m, alignment.north_m
+    words = (
+        f"The after picture was moved {math.hypot(east, north):.2f} m at the centre "
+        f"({abs(east):.2f} m {'east' if east >= 0 else 'west'}, "
+        f"{abs(north):.2f} m {'north' if north >= 0 else 'south'}; {alignment.model})"
+    )
+    if math.isfinite(alignment.residual_rms_m):
+        kept = int(np.count_nonzero(alignment.kept))
+        words += f", {alignment.residual_rms_m:.2f} m remain by {kept} tie points"
+    reason = f" {alignment.reason}." if alignment.verdict != "good" and alignment.reason else ""
+    return f"{words}.{reason}"
+
+
+def _bar(hectares: Hectares, most: float) -> dict[str, Any]:
+    """The numbers, and where they lie on a bar of 100."""
+    at = {
+        f"{name}_at": min(100.0 * getattr(hectares, name) / most, 100.0)
+        for name in ("value", "low", "high")
+    }
+    return {
+        "value": hectares.value, "low": hectares.low, "high": hectares.high,
+        "dominant": hectares.dominant, **at,
+    }  # fmt: skip
+
+
+def _kinds(report: SiteReport, patches: tuple[Patch, ...]) -> list[dict[str, Any]]:
+    present = {KIND_OF_CODE[patch.code].key for patch in patches}
+    return [
+        {
+            "key": kind.key, "label": kind.label, "hatch": kind.hatch,
+            "css": "#{:02x}{:02x}{:02x}".format(*kind.colour),
+            "light": 0.3 * kind.colour[0] + 0.59 * kind.colour[1] + 0.11 * kind.colour[2]
+            < _LIGHT_BELOW,
+        }
+        for kind in CHANGE_KINDS if kind.key in present
+    ]  # fmt: skip
+
+
+def _map_data(
+    report: SiteReport, patches: tuple[Patch, ...], kinds: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """All that the map draws, in metres right of and up from the grid's upper left corner."""
+    grid = report.changes.grid
+    whole = extent_m(grid, grid)
+    outline = [] if report.outline is None else _polygons(report.outline, grid)
+    frame = whole
+    if report.outline is not None:
+        west, south, east, north = to_local_metres(report.outline, grid).bounds
+        frame = (west, east, south, north)
+    return {
+        "extent": whole,
+        "frame": frame,
+        "corners": _corners(grid),
+        "before": _extent(report.before_picture, grid),
+        "after": _extent(report.after_picture, grid),
+        "outline": outline,
+        "unseen": [rings for one in find_unseen(report.changes) for rings in _polygons(one, grid)],
+        "kinds": [kind["key"] for kind in kinds],
+        "numbered": _MOST_NUMBERS,
+        "patches": [_patch(one, grid) for one in patches],
+        "buildings": [
+            {**_building(one, n), "rings": _polygons(one.outline, grid)[0]}
+            for n, one in enumerate(report.buildings, 1)
+        ],
+    }
+
+
+def _extent(picture: Preview, grid: Grid) -> dict[str, Any]:
+    return {"extent": extent_m(picture.grid, grid)}
+
+
+def _patch(patch: Patch, grid: Grid) -> dict[str, Any]:
+    before, after = from_to(patch.code)
+    return {
+        "kind": KIND_OF_CODE[patch.code].key,
+        "before": before.label,
+        "after": after.label,
+        "replaced": patch.code == REPLACED_CODE,
+        "hectares": round(patch.hectares, 4),
+        "probability": round(patch.probability, 3),
+        "rings": _polygons(patch.polygon, grid)[0],
+    }
+
+
+def _building(building: Building, number: int) -> dict[str, Any]:
+    return {
+        "number": number, "hectares": building.hectares, "length_m": building.length_m,
+        "width_m": building.width_m, "azimuth_deg": building.azimuth_deg,
+        "rectangularity": building.rectangularity, "was": building.was.label,
+        "stage": building.stage, "probability": building.probability,
+        "replaced": building.replaced,
+    }  # fmt: skip
+
+
+def _polygons(geometry: Any, grid: Grid) -> list[Rings]:
+    """Each polygon's rings in local metres."""
+    local = to_local_metres(geometry, grid)
+    return [
+        [
+            np.round(np.asarray(ring.coords), _CENTIMETRES).tolist()
+            for ring in (polygon.exterior, *polygon.interiors)
+        ]
+        for polygon in getattr(local, "geoms", [local])
+    ]
+
+
+def _corners(grid: Grid) -> list[tuple[float, float]] | None:
+    """Longitude and latitude of the grid's corners, clockwise from the upper left."""
+    if grid.crs is None:
+        return None
+    rows, cols = grid.shape
+    to_degrees = Transformer.from_crs(grid.crs, WGS84, always_xy=True)
+    return [
+        to_degrees.transform(*(grid.transform @ corner))
+        for corner in ((0, 0), (cols, 0), (cols, rows), (0, rows))
+    ]
+
+
+def _policy(style: str, *scripts: str) -> str:
+    """Content-Security-Policy: nothing but what stands in the page, each script by its hash."""
+    allowed = " ".join(f"'{_hash(script)}'" for script in scripts)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src '{_hash(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return "sha256-" + base64.b64encode(digest).decode("ascii")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("landshift.page", ""), autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+
+
+@cache
+def _resource(name: str) -> str:
+    return resources.files("landshift.page").joinpath(name).read_text(encoding="utf-8").strip()
+
+
+def _leaflet() -> str:
+    return re.sub(r"//# sourceMappingURL=.*", "", _resource("leaflet/leaflet.js")).strip()
+
+
+def _style() -> str:
+    """Leaflet's style without its marker pictures, which would be asked for beside the page."""
+    leaflet = re.sub(r"url\([^)]*\)", "none", _resource("leaflet/leaflet.css"))
+    return f"{leaflet}\n{_resource('report.css')}"

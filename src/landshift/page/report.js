@@ -1,0 +1,219 @@
+// Draws the map, moves the swipe, and says in words what was clicked. Reads one block of JSON;
+// puts text on the page as text, never as markup.
+(() => {
+  "use strict";
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const byId = (id) => document.getElementById(id);
+  const SVG = "http://www.w3.org/2000/svg";
+  document.documentElement.classList.add("scripted");
+
+  const latLngs = (polygon) => polygon.map((ring) => ring.map(([x, y]) => [y, x]));
+  const bounds = ([west, east, south, north]) => [[south, west], [north, east]];
+  const hectares = (value) => `${value.toFixed(value < 0.1 ? 4 : 2)} ha`;
+  const percent = (share) => `${Math.round(100 * share)} %`;
+
+  const map = L.map("map", {
+    crs: L.CRS.Simple, attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.5,
+    minZoom: -8, maxZoom: 6, maxBoundsViscosity: 0.6,
+  });
+  map.fitBounds(bounds(data.frame), { padding: [8, 8], animate: false });
+  map.setMaxBounds(L.latLngBounds(bounds(data.extent)).pad(0.4));
+  L.control.scale({ imperial: false, position: "topleft", maxWidth: 140 }).addTo(map);
+
+  const picture = (date, depth) => {
+    const pane = map.createPane(date);
+    pane.style.zIndex = depth; // a pane without one covers the polygons
+    const image = byId(`picture-${date}`);
+    L.imageOverlay(image.src, bounds(data[date].extent), { pane: date, alt: image.alt }).addTo(map);
+    return pane;
+  };
+  picture("before", 200);
+  const afterPane = picture("after", 250);
+
+  const swipe = byId("swipe");
+  const divider = document.querySelector(".divider");
+  const moveSwipe = () => {
+    const size = map.getSize();
+    const at = size.x * swipe.value / 1000;
+    const topLeft = map.containerPointToLayerPoint([0, 0]);
+    const bottomRight = map.containerPointToLayerPoint(size);
+    afterPane.style.clip =
+      `rect(${topLeft.y}px, ${bottomRight.x}px, ${bottomRight.y}px, ${topLeft.x + at}px)`;
+    divider.style.left = `${at}px`;
+    const share = Math.round(swipe.value / 10);
+    swipe.setAttribute("aria-valuetext", `${share} % before, ${100 - share} % after`);
+  };
+  swipe.addEventListener("input", moveSwipe);
+  map.on("move zoom resize", moveSwipe);
+  moveSwipe();
+
+  const words = (tag, text) => {
+    const element = document.createElement(tag);
+    element.textContent = text;
+    return element;
+  };
+  const card = (title, sentences, facts) => {
+    const box = document.createElement("div");
+    box.append(words("h3", title), ...sentences.map((text) => words("p", text)));
+    const list = document.createElement("dl");
+    for (const [name, value] of facts) list.append(words("dt", name), words("dd", value));
+    box.append(list);
+    return box;
+  };
+  const placeOf = ([x, y]) => {
+    if (!data.corners) return null;
+    const [west, east, south, north] = data.extent;
+    const u = (x - west) / (east - west), v = (north - y) / (north - south);
+    const [ul, ur, lr, ll] = data.corners;
+    return [0, 1].map((i) =>
+      (1 - v) * ((1 - u) * ul[i] + u * ur[i]) + v * ((1 - u) * ll[i] + u * lr[i]));
+  };
+  const placeWords = (point) => {
+    const place = placeOf(point);
+    if (!place) return `${point[0].toFixed(1)} m right, ${(-point[1]).toFixed(1)} m down`;
+    const [lon, lat] = place;
+    return `${Math.abs(lat).toFixed(6)}° ${lat < 0 ? "S" : "N"}, ` +
+      `${Math.abs(lon).toFixed(6)}° ${lon < 0 ? "W" : "E"}`;
+  };
+  const middle = (ring) => {
+    const box = L.latLngBounds(ring.map(([x, y]) => [y, x])).getCenter();
+    return [box.lng, box.lat];
+  };
+
+  const buildingCard = (one) => card(
+    `Building ${one.number}`,
+    [
+      one.replaced ? "Another building stood here before." : `Before: ${one.was}.`,
+      one.stage === "roofed" ? "Now: a building with a roof."
+        : "Now: a frame or foundation, not roofed yet.",
+      `The model is ${percent(one.probability)} sure, on average over its pixels.`,
+    ],
+    [
+      ["area", hectares(one.hectares)],
+      ["size", `${one.length_m.toFixed(0)} × ${one.width_m.toFixed(0)} m`],
+      ["direction", `${one.azimuth_deg.toFixed(0)}° from grid north`],
+      ["rectangular", percent(one.rectangularity)],
+      ["place", placeWords(middle(one.rings[0]))],
+    ]);
+  const patchCard = (one) => card(
+    one.replaced ? "building → another building" : `${one.before} → ${one.after}`,
+    [
+      `Before: ${one.before}. After: ${one.replaced ? "another building" : one.after}.`,
+      `The model is ${percent(one.probability)} sure, on average over its pixels.`,
+      ...(one.probability < 0.6 ? ["That is little: look at both pictures before relying on it."]
+        : []),
+    ],
+    [["area", hectares(one.hectares)], ["place", placeWords(middle(one.rings[0]))]]);
+
+  // The card stands beside the map: a popup would cover the very thing that was clicked.
+  let chosen = null;
+  const choose = (layer, makeCard) => {
+    if (chosen) chosen.layer.setStyle(chosen.style);
+    const { color, weight } = layer.options;
+    chosen = { layer, style: { color, weight } };
+    layer.setStyle({ color: "#fff200", weight: 4 });
+    layer.bringToFront();
+    byId("card").replaceChildren(makeCard());
+  };
+  const clickable = (layer, label, makeCard) => {
+    layer.on("click", () => choose(layer, makeCard));
+    layer.choose = () => choose(layer, makeCard);
+    layer.on("add", () => {
+      const path = layer.getElement();
+      path.setAttribute("tabindex", "0");
+      path.setAttribute("role", "button");
+      path.setAttribute("aria-label", label);
+      path.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        layer.choose();
+      });
+    });
+    return layer;
+  };
+
+  const layers = {};
+  const add = (key, members) => { layers[key] = L.layerGroup(members).addTo(map); };
+  add("unseen", data.unseen.map((polygon) => L.polygon(latLngs(polygon), {
+    stroke: false, fillColor: "url(#hatch-unseen)", fillOpacity: 1, interactive: false,
+  })));
+  for (const kind of data.kinds) {
+    add(kind, data.patches.filter((one) => one.kind === kind).map((one) => clickable(
+      L.polygon(latLngs(one.rings), {
+        color: "#111", weight: 0.6, fillColor: `url(#hatch-${kind})`, fillOpacity: 0.7,
+      }),
+      `${one.before} to ${one.after}, ${hectares(one.hectares)}`, () => patchCard(one))));
+  }
+  const buildings = data.buildings.map((one) => {
+    const layer = clickable(
+      L.polygon(latLngs(one.rings), { color: "#000", weight: 2, fillOpacity: 0 }),
+      `building ${one.number}, was ${one.was}, ${hectares(one.hectares)}`,
+      () => buildingCard(one));
+    if (one.number <= data.numbered) {
+      layer.bindTooltip(words("span", String(one.number)), {
+        permanent: true, direction: "top", className: "number", offset: [0, 4],
+      });
+    }
+    return layer;
+  });
+  add("buildings", buildings);
+  add("outline", data.outline.flatMap((polygon) => [
+    L.polygon(latLngs(polygon), { color: "#000", weight: 4, fill: false, interactive: false }),
+    L.polygon(latLngs(polygon), {
+      color: "#fff", weight: 2, dashArray: "8 5", fill: false, interactive: false,
+    }),
+  ]));
+  for (const box of document.querySelectorAll("[data-layer]")) {
+    box.addEventListener("change", () => {
+      const layer = layers[box.dataset.layer];
+      if (box.checked) layer.addTo(map); else layer.remove();
+    });
+  }
+
+  for (const button of document.querySelectorAll("button.show")) {
+    button.addEventListener("click", () => {
+      const layer = buildings[Number(button.dataset.building)];
+      const box = document.querySelector('[data-layer="buildings"]');
+      if (!box.checked) { box.checked = true; layers.buildings.addTo(map); }
+      byId("map").scrollIntoView({ block: "nearest" });
+      map.fitBounds(layer.getBounds().pad(2.5), { animate: false, maxZoom: 3 });
+      layer.choose();
+    });
+  }
+  map.on("mousemove", (event) => {
+    byId("place").textContent = placeWords([event.latlng.lng, event.latlng.lat]);
+  });
+
+  // On paper there is nothing to swipe: the changes are drawn once over the after picture.
+  const drawing = (parts, style) => {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", parts.flatMap((rings) => rings.map((ring) =>
+      `M${ring.map(([x, y]) => `${x},${-y}`).join("L")}Z`)).join(""));
+    for (const [name, value] of Object.entries({ "fill-rule": "evenodd", ...style })) {
+      path.setAttribute(name, value);
+    }
+    return path;
+  };
+  const drawStill = () => {
+    const svg = byId("still-changes");
+    if (svg.childElementCount) return;
+    const [west, east, south, north] = data.after.extent;
+    svg.setAttribute("viewBox", `${west} ${-north} ${east - west} ${north - south}`);
+    const image = document.createElementNS(SVG, "image");
+    const size = { x: west, y: -north, width: east - west, height: north - south, opacity: 0.45 };
+    for (const [name, value] of Object.entries(size)) image.setAttribute(name, value);
+    image.setAttribute("href", byId("picture-after").src);
+    const line = (east - west) / 400;
+    svg.append(image, ...data.kinds.map((kind) => drawing(
+      data.patches.filter((one) => one.kind === kind).map((one) => one.rings),
+      { fill: `url(#hatch-${kind})` })));
+    svg.append(
+      drawing(data.buildings.map((one) => one.rings),
+        { fill: "none", stroke: "#000", "stroke-width": line }),
+      drawing(data.outline, { fill: "none", stroke: "#000", "stroke-width": line }));
+  };
+  window.addEventListener("beforeprint", () => {
+    drawStill();
+    for (const box of document.querySelectorAll("details")) box.open = true;
+  });
+})();

@@ -1,0 +1,86 @@
+"""A picture as a person looks at it: reduced, stretched, and no more than a screen can show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from landshift.grid import Grid
+from landshift.raster import Raster
+from landshift.settings import PreviewSettings
+
+_VISIBLE = ("red", "green", "blue")
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """One date's picture for display, aligned, on a whole fraction of the comparison's grid."""
+
+    rgba: NDArray[np.uint8]
+    """(row, col, 4); red, green, blue, and 255 where the picture was seen, 0 elsewhere."""
+    grid: Grid
+    """Its pixels; the last row and column may reach beyond the comparison's grid."""
+
+    def __post_init__(self) -> None:
+        """Refuse an array off the grid, and freeze it."""
+        if self.rgba.shape != (*self.grid.shape, 4):
+            raise ValueError(f"{self.rgba.shape} does not lie on grid {self.grid.shape}")
+        self.rgba.flags.writeable = False
+
+
+def make_preview(raster: Raster, settings: PreviewSettings) -> Preview:
+    """Reduce ``raster`` by means of whole pixels, and stretch it for the eye.
+
+    Each band's dark end is drawn to black, which takes haze away; one gain serves all three, so
+    that green stays green.
+    """
+    factor = -(-max(raster.grid.shape) // settings.most_side_px)
+    bands = raster.select(_shown_roles(raster))
+    means, seen = _reduced(bands, raster.valid, factor)
+    shown = _stretched(means, seen, settings)
+    rgba = np.dstack([*np.broadcast_to(shown, (3, *seen.shape)), np.where(seen, 255, 0)])
+    grid = raster.grid
+    transform = grid.transform @ Affine.scale(factor)
+    return Preview(rgba.astype(np.uint8), Grid(grid.crs, transform, seen.shape))
+
+
+def _shown_roles(raster: Raster) -> tuple[str, ...]:
+    """Red, green and blue where they are, else the one band that looks most like a picture."""
+    roles = raster.sensor.bands
+    if set(_VISIBLE) <= set(roles):
+        return _VISIBLE
+    return ("pan",) if "pan" in roles else (next(role for role in roles if role),)
+
+
+def _reduced(
+    bands: NDArray[np.float32], valid: NDArray[np.bool_], factor: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Means of the valid pixels of each block of ``factor`` × ``factor``; seen where half are."""
+    if factor == 1:
+        return bands, valid
+    at = [np.arange(0, side, factor) for side in valid.shape]
+
+    def sums(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = np.add.reduceat(values, at[0], axis=0, dtype=np.float32)
+        return np.asarray(np.add.reduceat(rows, at[1], axis=1), np.float32)
+
+    count = sums(valid.astype(np.float32))
+    whole = sums(np.ones(valid.shape, np.float32))
+    means = np.stack([sums(band * valid) for band in bands]) / np.maximum(count, 1)
+    return means, count * 2 >= whole
+
+
+def _stretched(
+    bands: NDArray[np.float32], seen: NDArray[np.bool_], settings: PreviewSettings
+) -> NDArray[np.float32]:
+    """Bands (band, row, col) from 0 to 255."""
+    if not seen.any():
+        return np.zeros_like(bands)
+    tail = settings.clipped_share
+    dark, bright = np.quantile(bands[:, seen], (tail, 1 - tail), axis=1)
+    span = max(float((bright - dark).max()), 1e-6)
+    unit = np.clip((bands - dark[:, None, None]) / span, 0, 1) ** settings.gamma
+    return np.asarray(np.rint(255 * unit), np.float32)

@@ -1,0 +1,77 @@
+"""Site lists with small simulated pictures, and sites that break in every way there is.
+
+`compare_or_break` stands in for the comparison in worker processes; which way a site breaks is said
+by its column ``fault``.
+"""
+
+from __future__ import annotations
+
+import csv
+import ctypes
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+
+from landshift.comparison import compare_site
+from landshift.errors import UnfitPairError
+from landshift.simulation import simulate_pair
+from pictures import write
+
+GSD_M = 0.5
+COLUMNS = ("id", "name", "province", "year", "before", "after", "before_date", "after_date", "fault")
+
+
+def write_pairs(folder: Path, count: int, side: int = 208) -> list[tuple[str, str]]:
+    """Pairs of pictures, two files each; their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for seed in range(count):
+        pair = simulate_pair("rgb", seed, (side, side), GSD_M)
+        transform = Affine(GSD_M, 0, 400_000 + 500 * seed, 0, -GSD_M, 4_600_000)
+        for when, bands in (("before", pair.before), ("after", pair.after)):
+            write(folder / f"{seed}-{when}.tif", (bands * 255).astype(np.float32),
+                  transform=transform)  # fmt: skip
+        names.append((f"{seed}-before.tif", f"{seed}-after.tif"))
+    return names
+
+
+def write_list(
+    path: Path, pairs: list[tuple[str, str]], count: int, faults: dict[int, str] | None = None
+) -> Path:
+    """A list of ``count`` sites that share ``pairs``; ``faults`` by number of the site."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(COLUMNS)
+        for number in range(count):
+            before, after = pairs[number % len(pairs)]
+            fault = (faults or {}).get(number, "")
+            if fault == "truncated":
+                whole = (path.parent / after).read_bytes()
+                after = f"cut-{after}"
+                (path.parent / after).write_bytes(whole[: len(whole) // 2])
+            rows.writerow([f"site-{number:04d}", f"Town {number}", ("North", "South")[number % 2],
+                           2024 + number % 3, before, after, "2023-05-12", "2024-05-29", fault])  # fmt: skip
+    return path
+
+
+def compare_or_break(site: Any, *rest: Any) -> Any:
+    """`compare_site`, unless the list wants something else to happen."""
+    fault = site.extra.get("fault", "")
+    if fault == "raise":
+        raise ZeroDivisionError("a mistake of ours")
+    if fault == "segfault":
+        ctypes.string_at(0)
+    if fault == "hang":
+        time.sleep(3600)
+    if fault == "eat":
+        eaten = []
+        while True:
+            eaten.append(np.ones(4_000_000))
+    if fault == "refuse":
+        raise UnfitPairError("no answer: all of it is cloud")
+    if fault.startswith("sleep"):
+        time.sleep(float(fault[5:]))
+    return compare_site(site, *rest)

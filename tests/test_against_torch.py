@@ -1,0 +1,104 @@
+"""The kernels against PyTorch running the same network, and what training exports."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from landshift.features import network_input
+from landshift.landcover import classify, classify_pair
+from landshift.model import load_model, save_model
+from networks import META, random_model, random_raster
+
+torch = pytest.importorskip("torch", reason="PyTorch comes with the extra 'train'")
+
+pytestmark = pytest.mark.jit
+
+SHAPES = [(1, 1), (16, 16), (37, 81), (150, 130), (600, 545)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("models")
+
+
+def network_of(model):
+    """The network of `landshift.training` with the weights of ``model`` and idle batch norms."""
+    from landshift.training.network import Block, Network
+
+    network = Network(len(model.bands)).eval()
+    for name, layer in network.named_children():
+        weight = torch.tensor(model.layers[f"{name}.weight"])
+        bias = model.layers.get(f"{name}.bias")
+        conv = layer.conv if isinstance(layer, Block) else layer
+        conv.weight.data = weight.reshape(conv.weight.shape)
+        if isinstance(layer, Block):
+            layer.norm.running_var.fill_(1 - layer.norm.eps)
+            layer.norm.bias.data = torch.tensor(bias)
+        elif bias is not None:
+            conv.bias.data = torch.tensor(bias)
+    return network
+
+
+def input_of(raster, model):
+    """(1, band, row, col) with zeros below and to the right up to multiples of 16."""
+    picture = network_input(raster, model)
+    rows, cols = picture.shape[1:]
+    return torch.tensor(np.pad(picture, ((0, 0), (0, -rows % 16), (0, -cols % 16))))[None]
+
+
+def probability_of(logits, calibration, valid):
+    rows, cols = valid.shape
+    scale, offset = (
+        torch.tensor(v)[:, None, None] for v in (calibration.scale, calibration.offset)
+    )
+    calibrated = logits[0, :, :rows, :cols] * scale + offset
+    return torch.softmax(calibrated, 0).numpy() * valid
+
+
+def answers_of(network, model, before, after):
+    """Probabilities of class before, class after, change."""
+    with torch.inference_mode():
+        b, a = (network.features(input_of(raster, model)) for raster in (before, after))
+        change = network.change(b, a)
+        if model.symmetric:
+            change = (change + network.change(a, b)[:, [0, 2, 1, 3]]) / 2
+        return (
+            probability_of(network.cls(b[0]), model.cover, before.valid),
+            probability_of(network.cls(a[0]), model.cover, after.valid),
+            probability_of(change, model.change, before.valid & after.valid),
+        )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_pair_is_answered_as_torch_answers_it(folder, shape, symmetric):
+    model = random_model(folder, seed=3, symmetric=symmetric)
+    before, after = random_raster(shape, seed=1, seen=0.95), random_raster(shape, seed=2)
+    wanted = answers_of(network_of(model), model, before, after)
+    for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
+        np.testing.assert_allclose(mine.probability, theirs, atol=1e-4)
+
+
+def test_four_bands_are_answered_as_torch_answers_them(folder):
+    model = random_model(folder, "rgbn", seed=4, coarsest_gsd_m=5.0, reference_gsd_m=2.0)
+    raster = random_raster((40, 50), seed=5, gsd_m=3.0, bands=4)
+    wanted = answers_of(network_of(model), model, raster, raster)[0]
+    np.testing.assert_allclose(classify(raster, model).probability, wanted, atol=1e-4)
+
+
+def test_what_training_exports_answers_like_the_network_that_was_trained(folder):
+    from landshift.training.network import Network, exported
+
+    torch.manual_seed(0)
+    network = Network(3)
+    with torch.no_grad():  # running means and variances that are not idle
+        network.train()(torch.randn(4, 4, 64, 64), torch.randn(4, 4, 64, 64))
+    path = folder / "trained.npz"
+    save_model(path, {**META, "symmetric": True}, exported(network.eval()))
+    model = load_model(path, "rgb")
+    before, after = random_raster((64, 80), seed=6), random_raster((64, 80), seed=7)
+    wanted = answers_of(network, model, before, after)
+    for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
+        # weights are stored as float16: three digits
+        np.testing.assert_allclose(mine.probability, theirs, atol=5e-3)

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from landshift.area import Hectares, interval, measure_area, outline_metres, sum_codes
+from landshift.change_map import REPLACED_TOTALS, TOTALS
+from landshift.legend import Cover, split_code
+from landshift.settings import AreaSettings, TransitionSettings
+from landshift.transition import find_transitions
+from posteriors import (
+    Aligned,
+    change_map,
+    evidence_of,
+    kinds_of,
+    land_cover,
+    picture,
+    rectangle,
+    utm_grid,
+)
+
+SETTINGS = AreaSettings()
+C, G, B, R, P, W, H, A = (int(cover) for cover in Cover)
+
+
+def test_totals_add_up_what_they_say():
+    assert set(TOTALS["cropland_loss"]) == {13, 15}
+    assert set(TOTALS["greenhouse_loss"]) == {23, 25, 24}
+    assert set(TOTALS["new_building"]) == {13, 23, 43, 53, 63, 73, 83}
+    assert set(TOTALS["removed_building"]) == {31, 32, 34, 35, 36, 37, 38}
+    assert set(TOTALS["building_change"]) == {
+        *TOTALS["new_building"], *TOTALS["removed_building"],
+    }  # fmt: skip
+    assert set(TOTALS["cleared_ground"]) == {14, 24, 64, 74}
+    assert set(TOTALS) >= REPLACED_TOTALS
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1))
+def test_totals_and_transitions_agree(seed):
+    rng = np.random.default_rng(seed)
+    grid = utm_grid(9, 11, 20.0)
+    codes = 10 * rng.integers(1, 9, grid.shape) + rng.integers(1, 9, grid.shape)
+    codes[rng.random(grid.shape) < 0.2] = 0
+    replaced = (codes == 33) & (rng.random(grid.shape) < 0.5)
+    inside = rng.random(grid.shape) < 0.9
+    changes = change_map(codes, grid, inside, replaced=replaced)
+    everything = replace(SETTINGS, least_reported_hectares=1e-9)
+    transitions, totals = measure_area(changes, Aligned(0.3), everything)
+    found = {(t.before, t.after): t.hectares.value for t in transitions}
+    for name, members in TOTALS.items():
+        value = sum(found.get(split_code(code), 0.0) for code in members)
+        if name in REPLACED_TOTALS:
+            value += found.get((Cover.BUILDING, Cover.BUILDING), 0.0)
+        assert totals[name].value == pytest.approx(value, abs=1e-9)
+    assert [t.hectares.value for t in transitions] == sorted(found.values(), reverse=True)
+    assert totals["building_change"].value == pytest.approx(
+        totals["new_building"].value + totals["removed_building"].value
+        - found.get((Cover.BUILDING, Cover.BUILDING), 0.0)
+    )  # fmt: skip
+    for hectares in (*totals.values(), *(t.hectares for t in transitions)):
+        assert 0.0 <= hectares.low <= hectares.value <= hectares.high <= changes.aoi_hectares
+        assert hectares.dominant
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1e3), st.floats(0, 1e3), st.floats(0, 10))
+def test_intervals_widen_with_the_spread(value, spread, more):
+    low, high = interval(value, spread)
+    assert 0.0 <= low <= value <= high
+    lower, higher = interval(value, spread + more)
+    assert lower <= low * (1 + 1e-9)
+    assert higher >= high * (1 - 1e-9)
+
+
+def test_an_interval_is_a_factor():
+    low, high = interval(2.0, 0.5)
+    assert low * high == pytest.approx(4.0)
+    assert interval(0.0, 0.1) == (0.0, pytest.approx(0.1645, abs=1e-4))
+    assert interval(1.0, 0.0) == (1.0, 1.0)
+
+
+def hectares_of(changes, residual_m=0.0, total="new_building", **of_settings) -> Hectares:
+    return measure_area(changes, Aligned(residual_m), replace(SETTINGS, **of_settings))[1][total]
+
+
+QUIET = {"site_error": ((100.0, 0.0),), "floor_hectares": 0.0}
+
+
+def hall_map(gsd_m=1.0, inside=None):
+    grid = utm_grid(100, 100, gsd_m)
+    codes = np.full(grid.shape, 11)
+    codes[20:40, 30:90] = 13
+    return change_map(codes, grid, inside)
+
+
+def test_a_residual_shift_widens_by_the_outline():
+    changes = hall_map()
+    still = hectares_of(changes, 0.0, **QUIET)
+    moved = hectares_of(changes, 2.0, **QUIET)
+    assert still.dominant == "mixed pixels along outlines"
+    assert moved.dominant == "residual shift along outlines"
+    # 160 m of outline, but a pixel outline is taken times pi / 4; |d| P / pi of one sigma.
+    sliver = 2.0 * 160 * np.pi / 4 / np.pi / 1e4
+    low, high = interval(moved.value, sliver)
+    assert moved.low == pytest.approx(low, rel=0.01)
+    assert moved.high == pytest.approx(high, rel=0.01)
+    assert hectares_of(changes, float("nan"), **QUIET).high == still.high
+
+
+def test_the_length_of_outlines_is_right_over_directions():
+    grid = utm_grid(300, 300, 0.5)
+    lengths = [
+        outline_metres(rectangle(grid, 150.3, 149.6, 60, 20, azimuth), 0.5)
+        for azimuth in np.arange(0.0, 90.0, 7.5)
+    ]
+    assert np.mean(lengths) == pytest.approx(160, rel=0.02)
+
+
+def test_what_was_not_seen_only_raises_the_upper_end():
+    seen = hectares_of(hall_map())
+    blind = hall_map()
+    codes = blind.codes.copy()
+    codes[60:] = 0
+    partly = hectares_of(change_map(codes, blind.grid))
+    assert partly.value == seen.value
+    assert partly.low == pytest.approx(seen.low)
+    assert partly.high > seen.high + 0.01
+    nothing = hectares_of(change_map(np.zeros_like(codes), blind.grid))
+    assert nothing.value == nothing.low == 0.0
+    assert nothing.high == pytest.approx(1.0, rel=1e-2)
+    assert nothing.dominant == "part of the site that was not seen"
+
+
+def test_faint_change_only_raises_the_upper_end():
+    changes = hall_map()
+    faint = np.zeros((8, 8))
+    faint[C - 1, B - 1] = 0.2
+    tinged = replace(changes, faint_hectares=faint)
+    plain, more = hectares_of(changes), hectares_of(tinged)
+    assert more.value == plain.value
+    assert more.low == plain.low
+    assert more.high == pytest.approx(plain.high + 0.1)
+    assert hectares_of(tinged, total="removed_building").value == 0.0
+
+
+def test_coarser_pictures_are_less_certain():
+    widths = []
+    for gsd_m in (1.0, 3.0, 10.0):
+        found = hectares_of(hall_map(gsd_m), floor_hectares=0.0)
+        widths.append((found.high - found.low) / found.value)
+    assert widths == sorted(widths)
+
+
+def test_true_hectares_lie_inside_for_errors_of_the_stated_size():
+    rng = np.random.default_rng(7)
+    truth = rng.lognormal(0.0, 1.0, 4000)
+    for share in (0.1, 0.35):
+        sigma = np.sqrt(np.log1p(share**2))
+        found = truth * np.exp(sigma * rng.standard_normal(truth.size))
+        ends = np.array([interval(value, share * value) for value in found])
+        held = np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
+        assert 0.88 <= held <= 0.92
+
+
+@pytest.mark.jit
+def test_pixel_noise_keeps_its_promise():
+    """Probabilities that are right on average, wrong together over about 12 m, hold the truth."""
+    grid = utm_grid(120, 120, 1.0)
+    rng = np.random.default_rng(11)
+    held, widths, errors = [], [], []
+    fields, valid = np.full(grid.shape, C), np.ones(grid.shape, bool)
+    cover = land_cover(fields, grid, rng, 0.999, 0.0)
+    built = land_cover(np.full(grid.shape, B), grid, rng, 0.999, 0.0)
+    nothing = evidence_of(kinds_of(fields, fields), grid, rng)
+    for _ in range(30):
+        # A latent field: what is seen of it leaves a doubt, what is not seen decides the truth.
+        known = ndimage.gaussian_filter(rng.standard_normal(grid.shape), 12.0)
+        unknown = ndimage.gaussian_filter(rng.standard_normal(grid.shape), 4.0)
+        known, unknown = known / known.std(), unknown / unknown.std()
+        p = np.clip(0.5 + 0.75 * (known - 0.8), 0.0, 1.0)
+        ranks = (np.argsort(np.argsort(unknown.ravel())) + 0.5) / unknown.size
+        truth = ranks.reshape(grid.shape) < p
+        stack = np.zeros_like(nothing.probability)
+        stack[0], stack[1] = 1 - p, p
+        evidence = replace(nothing, probability=stack)
+        changes = find_transitions(
+            cover, built, evidence, Aligned(), valid, (),
+            replace(TransitionSettings(), class_weight=0.0, smoothing_sweeps=0, support_px=40),
+        )  # fmt: skip
+        found = hectares_of(changes, **QUIET)
+        wanted = truth.sum() / 1e4
+        held.append(found.low <= wanted <= found.high)
+        widths.append((found.high - found.low) / found.value)
+        errors.append(found.value / wanted - 1)
+    assert abs(np.median(errors)) < 0.1
+    assert np.mean(held) >= 0.85
+    assert np.median(widths) < 0.5
+
+
+@pytest.mark.jit
+def test_hectares_of_a_simple_site_are_right():
+    grid = utm_grid(240, 240, 0.5)
+    rng = np.random.default_rng(3)
+    before = np.full(grid.shape, C)
+    before[:, :60] = G
+    after = before.copy()
+    for row in (60, 110, 160):
+        after[rectangle(grid, row, 140, 50, 16, 85)] = B
+    after[rectangle(grid, 120, 30, 50, 10, 0)] = R
+    changes = find_transitions(
+        land_cover(before, grid, rng), land_cover(after, grid, rng),
+        evidence_of(kinds_of(before, after), grid, rng), Aligned(0.2),
+        np.ones(grid.shape, bool), (picture(before, grid, rng), picture(after, grid, rng)),
+        TransitionSettings(),
+    )  # fmt: skip
+    transitions, totals = measure_area(changes, Aligned(0.2), SETTINGS)
+    for name, mask in (
+        ("cropland_loss", (before == C) & (after == B)),
+        ("greenhouse_loss", (before == G) & (after == R)),
+        ("cleared_ground", (before == G) & (after == R)),
+        ("new_building", (before != B) & (after == B)),
+    ):
+        truth = mask.sum() * 0.25e-4
+        assert totals[name].value == pytest.approx(truth, rel=0.15)
+        assert totals[name].low <= truth <= totals[name].high
+    assert (transitions[0].before, transitions[0].after) == (Cover.CROPLAND, Cover.BUILDING)
+    assert sum_codes(np.ones((8, 8)), (13, 15)) == 2.0

@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from landshift.assessment import assess, error_matrix, thinned
+
+LABELS = ("deforestation", "forest gain", "stable forest", "stable non-forest")
+# Olofsson et al. 2014, section 5, tables 8 and 9: pixels of 30 m, 0.09 ha each.
+MATRIX = np.array([[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]])
+MAPPED = np.array([200_000, 150_000, 3_200_000, 6_450_000]) * 0.09
+
+
+def test_the_worked_example_of_the_paper():
+    found = assess(MATRIX, MAPPED, LABELS, 0.95)
+    assert found.overall_accuracy == pytest.approx(0.95, abs=0.005)
+    assert found.overall_error == pytest.approx(0.02, abs=0.005)
+    users = [score.users_accuracy for score in found.classes]
+    assert users == pytest.approx([0.88, 0.73, 0.93, 0.96], abs=0.005)
+    producers = [score.producers_accuracy for score in found.classes]
+    assert producers == pytest.approx([0.75, 0.85, 0.93, 0.96], abs=0.005)
+    lost = found.classes[0]
+    assert lost.hectares == pytest.approx(21_158, abs=1)
+    assert lost.high - lost.hectares == pytest.approx(6_158, abs=5)
+    gained = found.classes[1]
+    assert gained.hectares == pytest.approx(11_686, abs=1)
+    assert gained.high - gained.hectares == pytest.approx(3_756, abs=5)
+
+
+def test_a_perfect_map_needs_no_correction():
+    found = assess(np.diag([10, 20, 30, 40]), MAPPED, LABELS, 0.9)
+    assert [s.hectares for s in found.classes] == pytest.approx(MAPPED.tolist())
+    assert all(s.low == pytest.approx(s.high) for s in found.classes)
+    assert [s.f1 for s in found.classes] == [1.0] * 4
+
+
+def test_a_mapped_class_without_reference_is_not_guessed():
+    matrix = MATRIX.copy()
+    matrix[1] = 0
+    found = assess(matrix, MAPPED, LABELS, 0.9)
+    assert found.unassessed_hectares == pytest.approx(MAPPED[1])
+    assert np.isnan(found.classes[1].users_accuracy)
+    assert sum(s.hectares for s in found.classes) == pytest.approx(MAPPED.sum() - MAPPED[1])
+    with pytest.raises(ValueError, match="no class of the map"):
+        assess(np.zeros((4, 4), int), MAPPED, LABELS, 0.9)
+
+
+codes = hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6)),
+                   elements=st.integers(0, 3))  # fmt: skip
+
+
+@given(codes)
+def test_the_matrix_counts_every_known_pair_once(reference):
+    mapped = np.rot90(reference, 2)
+    slow = np.zeros((3, 3), int)
+    for m, r in zip(mapped.ravel(), reference.ravel(), strict=True):
+        if m and r:
+            slow[m - 1, r - 1] += 1
+    assert np.array_equal(error_matrix(mapped, reference, 3), slow)
+
+
+@given(codes, st.integers(1, 4))
+def test_thinning_keeps_codes_where_they_were(reference, spacing):
+    sample = thinned(reference, spacing)
+    kept = sample > 0
+    assert np.array_equal(sample[kept], reference[kept])
+    assert kept.sum() <= np.ceil(reference.shape[0] / spacing) * np.ceil(
+        reference.shape[1] / spacing
+    )
+
+
+@given(st.floats(0.5, 0.99))
+def test_areas_add_up_to_the_map_and_intervals_hold_their_value(confidence):
+    found = assess(MATRIX, MAPPED, LABELS, confidence)
+    assert sum(s.hectares for s in found.classes) == pytest.approx(MAPPED.sum())
+    assert all(s.low <= s.hectares <= s.high for s in found.classes)

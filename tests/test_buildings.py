@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+from shapely.geometry import Point, Polygon, box
+
+from landshift import outlines
+from landshift.buildings import outline_buildings
+from landshift.grid import Grid
+from landshift.legend import Cover
+from landshift.roofs import close_cracks, join_halves, part_regions, rectangularity
+from landshift.settings import BuildingSettings
+from posteriors import change_map, picture, rectangle, utm_grid
+
+SETTINGS = BuildingSettings()
+GSD = 0.5
+SHAPE = (260, 260)
+
+
+def found_in(new, was=Cover.CROPLAND, grid=None, roof_noise=2.0, **of_map):
+    """Buildings and clusters of a mask of new buildings."""
+    grid = utm_grid(*np.shape(new), GSD) if grid is None else grid
+    codes = np.where(new, 10 * int(was) + Cover.BUILDING, 11)
+    rng = np.random.default_rng(0)
+    after = picture(np.where(new, Cover.BUILDING, Cover.CROPLAND), grid, rng, roof_noise)
+    return outline_buildings(change_map(codes, grid, **of_map), after, SETTINGS)
+
+
+def hall(row, col, length_m, width_m, azimuth, shape=SHAPE, gsd=GSD):
+    return rectangle(utm_grid(*shape, gsd), row, col, length_m, width_m, azimuth)
+
+
+def off_azimuth(one, two):
+    return abs((one - two + 90) % 180 - 90)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.floats(100, 160), st.floats(100, 160), st.floats(25, 80), st.floats(12, 20),
+    st.floats(0, 180),
+)  # fmt: skip
+def test_a_hall_is_recovered(row, col, length_m, width_m, azimuth):
+    buildings, clusters = found_in(hall(row, col, length_m, width_m, azimuth))
+    assert len(buildings) == 1
+    assert clusters == ()
+    one = buildings[0]
+    assert one.hectares == pytest.approx(length_m * width_m / 1e4, rel=0.03)
+    assert one.length_m == pytest.approx(length_m, abs=1.0)
+    assert one.width_m == pytest.approx(width_m, abs=1.0)
+    assert off_azimuth(one.azimuth_deg, azimuth) < 2.0
+    assert one.rectangularity > 0.9
+    assert len(one.outline.exterior.coords) == 5
+    assert one.was is Cover.CROPLAND
+    assert one.stage == "roofed"
+    assert not one.replaced
+    assert one.probability > 0.9
+
+
+@pytest.mark.parametrize("blur_px", [1.0, 2.0])
+@pytest.mark.parametrize("azimuth", [3.0, 41.0, 88.0, 133.0])
+def test_a_hall_with_a_ragged_rim_is_recovered(blur_px, azimuth):
+    rng = np.random.default_rng(int(azimuth))
+    truth = hall(130, 130, 60, 18, azimuth)
+    rough = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 2.0)
+    probability = ndimage.gaussian_filter(truth.astype(float), blur_px) + 0.2 * rough / rough.std()
+    probability = ndimage.gaussian_filter(probability, 1.0).clip(0, 1)
+    buildings, _ = found_in(probability >= 0.5, probability=probability)
+    assert len(buildings) == 1
+    assert buildings[0].hectares == pytest.approx(60 * 18 / 1e4, rel=0.06)
+    assert off_azimuth(buildings[0].azimuth_deg, azimuth) < 3.0
+
+
+def test_skylights_and_a_ridge_do_not_part_a_hall():
+    new = hall(130, 130, 60, 20, 20)
+    lit = new & ~hall(130, 130, 60, 1.0, 20)
+    for away in (-40, 0, 40):
+        lit &= ~hall(130 + away, 130 - away / 3, 3, 3, 20)
+    buildings, _ = found_in(lit)
+    assert len(buildings) == 1
+    assert buildings[0].hectares == pytest.approx(0.12, rel=0.03)
+
+
+def test_halves_of_a_roof_are_one_building():
+    whole = hall(130, 130, 60, 20, 75)
+    halves = whole & ~hall(130, 130, 70, 2.4, 75)
+    buildings, _ = found_in(halves)
+    assert len(buildings) == 1
+
+
+@pytest.mark.parametrize("azimuth", [0.0, 30.0, 77.0])
+@pytest.mark.parametrize("gap_m", [5.0, 8.0])
+def test_two_halls_with_a_lane_between_are_two(azimuth, gap_m):
+    a = np.radians(azimuth)
+    apart = (15 + gap_m) / GSD / 2
+    rows, cols = apart * np.sin(a), apart * np.cos(a)
+    new = hall(130 - rows, 130 - cols, 60, 15, azimuth)
+    new |= hall(130 + rows, 130 + cols, 60, 15, azimuth)
+    buildings, clusters = found_in(new)
+    assert len(buildings) == 2
+    assert len(clusters) == 1
+    assert clusters[0].buildings == (0, 1)
+    assert clusters[0].built_hectares == pytest.approx(0.18, rel=0.03)
+    assert clusters[0].hull_hectares == pytest.approx(60 * (30 + gap_m) / 1e4, rel=0.05)
+    assert outlines.turn_deg(clusters[0].azimuth_deg, azimuth) < 2.0
+
+
+def test_a_thin_neck_parts_two_halls():
+    new = hall(80, 130, 60, 20, 90) | hall(180, 130, 60, 20, 90) | hall(130, 130, 40, 2.5, 0)
+    buildings, _ = found_in(new)
+    assert len(buildings) == 2
+    assert sum(one.hectares for one in buildings) == pytest.approx(new.sum() * 0.25e-4, rel=0.05)
+
+
+def test_a_long_hall_with_bitten_sides_stays_whole():
+    new = hall(130, 130, 90, 12, 90)
+    for col in range(60, 220, 20):
+        new &= ~hall(119, col, 4, 4, 0)
+    buildings, _ = found_in(new)
+    assert len(buildings) == 1
+
+
+def test_an_l_shaped_hall_keeps_its_corner():
+    new = hall(130, 130, 60, 15, 20)
+    a = np.radians(20)
+    new |= hall(130 - 45 * np.cos(a) + 30 * np.sin(a), 130 + 45 * np.sin(a) + 30 * np.cos(a),
+                45, 15, 110)  # fmt: skip
+    buildings, _ = found_in(new)
+    assert len(buildings) == 1
+    assert buildings[0].hectares == pytest.approx(new.sum() * 0.25e-4, rel=0.03)
+    assert buildings[0].rectangularity < 0.7
+    corners = len(buildings[0].outline.exterior.coords) - 1
+    assert corners == 6
+    assert off_azimuth(buildings[0].azimuth_deg, 20) % 90 < 2.0
+
+
+def test_a_round_tank_stays_round():
+    r, c = np.mgrid[:120, :120]
+    tank = (r - 60) ** 2 + (c - 60) ** 2 <= 24**2
+    buildings, _ = found_in(tank)
+    assert len(buildings) == 1
+    assert buildings[0].hectares == pytest.approx(np.pi * 144 / 1e4, rel=0.03)
+    assert len(buildings[0].outline.exterior.coords) > 8
+    assert buildings[0].rectangularity == pytest.approx(np.pi / 4, abs=0.03)
+
+
+def test_a_frame_is_no_roof():
+    new = hall(130, 130, 60, 20, 0)
+    beams = (np.arange(SHAPE[0])[:, None] % 6 < 2) | (np.arange(SHAPE[1])[None] % 6 < 2)
+    grid = utm_grid(*SHAPE, GSD)
+    after = picture(np.where(new & beams, Cover.BUILDING, Cover.CROPLAND), grid,
+                    np.random.default_rng(1))  # fmt: skip
+    buildings, _ = outline_buildings(change_map(np.where(new, 13, 11), grid), after, SETTINGS)
+    assert [one.stage for one in buildings] == ["frame or foundation"]
+
+
+def test_what_stood_there_and_what_was_replaced():
+    one, two = hall(70, 130, 40, 15, 90), hall(180, 130, 40, 15, 90)
+    grid = utm_grid(*SHAPE, GSD)
+    codes = np.where(one, 23, np.where(two, 33, 11))
+    after = picture(codes % 10, grid, np.random.default_rng(0))
+    buildings, _ = outline_buildings(change_map(codes, grid, replaced=two), after, SETTINGS)
+    assert {(b.was, b.replaced) for b in buildings} == {
+        (Cover.GREENHOUSE, False), (Cover.BUILDING, True),
+    }  # fmt: skip
+
+
+def test_a_building_astride_the_aoi_is_listed_whole_or_not_at_all():
+    new = hall(130, 130, 60, 20, 90)
+    for share, count in ((0.7, 1), (0.3, 0)):
+        inside = np.zeros(SHAPE, bool)
+        inside[:, : int(70 + 120 * share)] = True
+        buildings, _ = found_in(new, inside=inside)
+        assert len(buildings) == count
+        for one in buildings:
+            assert one.hectares == pytest.approx(0.12, rel=0.03)
+
+
+def test_coarse_pixels_and_small_sheds_give_no_building():
+    assert found_in(hall(130, 130, 5, 5, 0)) == ((), ())
+    coarse = utm_grid(40, 40, 10.0)
+    new = np.zeros((40, 40), bool)
+    new[10:30, 10:30] = True
+    assert found_in(new, grid=coarse) == ((), ())
+    assert found_in(np.zeros(SHAPE, bool)) == ((), ())
+
+
+def test_halls_pool_their_azimuth_and_one_askew_keeps_its_own():
+    grid = utm_grid(400, 400, GSD)
+    new = np.zeros(grid.shape, bool)
+    for row in (70, 140, 210):
+        new |= rectangle(grid, row, 130, 60, 16, 62)
+    new |= rectangle(grid, 300, 290, 40, 16, 20)
+    buildings, clusters = found_in(new, grid=grid)
+    azimuths = sorted(one.azimuth_deg for one in buildings)
+    assert azimuths[1] == azimuths[2] == azimuths[3]
+    assert azimuths[1] == pytest.approx(62, abs=1.5)
+    assert azimuths[0] == pytest.approx(20, abs=2)
+    assert [len(cluster.buildings) for cluster in clusters] == [3]
+
+
+def test_hectares_are_geodesic_on_a_turned_grid_in_web_mercator():
+    turned = Affine.translation(14_000_000, 4_865_000) @ Affine.rotation(12) @ Affine.scale(1, -1)
+    grid = Grid(utm_grid(2, 2).crs.from_epsg(3857), turned, SHAPE)
+    new = np.zeros(SHAPE, bool)
+    new[100:140, 80:180] = True
+    buildings, _ = found_in(new, grid=grid)
+    pixel_m = grid.gsd_m
+    assert pixel_m < 0.8
+    assert buildings[0].hectares == pytest.approx(4000 * pixel_m**2 / 1e4, rel=0.01)
+    assert buildings[0].length_m == pytest.approx(100 * pixel_m, rel=0.01)
+    assert off_azimuth(buildings[0].azimuth_deg, 90 - 12) < 1.0
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1))
+def test_parts_cover_the_closed_mask_and_nothing_else(seed):
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.standard_normal((40, 44)), rng.uniform(0.5, 3))
+    built = noise > np.quantile(noise, rng.uniform(0.3, 0.95))
+    closed = close_cracks(built, 1.0, SETTINGS)
+    regions = part_regions(built, 1.0, SETTINGS)
+    assert np.all(closed[built])
+    np.testing.assert_array_equal(regions > 0, closed)
+
+
+def test_rectangularity_of_masks():
+    assert rectangularity(np.ones((4, 9), bool)) == pytest.approx(1.0)
+    assert rectangularity(np.ones((1, 1), bool)) == pytest.approx(1.0)
+    assert rectangularity(np.tri(40, dtype=bool)) == pytest.approx(0.5, abs=0.05)
+    apart = np.zeros((10, 23), np.int32)
+    apart[:, :10], apart[:, 13:] = 1, 2
+    assert join_halves(apart, 1.0, SETTINGS).max() == 2
+    assert join_halves(apart, 0.5, SETTINGS).max() == 1
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(1, 90), st.floats(1, 90), st.floats(0, 180), st.floats(-1e6, 1e6))
+def test_rectangles_survive_their_polygons(one, two, azimuth, x):
+    length, width = max(one, two), min(one, two)
+    given_ = outlines.Rectangle(x, -x, length, width, azimuth)
+    polygon = given_.polygon
+    assert polygon.area == pytest.approx(length * width, rel=1e-6)
+    fitted = outlines.fitted_rectangle(polygon, azimuth)
+    assert fitted.length == pytest.approx(length, rel=1e-3)
+    assert fitted.width == pytest.approx(width, rel=1e-3)
+    around = outlines.minimum_rectangle(polygon)
+    assert around.area == pytest.approx(length * width, rel=1e-3)
+    assert outlines.overlap(polygon, fitted.polygon) > 0.999
+
+
+def test_azimuths_are_averaged_around_the_circle():
+    assert outlines.mean_azimuth([89.0, 1.0], [1.0, 1.0]) % 90 == pytest.approx(0, abs=1e-6) or (
+        outlines.mean_azimuth([89.0, 1.0], [1.0, 1.0]) == pytest.approx(90, abs=1e-6)
+    )
+    assert outlines.turn_deg(178, 1) == pytest.approx(3)
+    assert outlines.turn_deg(10, 100) == pytest.approx(0)
+    assert outlines.pooled_azimuth([]) is None
+
+
+def test_right_angles_only_where_there_are_corners():
+    assert outlines.right_angled(Point(0, 0).buffer(0.4), 0.0, 1.0) is None
+    step = Polygon([(0, 0), (20, 0), (20, 10), (10, 10), (10, 20), (0, 20)])
+    square = outlines.right_angled(step, 0.0, 0.5)
+    assert square is not None
+    assert outlines.overlap(square, step) > 0.999
+    plain = outlines.right_angled(box(0, 0, 9, 4), 0.0, 0.5)
+    assert plain is not None
+    assert outlines.overlap(plain, box(0, 0, 9, 4)) > 0.99

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from landshift.errors import SettingsError
+from landshift.fitness import Fitness, full_scale, judge_fitness
+from landshift.raster import Raster
+from landshift.sensor import Sensor
+from landshift.settings import FitnessSettings
+from posteriors import Aligned, utm_grid
+
+SETTINGS = FitnessSettings()
+RGB = ("red", "green", "blue")
+SHAPE = (60, 70)
+
+
+def scene(seed=0, gsd_m=0.5, valid=None, day=None, scale=1.0, offset=0.0, top=None, roles=RGB):
+    grid = utm_grid(*SHAPE, gsd_m)
+    rng = np.random.default_rng(0)
+    smooth = ndimage.gaussian_filter(rng.standard_normal((3, *SHAPE)), (0, 2, 2))
+    bands = 110 + 40 * smooth / smooth.std() + np.array([20.0, 10.0, -30.0])[:, None, None]
+    bands += np.random.default_rng(seed).normal(0, 4, bands.shape)
+    bands = scale * bands.clip(10, 230) + offset
+    if top is not None:
+        bands = np.minimum(bands, top)
+    valid = np.ones(SHAPE, bool) if valid is None else valid
+    return Raster((bands * valid).astype(np.float32), valid.copy(), grid, Sensor(roles, gsd_m), day)
+
+
+def judge(before=None, after=None, alignment=None, inside=None, **of_settings) -> Fitness:
+    before, after = before or scene(1), after or scene(2)
+    inside = np.ones(SHAPE, bool) if inside is None else inside
+    return judge_fitness(
+        before, after, alignment or Aligned(0.1), inside, replace(SETTINGS, **of_settings)
+    )
+
+
+def test_a_good_pair_is_ok():
+    assert judge() == Fitness("ok", ())
+
+
+@pytest.mark.parametrize(("columns", "verdict"), [(70, "ok"), (50, "caution"), (10, "refuse")])
+def test_seen_share(columns, verdict):
+    valid = np.zeros(SHAPE, bool)
+    valid[:, :columns] = True
+    fitness = judge(after=scene(2, valid=valid))
+    assert fitness.verdict == verdict
+    if verdict != "ok":
+        assert f"{columns / 70:.0%} of the site" in fitness.reasons[0]
+
+
+def test_nothing_seen_is_refused():
+    nothing = scene(valid=np.zeros(SHAPE, bool))
+    assert judge(nothing, nothing).verdict == "refuse"
+    assert judge(inside=np.zeros(SHAPE, bool)).verdict == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("residual_m", "verdict"), [(0.4, "ok"), (0.6, "caution"), (4.9, "caution"), (5.1, "refuse")]
+)
+def test_residual_shift(residual_m, verdict):
+    assert judge(alignment=Aligned(residual_m)).verdict == verdict
+    # Five metres are half a pixel of a coarse picture.
+    if verdict == "refuse":
+        coarse = judge(scene(1, 10.0), scene(2, 10.0), Aligned(residual_m))
+        assert coarse.verdict == "caution"
+        assert not any("shift" in reason for reason in coarse.reasons)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "wanted"), [("good", "ok"), ("doubtful", "caution"), ("failed", "refuse")]
+)
+def test_the_alignment_has_a_say(verdict, wanted):
+    fitness = judge(alignment=Aligned(float("nan"), verdict, "few windows agree"))
+    assert fitness.verdict == wanted
+    assert all("few windows agree" in reason for reason in fitness.reasons)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "verdict"),
+    [
+        (date(2020, 5, 1), date(2023, 6, 10), "ok"),
+        (date(2020, 12, 28), date(2023, 1, 5), "ok"),
+        (date(2020, 5, 1), date(2023, 11, 1), "caution"),
+        (date(2023, 5, 1), date(2020, 5, 1), "caution"),
+        (None, date(2020, 5, 1), "ok"),
+    ],
+)
+def test_seasons(one, two, verdict):
+    assert judge(scene(1, day=one), scene(2, day=two)).verdict == verdict
+
+
+@pytest.mark.parametrize(("gsd_m", "verdict"), [(0.5, "ok"), (10.0, "caution"), (60.0, "refuse")])
+def test_gsd_against_the_smallest_object(gsd_m, verdict):
+    assert judge(scene(1, gsd_m), scene(2, gsd_m)).verdict == verdict
+
+
+def test_cloud_snow_haze_and_blank_pictures():
+    white = scene(2, scale=0.1, offset=230.0)
+    assert judge(after=white).verdict == "refuse"
+    assert any("bright and pale" in reason for reason in judge(after=white).reasons)
+    hazy = judge(after=scene(2, scale=0.06, offset=120.0))
+    assert hazy.verdict == "caution"
+    assert "little contrast" in hazy.reasons[0]
+    blank = scene(2, scale=0.0, offset=100.0)
+    assert judge(after=blank).verdict == "refuse"
+    patch = scene(2)
+    bands = patch.bands.copy()
+    bands[:, :30] = 240.0
+    assert judge(after=replace(patch, bands=bands)).verdict == "caution"
+
+
+def test_pictures_with_nothing_in_common():
+    turned = scene(2)
+    turned = replace(turned, bands=turned.bands[:, ::-1].copy())
+    fitness = judge(after=turned)
+    assert fitness.verdict == "caution"
+    assert "little in common" in fitness.reasons[0]
+
+
+def test_full_scale_of_common_depths():
+    assert full_scale(scene()) == 255.0
+    assert full_scale(scene(scale=1 / 255)) == 1.0
+    assert full_scale(scene(scale=8)) == 2047.0
+    assert full_scale(scene(scale=200)) == 65535.0
+    reflectance = replace(scene(scale=10), sensor=Sensor(RGB, 0.5, scale=1e-4))
+    assert full_scale(reflectance) == pytest.approx(1e4)
+
+
+def test_a_single_band_of_no_known_role_is_judged_too():
+    one = scene(1)
+    pan = replace(one, bands=one.bands[:1].copy(), sensor=Sensor(("",), 0.5))
+    assert judge(pan, pan).verdict == "ok"
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.integers(0, 70), st.floats(0, 9), st.sampled_from(["good", "doubtful", "failed"]),
+    st.floats(0, 1), st.floats(0, 255),
+)  # fmt: skip
+def test_every_verdict_has_its_reasons(columns, residual_m, verdict, scale, offset):
+    valid = np.zeros(SHAPE, bool)
+    valid[:, :columns] = True
+    after = scene(2, valid=valid, scale=scale, offset=offset)
+    fitness = judge(after=after, alignment=Aligned(residual_m, verdict, ""))
+    assert (fitness.verdict == "ok") == (fitness.reasons == ())
+    assert all(reason and not reason.endswith(".") for reason in fitness.reasons)
+    if verdict == "failed":
+        assert fitness.verdict == "refuse"
+
+
+def test_settings_that_contradict_each_other_are_refused():
+    with pytest.raises(SettingsError, match="refuse_seen_share"):
+        FitnessSettings(refuse_seen_share=0.99)
+
+
+def test_different_grids_are_refused():
+    with pytest.raises(ValueError, match="different grids"):
+        judge(scene(1, 0.5), scene(2, 1.0))

@@ -1,0 +1,216 @@
+"""Blocks, threads and edges: the answer must not know how it was computed."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from landshift import landcover
+from landshift.errors import ModelError
+from landshift.features import measure_exposure, network_input, normalise_bands
+from landshift.grid import Grid
+from landshift.landcover import classify, classify_pair
+from landshift.sensor import Sensor
+from networks import random_model, random_raster
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return random_model(tmp_path_factory.mktemp("models"), seed=1, symmetric=True)
+
+
+def probabilities(before, after, model, threads=1):
+    return [each.probability for each in classify_pair(before, after, model, threads)]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 17), (5, 3)])
+def test_probabilities_sum_to_one_where_seen_and_are_zero_elsewhere(model, shape):
+    before, after = random_raster(shape, 1, seen=0.8), random_raster(shape, 2, seen=0.8)
+    for answer in classify_pair(before, after, model):
+        assert answer.probability.dtype == np.float32
+        assert answer.probability.shape[1:] == shape
+        np.testing.assert_allclose(answer.probability.sum(axis=0), answer.valid, atol=1e-5)
+        assert not answer.probability.flags.writeable
+        assert answer.grid == before.grid
+    evidence = classify_pair(before, after, model)[2]
+    np.testing.assert_array_equal(evidence.valid, before.valid & after.valid)
+    assert evidence.prior == model.change_prior
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("shape", [(16, 400), (333, 250), (431, 431)])
+@pytest.mark.parametrize("block_px", [16, 64, 112])
+def test_blocks_equal_the_whole(model, monkeypatch, shape, block_px):
+    if block_px == 16 and shape[0] > 16:
+        shape = (120, 170)
+    before, after = random_raster(shape, 3, seen=0.9), random_raster(shape, 4)
+    whole = probabilities(before, after, model)
+    monkeypatch.setattr(landcover, "_BLOCK_PIXELS", block_px)
+    assert len(list(landcover._blocks(shape))) > 1
+    for parts, at_once in zip(probabilities(before, after, model), whole, strict=True):
+        np.testing.assert_allclose(parts, at_once, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 3000), st.integers(1, 3000))
+def test_blocks_tile_the_picture(rows, cols):
+    blocks = list(landcover._blocks((rows, cols)))
+    assert sum(block.rows * block.cols for block in blocks) == (
+        -(-rows // 16) * 16 * -(-cols // 16) * 16
+    )
+    assert len({(block.row, block.col) for block in blocks}) == len(blocks)
+    for block in blocks:
+        assert all(n % 16 == 0 for n in (block.row, block.col, block.rows, block.cols))
+        assert 0 < block.rows <= landcover._BLOCK_PIXELS
+        assert 0 < block.cols <= landcover._BLOCK_PIXELS
+
+
+@pytest.mark.jit
+def test_a_pixel_beyond_the_reach_changes_nothing(model, monkeypatch):
+    raster = random_raster((256, 320), 5)
+    exposure = measure_exposure(raster.bands, raster.valid)
+    monkeypatch.setattr(landcover, "measure_exposure", lambda *_: exposure)
+    bands = raster.bands.copy()
+    bands[:, :, 208 + landcover._REACH :] += 20
+    other = dataclasses.replace(raster, bands=bands)
+    one, two = (classify(each, model).probability for each in (raster, other))
+    np.testing.assert_array_equal(one[:, :, :208], two[:, :, :208])
+    assert not np.array_equal(one[:, :, :224], two[:, :, :224])
+
+
+@pytest.mark.jit
+def test_threads_and_repeats_give_the_same_bytes(model, monkeypatch):
+    monkeypatch.setattr(landcover, "_BLOCK_PIXELS", 96)
+    before, after = random_raster((300, 210), 6, seen=0.95), random_raster((300, 210), 7)
+    first = probabilities(before, after, model, threads=1)
+    for threads in (1, 2, 3, 8):
+        for mine, theirs in zip(probabilities(before, after, model, threads), first, strict=True):
+            assert mine.tobytes() == theirs.tobytes()
+    assert classify(before, model, 2).probability.tobytes() == first[0].tobytes()
+
+
+@pytest.mark.jit
+def test_two_callers_at_once_do_not_disturb_each_other(model):
+    rasters = [random_raster((90, 140), seed) for seed in range(4)]
+    alone = [classify(raster, model, 1).probability for raster in rasters]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda raster: classify(raster, model, 2), rasters))
+    for one, other in zip(alone, together, strict=True):
+        assert one.tobytes() == other.probability.tobytes()
+
+
+def test_a_symmetric_model_mirrors_its_answer_when_the_dates_are_swapped(tmp_path):
+    plain = {"change_scale": [1.0] * 4, "change_offset": [0.0] * 4}
+    before, after = random_raster((20, 33), 8), random_raster((20, 33), 9)
+    for symmetric in (True, False):
+        model = random_model(tmp_path, seed=1, symmetric=symmetric, **plain)
+        one, two, there = probabilities(before, after, model)
+        other_two, other_one, back = probabilities(after, before, model)
+        np.testing.assert_array_equal(one, other_one)
+        np.testing.assert_array_equal(two, other_two)
+        assert np.allclose(there, back[[0, 2, 1, 3]], atol=1e-5) is symmetric
+
+
+@pytest.mark.parametrize("fill", [0.0, 255.0, 1e-4])
+def test_a_picture_of_one_colour_has_an_answer(model, fill):
+    raster = random_raster((18, 18), 1)
+    flat = dataclasses.replace(raster, bands=np.full_like(raster.bands, fill))
+    assert np.isfinite(classify(flat, model).probability).all()
+
+
+def test_a_picture_that_shows_nothing_has_no_probabilities(model):
+    answer = classify(random_raster((18, 5), 1, seen=0.0), model)
+    assert not answer.probability.any()
+
+
+def test_rasters_on_different_grids_are_a_mistake(model):
+    with pytest.raises(ValueError, match="different grids"):
+        classify_pair(random_raster((4, 4)), random_raster((4, 5)), model)
+
+
+def test_a_missing_band_is_refused(model):
+    raster = random_raster((4, 4))
+    grey = dataclasses.replace(raster, sensor=Sensor(("red", "pan", "blue"), 0.6))
+    with pytest.raises(ModelError, match="needs band 'green'; the image has red, pan, blue"):
+        classify(grey, model)
+
+
+@pytest.mark.parametrize("gsd_m", [0.2, 1.5, 30.0])
+def test_pixels_beyond_the_models_range_are_refused(model, gsd_m):
+    with pytest.raises(ModelError, match=r"allowed are 0\.3 to 1\.3 m"):
+        classify(random_raster((4, 4), gsd_m=gsd_m), model)
+
+
+@pytest.mark.parametrize("gsd_m", [0.28, 0.3, 1.3, 1.42])
+def test_pixels_a_tenth_beyond_the_range_are_taken(model, gsd_m):
+    classify(random_raster((4, 4), gsd_m=gsd_m), model)
+
+
+def test_bands_are_found_by_their_role(model):
+    raster = random_raster((16, 16), 1)
+    turned = dataclasses.replace(
+        raster, bands=raster.bands[::-1].copy(), sensor=Sensor(("blue", "green", "red"), 0.6)
+    )
+    one, two = (classify(r, model).probability for r in (raster, turned))
+    np.testing.assert_array_equal(one, two)
+
+
+# --- what the network sees ----------------------------------------------------------------------
+
+
+def test_input_has_the_bands_and_the_scale(model):
+    raster = random_raster((9, 7), gsd_m=1.0, seen=0.7)
+    picture = network_input(raster, model)
+    assert picture.shape == (4, 9, 7)
+    assert picture.dtype == np.float32
+    np.testing.assert_allclose(picture[3], 1.0, rtol=1e-6)  # 1 m is twice 0.5 m
+    assert not picture[:3, ~raster.valid].any()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 1000), st.floats(0.01, 100), st.floats(-1000, 1000))
+def test_gain_and_offset_do_not_matter(seed, gain, offset):
+    bands = np.random.default_rng(seed).normal(size=(3, 12, 11)).astype(np.float32)
+    valid = np.random.default_rng(seed + 1).random((12, 11)) < 0.8
+    turned = (bands.astype(np.float64) * gain + offset).astype(np.float32)
+    one, two = normalise_bands(bands, valid), normalise_bands(turned, valid)
+    np.testing.assert_allclose(one, two, atol=2e-3 * max(1, abs(offset) / gain / 10))
+
+
+def test_normalised_bands_have_median_zero_and_spread_one():
+    rng = np.random.default_rng(0)
+    bands = rng.normal([[[50]], [[90]]], 7, (2, 300, 301)).astype(np.float32)
+    scaled = normalise_bands(bands, np.ones((300, 301), bool))
+    np.testing.assert_allclose(np.median(scaled, axis=(1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled.std(axis=(1, 2)), 1, atol=0.02)
+
+
+def test_normalising_bears_what_is_not_finite():
+    bands = np.random.default_rng(0).normal(size=(3, 8, 8)).astype(np.float32)
+    bands[0, 0, 0], bands[1, 0, 1], bands[2, 0, 2] = np.nan, np.inf, -3e38
+    scaled = normalise_bands(bands, np.ones((8, 8), bool))
+    assert scaled[0, 0, 0] == 0
+    assert scaled[1, 0, 1] == 6
+    assert scaled[2, 0, 2] == -6
+
+
+def test_a_few_valid_pixels_of_a_large_picture_are_found():
+    bands = np.zeros((1, 1500, 1500), np.float32)
+    valid = np.zeros((1500, 1500), bool)
+    bands[0, 701, 700:800] = np.arange(100)
+    valid[701, 701:801:2] = True
+    scaled = normalise_bands(bands, valid)
+    assert abs(np.median(scaled[:, valid])) < 1e-5
+    assert scaled[:, valid].std() > 0.5
+
+
+def test_the_grid_of_an_answer_is_the_rasters(model):
+    raster = random_raster((5, 6))
+    moved = Grid(None, Affine(0.6, 0, 100, 0, -0.6, 200), (5, 6))
+    assert classify(dataclasses.replace(raster, grid=moved), model).grid == moved
