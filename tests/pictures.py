@@ -36,7 +36,7 @@ def north_up(gsd=1.0, corner=CORNER):
 
 
 def write(path: Path, bands, crs=UTM, transform=None, driver="GTiff", descriptions=(), mask=None,
-          colorinterp=None, tags=None, **profile) -> Path:  # fmt: skip
+          colorinterp=None, tags=None, internal_mask=True, **profile) -> Path:  # fmt: skip
     """Write ``bands`` (band, row, col) and return the path."""
     bands = np.asarray(bands)
     if bands.dtype == np.float32 and "dtype" not in profile:
@@ -48,7 +48,7 @@ def write(path: Path, bands, crs=UTM, transform=None, driver="GTiff", descriptio
         profile["transform"] = transform or north_up()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        env = rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True)
+        env = rasterio.Env(GDAL_TIFF_INTERNAL_MASK=internal_mask)
         with env, rasterio.open(path, "w", **profile) as target:
             target.write(bands)
             for number, name in enumerate(descriptions, 1):

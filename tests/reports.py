@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from landshift.legend import Cover
 from landshift.preview import Preview
 from landshift.report import ImageRecord, SiteReport
 from landshift.settings import Settings
-from landshift.site import Image, Site
+from landshift.site import Aoi, Image, Site
 
 UTM = Grid(CRS.from_epsg(32652), Affine(1, 0, 400_000, 0, -1, 4_600_000), (300, 400))
 LOCAL = Grid(None, Affine(0.5, 0, 0, 0, -0.5, 0), (60, 80))
@@ -70,3 +71,30 @@ def _picture(grid: Grid) -> Preview:
     rgba[..., :3] = np.linspace(40, 220, grid.shape[1], dtype=np.uint8)[:, None]
     rgba[:, :5] = 0
     return Preview(rgba, grid)
+
+
+HOSTILE = "<img src=x onerror=alert(1)> $x_1$ =cmd|' /C calc'!A0"
+"""A name as a stranger's list may hold it; every output must carry it as text."""
+
+
+def hostile_report(grid: Grid = UTM) -> SiteReport:
+    """`made_report` with an outline, a patch of every kind, and markup in every word."""
+    report = made_report(grid)
+    rows, cols = grid.shape
+    corners = [(2, 2), (cols - 3, 4), (cols - 6, rows - 8), (4, rows - 5)]
+    outline = Polygon([grid.transform @ corner for corner in corners])
+    codes, replaced = report.changes.codes.copy(), np.zeros(grid.shape, bool)
+    for place, code in enumerate((23, 43, 31, 15, 24, 14, 88, 67)):
+        codes[4 : rows // 8, 10 + 5 * place : 13 + 5 * place] = code
+    codes[-20:-10, 10:20] = 33
+    replaced[-20:-10, 10:20] = True
+    script = "</script><script>alert(1)</script>"
+    aoi = Aoi(outline, grid.crs)
+    site = Site("kyongsong", Image(Path("b.tif")), Image(Path("a.tif")), aoi, HOSTILE)
+    after = replace(report.after, path=f"{script}.tif", date="2024-05-01", sensor=script)
+    return replace(
+        report, site=site, outline=outline, after=after,
+        changes=replace(report.changes, codes=codes, replaced=replaced),
+        fitness=Fitness("caution", (script,)), warnings=(script, HOSTILE),
+        software={"landshift": "0.1.0", "model": script},
+    )  # fmt: skip

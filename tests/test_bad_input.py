@@ -130,12 +130,15 @@ def test_xml_in_place_of_a_path_is_a_missing_file(pair, model):
     assert "no such file" in compare((vrt_of(pair[0])[:80], pair[1])[::-1], model)
 
 
-def sidecar(path: Path, kind: str, hidden: Path) -> bytes:
-    """What lies beside a picture: a VRT that reads ``hidden``, or an honest black raster."""
+def sidecar(kind: str, ending: str, folder: Path) -> bytes:
+    """What lies beside a picture: a VRT that reads another file, or an honest mask of nothing."""
+    hidden = folder / "hidden.tif"
     if kind == "vrt":
         hidden.write_bytes(bytes(160 * 120))
-        return vrt_of(hidden).encode()
-    return write(hidden, np.zeros((1, 120, 160), np.uint8), crs=None).read_bytes()
+        flags = '<Metadata><MDI key="INTERNAL_MASK_FLAGS_1">2</MDI></Metadata>'
+        return vrt_of(hidden).replace("<VRTRasterBand", flags + "<VRTRasterBand", 1).encode()
+    write(hidden, ground(), mask=np.zeros((120, 160), bool), internal_mask=False)
+    return (folder / "hidden.tif.msk" if ending == ".msk" else hidden).read_bytes()
 
 
 @pytest.mark.parametrize("ending", [".msk", ".ovr", ".aux.xml"])
@@ -147,7 +150,7 @@ def test_sidecars_are_not_read(tmp_path, ending, kind):
     path = write(tmp_path / "a.tif", ground())
     before = read_raster(Image(path), describe_image(Image(path)).grid)
     beside = path.with_name(path.name + ending)
-    beside.write_bytes(sidecar(path, kind, tmp_path / "hidden.dat"))
+    beside.write_bytes(sidecar(kind, ending, tmp_path))
     os.utime(path, ns=(1, 1))  # so that it is opened anew
     after = read_raster(Image(path), describe_image(Image(path)).grid)
     np.testing.assert_array_equal(after.valid, before.valid)

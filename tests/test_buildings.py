@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from shapely.geometry import Point, Polygon, box
 
-from landshift import outlines
-from landshift.buildings import outline_buildings
+from landshift.buildings import outline_buildings, outlines
+from landshift.buildings.roofs import close_cracks, join_halves, part_regions, rectangularity
 from landshift.grid import Grid
 from landshift.legend import Cover
-from landshift.roofs import close_cracks, join_halves, part_regions, rectangularity
 from landshift.settings import BuildingSettings
 from posteriors import change_map, picture, rectangle, utm_grid
 

@@ -49,6 +49,7 @@ def test_compare_writes_the_contract_and_prints_it(pair, model, tmp_path):
     result = run("compare", *pair, "--model", model, "--out", out, "--json")
     assert {p.name for p in out.iterdir()} == {
         "report.json", "changes.tif", "changes.qml", "probability.tif", "buildings.geojson",
+        "changes.gpkg", "figure.png", "report.html", "site.kmz", "stac-item.json",
     }  # fmt: skip
     report = json.loads(result.stdout)
     jsonschema.validate(report, SCHEMA)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import COMPILED
 from landshift.area import measure_area, sum_codes
 from landshift.change_map import TOTALS
 from landshift.kernels import region, smoothing
@@ -30,6 +31,7 @@ from posteriors import (
     utm_grid,
 )
 
+FEW = 15 if COMPILED else 3
 SETTINGS = TransitionSettings()
 SMALL = replace(SETTINGS, least_change_m2=1.0)
 C, G, B, R, P, W, H, A = (int(cover) for cover in Cover)
@@ -220,7 +222,7 @@ def random_pair(seed, rows=12, cols=14, gsd_m=2.0):
     )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=FEW)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 2.0, 4.0]))
 def test_swapping_the_pictures_mirrors_the_table(seed, residual_m):
     before, after, evidence, pictures = random_pair(seed)
@@ -239,7 +241,7 @@ def test_swapping_the_pictures_mirrors_the_table(seed, residual_m):
         )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=FEW)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 14))
 def test_two_halves_add_up_and_growing_never_lowers(seed, split):
     before, after, evidence, pictures = random_pair(seed)
@@ -367,7 +369,7 @@ def test_rims_of_misregistration_vanish_and_new_halls_keep_their_size():
     kinds = np.where(new, 1, apparent)
     changes = transitions(
         land_cover(before, grid, rng), land_cover(after, grid, rng), evidence_of(kinds, grid, rng),
-        None, 1.4,
+        None, 1.0,
     )  # fmt: skip
     changed = changes.codes // 10 != changes.codes % 10
     assert not changed[:20].any()

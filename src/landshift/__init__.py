@@ -1,8 +1,16 @@
 """landshift: what was built there, what did it replace, and how many hectares."""
 
+from __future__ import annotations
+
+import importlib
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from landshift.api import as_dataset, classify, compare, draw, pictures, save
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "as_dataset", "classify", "compare", "draw", "pictures", "save"]
 
 _REFUSED_DRIVERS = [
     "VRT", "GTI", "MRF", "WMS", "WCS", "WMTS", "HTTP", "STACIT", "STACTA", "PLMOSAIC", "EEDAI",
@@ -15,3 +23,15 @@ _REFUSED_DRIVERS = [
 os.environ["GDAL_SKIP"] = " ".join(
     dict.fromkeys(os.environ.get("GDAL_SKIP", "").split() + _REFUSED_DRIVERS)
 )
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public functions when they are first asked for, so that --help loads none."""
+    if name in __all__:
+        # by name: an import written out here would tie every room to this one
+        return getattr(importlib.import_module("landshift.api"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,7 +15,7 @@ REPLACED_CODE = 133
 """Building → another building, in `shown_codes` only: on disk it is code 33 like a building that
 stayed, and told from it by `ChangeMap.replaced`."""
 
-Hatch = Literal["rising", "falling", "crossed", "level", "upright", "dots", "none"]
+Hatch = Literal["rising", "falling", "crossed", "level", "upright", "grid", "dots", "none"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ CHANGE_KINDS: tuple[ChangeKind, ...] = (
     ChangeKind("farm_paved", "cropland or greenhouse → paved", _codes(_FARMED, _PAVED),
                (60, 60, 70), "level"),
     ChangeKind("greenhouse_cleared", "greenhouse → bare ground",
-               _codes((Cover.GREENHOUSE,), _BARE), (0, 158, 115), "crossed"),
+               _codes((Cover.GREENHOUSE,), _BARE), (0, 158, 115), "grid"),
     ChangeKind("cleared", "other ground cleared",
                _codes((Cover.CROPLAND, Cover.WOODY, Cover.HERBACEOUS), _BARE),
                (240, 228, 66), "dots"),

@@ -90,7 +90,8 @@ def compare_site(
         seen_share=float(changes.seen_hectares.sum() / changes.aoi_hectares),
         outline=outline, before_picture=make_preview(before, settings.preview),
         after_picture=make_preview(after, settings.preview),
-        warnings=_warnings(pictures, fitness, alignment), settings=settings.as_dict(), software=_software(model),
+        warnings=_warnings(pictures, fitness, alignment), settings=settings.as_dict(),
+        software=_software(model),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from matplotlib.path import Path
 
 from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, ChangeKind
 from landshift.ground import extent_m, round_length_m, to_local_metres, true_north_deg
-from landshift.patches import find_patches, find_unseen
+from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
 from landshift.report import ImageRecord, SiteReport
 from landshift.wording import TOTAL_WORDS, transition_words
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _WIDTH_IN = 7.2
 """Two columns of a journal page."""
 _DPI = 300
+_SCREEN_DPI = 120
 _MOST_PANEL_RATIO = 1.35
 """Height over width of a panel beyond which a page would not hold two of them."""
 _LEAST_PANEL_RATIO = 0.55
@@ -50,13 +51,22 @@ _FONTS = (
 """Tried in this order for every letter, so that a Korean name is not a row of boxes."""
 _HATCHES = {
     "rising": "////", "falling": "\\\\\\\\", "crossed": "xxxx", "level": "----",
-    "upright": "||||", "dots": "....", "none": "",
+    "upright": "||||", "grid": "++++", "dots": "....", "none": "",
 }  # fmt: skip
 _HALO = [effects.withStroke(linewidth=1.6, foreground="white")]
 _OUTLINE = [effects.withStroke(linewidth=2.0, foreground="black")]
 
 
-def draw(report: SiteReport) -> Figure:
+class SiteFigure(Figure):
+    """A figure that a notebook shows without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        target = BytesIO()
+        self.savefig(target, format="png", dpi=_SCREEN_DPI)
+        return target.getvalue()
+
+
+def draw(report: SiteReport, patches: Sequence[Patch]) -> SiteFigure:
     """The figure of one comparison, 7.2 inches wide.
 
     Panels a and b show both dates, c the changes over the dimmed after picture, d the hectares
@@ -66,7 +76,7 @@ def draw(report: SiteReport) -> Figure:
     ratio = (frame[3] - frame[2]) / (frame[1] - frame[0])
     panel_in = 0.47 * _WIDTH_IN * min(max(ratio, _LEAST_PANEL_RATIO), _MOST_PANEL_RATIO)
     height_in = 2 * panel_in + 1.35
-    figure = Figure(figsize=(_WIDTH_IN, height_in), dpi=_DPI)
+    figure = SiteFigure(figsize=(_WIDTH_IN, height_in), dpi=_DPI)
     top, gap = 1 - 0.62 / height_in, 0.3 / height_in
     tall = panel_in / height_in
     left, right, wide = 0.02, 0.51, 0.47
@@ -79,7 +89,7 @@ def draw(report: SiteReport) -> Figure:
     _caption(panels[0], "a", "before", report.before)
     _picture(panels[1], report, report.after_picture, frame)
     _caption(panels[1], "b", "after", report.after)
-    kinds = _changes(panels[2], report, frame)
+    kinds = _changes(panels[2], report, patches, frame)
     _caption(panels[2], "c", "changes", None)
     for panel in panels[:3]:
         _scale_bar(panel, frame)
@@ -89,13 +99,13 @@ def draw(report: SiteReport) -> Figure:
     return figure
 
 
-def draw_bytes(report: SiteReport, kind: str) -> bytes:
+def draw_bytes(report: SiteReport, patches: Sequence[Patch], kind: str) -> bytes:
     """The figure as the bytes of a ``png`` (300 dpi), ``svg`` or ``pdf`` file."""
     target = BytesIO()
     undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
-        draw(report).savefig(target, format=kind, dpi=_DPI, metadata=undated)
+        draw(report, patches).savefig(target, format=kind, dpi=_DPI, metadata=undated)
     return target.getvalue()
 
 
@@ -141,7 +151,7 @@ def _picture(
     rgb = picture.rgba[..., :3]
     if dimmed:
         grey = rgb.mean(axis=2, keepdims=True)
-        rgb = (150 + 0.41 * (0.75 * grey + 0.25 * rgb)).astype(np.uint8)
+        rgb = (125 + 0.5 * (0.75 * grey + 0.25 * rgb)).astype(np.uint8)
     shown = np.dstack([rgb, picture.rgba[..., 3]])
     axes.set_facecolor("0.8")
     axes.imshow(
@@ -196,8 +206,9 @@ _UNSEEN_STYLE: dict[str, Any] = {
 
 
 def _changes(
-    axes: Axes, report: SiteReport, frame: tuple[float, float, float, float]
-) -> list[ChangeKind]:
+    axes: Axes, report: SiteReport, patches: Sequence[Patch],
+    frame: tuple[float, float, float, float],
+) -> list[ChangeKind]:  # fmt: skip
     """Draw changes and buildings; the kinds that are there, in the legend's order."""
     grid = report.changes.grid
     _picture(axes, report, report.after_picture, frame, dimmed=True)
@@ -206,7 +217,7 @@ def _changes(
         path = _path(to_local_metres(shapely.MultiPolygon(unseen), grid))
         axes.add_patch(PathPatch(path, **_UNSEEN_STYLE))
     of_kind: dict[str, list[Any]] = {}
-    for patch in find_patches(report.changes):
+    for patch in patches:
         of_kind.setdefault(KIND_OF_CODE[patch.code].key, []).append(patch.polygon)
     kinds = [kind for kind in CHANGE_KINDS if kind.key in of_kind]
     for kind in kinds:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from landshift.raster import Raster
 from landshift.settings import FitnessSettings
@@ -20,6 +21,13 @@ Verdict = Literal["ok", "caution", "refuse"]
 _VISIBLE = ("red", "green", "blue", "pan")
 _PURE_PIXELS = 3.0
 """Pixels that the narrow side of an object must span; SURVEY §4.3."""
+_BLOCK_PX = 8
+"""Side of the blocks whose edges are compared. Of 43 real pairs (LEVIR-CD, FOTBCD, DSIFN,
+Beijing/Toulouse, 0.2-2 m) nine in ten agree at 0.17 and more there, of unrelated pictures nine in
+ten at 0.08 or less; pixel by pixel both overlap, for roofs lean and leaves move. WHU pairs, open
+ground turned into town, do not agree either, and are cautioned."""
+_LEAST_BLOCKS = 100
+"""Blocks below which smaller ones are compared: so few agree by chance at 0.1."""
 
 
 @dataclass(frozen=True)
@@ -200,17 +208,25 @@ def _picture(when: str, raster: Raster, seen: Mask, settings: FitnessSettings) -
     return findings
 
 
-def _gradient_strength(raster: Raster) -> NDArray[np.float32]:
+def _edge_strength(raster: Raster, block_px: int) -> NDArray[np.float32]:
+    """How much structure there is around each pixel, (row, col); root of the mean gradient."""
     down, right = np.gradient(_visible(raster).mean(axis=0, dtype=np.float32))
-    return np.asarray(np.hypot(down, right), np.float32)
+    strength = np.sqrt(np.hypot(down, right))
+    return np.asarray(ndimage.uniform_filter(strength, block_px), np.float32)
 
 
 def _agreement(
     before: Raster, after: Raster, seen: Mask, settings: FitnessSettings
 ) -> list[Finding]:
-    if min(before.grid.shape) < 2 or before.bands.size == 0:
+    if min(before.grid.shape) < 2:
         return []
-    one, two = (np.sqrt(_gradient_strength(raster))[seen] for raster in (before, after))
+    block_px = _BLOCK_PX
+    while block_px > 1 and seen[::block_px, ::block_px].sum() < _LEAST_BLOCKS:
+        block_px //= 2
+    at = seen[::block_px, ::block_px]
+    one, two = (
+        _edge_strength(raster, block_px)[::block_px, ::block_px][at] for raster in (before, after)
+    )
     if one.size < 2 or one.std() == 0 or two.std() == 0:
         return []
     agreement = float(np.corrcoef(one, two)[0, 1])

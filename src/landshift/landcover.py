@@ -39,7 +39,7 @@ from landshift.raster import Raster
 _UNIT = 2**HALVINGS
 _BLOCK_PIXELS = 512
 """Side of a block. Its surroundings cost 22 % at 512 and 50 % at 256; memory grows with its square,
-230 MB a thread at 512 for two dates."""
+270 MB a thread at 512 for two dates."""
 
 
 _REACH = 77
@@ -165,6 +165,24 @@ def classify_pair(
         LandCover(covers[1], after.valid, after.grid),
         Evidence(change, valid, before.grid, (same, gained, lost, other)),
     )
+
+
+def learned_features(
+    raster: Raster, model: Model, threads: int | None = None
+) -> NDArray[np.float32]:
+    """What the network makes of every pixel, (feature, row, col): the input of its classifier.
+
+    Parameters and errors as in `classify`.
+    """
+    view = _View(raster, model)
+    features = np.empty((_PLANES["f"][2], *raster.grid.shape), np.float32)
+
+    def run(block: _Block, net: _Network) -> None:
+        net.read(view, block, 0)
+        net.hand_out(block, features)
+
+    _each_block(run, raster.grid.shape, _Weights(model), 1, threads)
+    return features
 
 
 @dataclass(frozen=True)
@@ -355,6 +373,13 @@ class _Network:
         logits = self._plane("cls", block)
         self._convolve("cls", self._of_date("f", block, date), logits, least=-np.inf)
         self._answer("cls", logits, valid, probability)
+
+    def hand_out(self, block: _Block, features: NDArray[np.float32]) -> None:
+        """Write the features of the date that was `read`."""
+        plane = self._of_date("f", block, 0)
+        own = features[:, block.row : block.row + block.rows, block.col : block.col + block.cols]
+        row, col = block.row - plane.row + 1, block.col - plane.col + 1
+        own[:] = plane.array[:, row : row + own.shape[1], col : col + own.shape[2]]
 
     def compare(
         self, block: _Block, valid: NDArray[np.bool_], probability: NDArray[np.float32]

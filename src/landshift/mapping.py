@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landshift.comparison import model_for
+from landshift.encoding import data_uri, png_bytes
 from landshift.grid import Grid
 from landshift.landcover import classify
-from landshift.legend import COVERS, NOT_SEEN
+from landshift.legend import COLOURS, COVERS, NOT_SEEN
 from landshift.reading import describe_image, nearest_codes, plan_own_grid, read_raster
 from landshift.settings import Settings
 from landshift.site import Image
+
+_THUMBNAIL_PX = 500
+"""Longer side of the map in a notebook."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +34,20 @@ class CoverMap:
     grid: Grid
     """The picture's own."""
     warnings: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the map, and hectares by class beside their colours."""
+        colours = np.zeros((len(COVERS) + 1, 4), np.uint8)
+        for kind in COVERS:
+            colours[kind] = (*COLOURS[kind], 255)
+        step = -(-max(self.codes.shape) // _THUMBNAIL_PX)
+        uri = data_uri(png_bytes(colours[self.codes[::step, ::step]]), "image/png")
+        rows = "".join(
+            f"<tr><td style='background:rgb{COLOURS[kind]}'>&emsp;</td><th>{kind.label}</th>"
+            f"<td>{self.hectares[kind.label]:.2f} ha</td></tr>"
+            for kind in COVERS if self.hectares[kind.label] > 0
+        )  # fmt: skip
+        return f"<img src='{uri}' alt='land cover'><table>{rows}</table>"
 
 
 def map_cover(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio import features
-from shapely.geometry import Polygon, shape
+from shapely.geometry import Polygon
 from skimage import measure
 
 from landshift.change_kinds import shown_codes
@@ -32,7 +34,8 @@ class Patch:
 def find_patches(changes: ChangeMap) -> tuple[Patch, ...]:
     """Every patch of change, largest first."""
     codes = shown_codes(changes)
-    labels, count = measure.label(codes, background=0, connectivity=1, return_num=True)
+    found: Any = measure.label(codes, background=0, connectivity=1, return_num=True)  # type: ignore[no-untyped-call]
+    labels, count = found
     if count == 0:
         return ()
     flat = labels.ravel()
@@ -42,8 +45,7 @@ def find_patches(changes: ChangeMap) -> tuple[Patch, ...]:
     probability = np.bincount(flat, changes.probability.ravel(), count + 1) / np.maximum(pixels, 1)
     code_of = np.zeros(count + 1, np.uint8)
     code_of[flat] = codes.ravel()
-    drawn = features.shapes(labels.astype(np.int32), labels > 0, 4, changes.grid.transform)
-    polygons = {int(label): shape(geometry) for geometry, label in drawn}
+    polygons = _polygons(labels.astype(np.int32), changes)
     patches = [
         Patch(polygons[n], int(code_of[n]), float(hectares[n]), float(probability[n]))
         for n in range(1, count + 1)
@@ -53,6 +55,15 @@ def find_patches(changes: ChangeMap) -> tuple[Patch, ...]:
 
 def find_unseen(changes: ChangeMap) -> tuple[Polygon, ...]:
     """Outlines, in the grid's CRS, of what lies inside the aoi and was not seen on both dates."""
-    unseen = changes.codes == NOT_SEEN
-    drawn = features.shapes(unseen.astype(np.uint8), unseen, 4, changes.grid.transform)
-    return tuple(shape(geometry) for geometry, _ in drawn)
+    unseen = (changes.codes == NOT_SEEN).astype(np.int32)
+    labels: Any = measure.label(unseen, background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    return tuple(_polygons(labels.astype(np.int32), changes).values())
+
+
+def _polygons(labels: NDArray[np.int32], changes: ChangeMap) -> dict[int, Polygon]:
+    """The polygon of every label (row, col) but 0, along the sides of pixels."""
+    drawn = features.shapes(labels, labels > 0, 4, changes.grid.transform)
+    return {
+        int(label): Polygon(geometry["coordinates"][0], geometry["coordinates"][1:])
+        for geometry, label in drawn
+    }

@@ -70,7 +70,7 @@ def _reduced(
     count = sums(valid.astype(np.float32))
     whole = sums(np.ones(valid.shape, np.float32))
     means = np.stack([sums(band * valid) for band in bands]) / np.maximum(count, 1)
-    return means, count * 2 >= whole
+    return means.astype(np.float32), count * 2 >= whole
 
 
 def _stretched(

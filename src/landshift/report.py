@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from shapely.geometry import MultiPolygon, Polygon
@@ -12,9 +13,14 @@ from landshift.alignment import Alignment
 from landshift.area import Hectares, Transition
 from landshift.buildings import Building, Cluster
 from landshift.change_map import ChangeMap
+from landshift.encoding import data_uri, jpeg_bytes
 from landshift.fitness import Fitness
 from landshift.preview import Preview
 from landshift.site import Site
+from landshift.wording import TOTAL_WORDS, VERDICT_WORDS
+
+_THUMBNAIL_PX = 400
+"""Longer side of a picture in a notebook."""
 
 
 @dataclass(frozen=True)
@@ -61,3 +67,33 @@ class SiteReport:
     warnings: tuple[str, ...]
     settings: Mapping[str, Any]
     software: Mapping[str, str]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: both pictures, and the totals with their intervals."""
+        pictures = "".join(
+            f"<td style='text-align:left'>{escape(f'{which} {image.date or str()}')}<br>"
+            f"<img src='{_thumbnail(picture)}' alt='{which}'></td>"
+            for which, image, picture in (
+                ("before", self.before, self.before_picture),
+                ("after", self.after, self.after_picture),
+            )
+        )
+        rows = "".join(
+            f"<tr><th>{escape(words)}</th><td>{self.totals[key].value:.2f}</td>"
+            f"<td>{self.totals[key].low:.2f} to {self.totals[key].high:.2f}</td></tr>"
+            for key, words in TOTAL_WORDS.items() if key in self.totals
+        )  # fmt: skip
+        return (
+            f"<h4>{escape(self.site.name or self.site.id)}: "
+            f"{VERDICT_WORDS[self.fitness.verdict]}</h4>"
+            f"<p>{self.changes.aoi_hectares:.2f} ha, {self.seen_share:.0%} of it seen on both "
+            f"dates; {len(self.buildings)} new buildings outlined</p>"
+            f"<table><tr>{pictures}</tr></table><table><tr><th></th><th>hectares</th>"
+            f"<th>90 % interval</th></tr>{rows}</table>"
+            + "".join(f"<p>! {escape(warning)}</p>" for warning in self.warnings)
+        )
+
+
+def _thumbnail(picture: Preview) -> str:
+    step = -(-max(picture.grid.shape) // _THUMBNAIL_PX)
+    return data_uri(jpeg_bytes(picture.rgba[::step, ::step]), "image/jpeg")

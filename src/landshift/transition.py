@@ -144,7 +144,7 @@ def residual_reach_px(alignment: Alignment, gsd_m: float, settings: TransitionSe
 
     Less than half a pixel is none: probabilities do not resolve it.
     """
-    residual_px = alignment.residual_rms_m / gsd_m
+    residual_px = settings.shift_reach * alignment.residual_rms_m / gsd_m
     if not np.isfinite(residual_px) or residual_px < 0.5:
         return 0.0
     return float(min(max(residual_px, 1.0), settings.most_shift_px))

@@ -40,6 +40,7 @@ from landshift.legend import (
     transition_code,
     transition_colour,
 )
+from landshift.patches import find_patches
 from landshift.raster import Raster
 from landshift.report import ImageRecord, SiteReport
 
@@ -91,8 +92,21 @@ def check_file(path: Path, overwrite: bool) -> None:
     _check_parent(path)
 
 
-def write_report(report: SiteReport, out: Path, overwrite: bool) -> None:
-    """Write the folder ``out``: report.json, changes.tif and .qml, probability.tif, buildings.
+def write_report(
+    report: SiteReport, out: Path, overwrite: bool, figure_formats: tuple[str, ...] = ("png",)
+) -> None:
+    """Write the folder ``out``: report, maps, buildings, and all that people look at.
+
+    Parameters
+    ----------
+    report
+        What was found.
+    out
+        The folder.
+    overwrite
+        Whether an earlier result may be replaced.
+    figure_formats
+        Any of png, svg, pdf; none for no figure.
 
     Raises
     ------
@@ -116,6 +130,26 @@ def write_report(report: SiteReport, out: Path, overwrite: bool) -> None:
         )  # fmt: skip
         features = json.dumps(buildings_as_geojson(report), indent=1, allow_nan=False)
         (folder / "buildings.geojson").write_text(features + "\n", encoding="utf-8")
+        _write_views(report, folder, figure_formats)
+
+
+def _write_views(report: SiteReport, folder: Path, figure_formats: tuple[str, ...]) -> None:
+    """Write what people open: figure, page, GeoPackage, KMZ; and the STAC Item of all of it."""
+    # what draws them takes a second to load, and whoever only wants numbers need not wait
+    from landshift import figure, geopackage, google_earth, page, stac
+
+    patches = find_patches(report.changes)
+    for kind in figure_formats:
+        (folder / f"figure.{kind}").write_bytes(figure.draw_bytes(report, patches, kind))
+    (folder / "report.html").write_text(page.render(report, patches), encoding="utf-8")
+    geopackage.write_geopackage(report, patches, folder / "changes.gpkg")
+    overlays = google_earth.kmz_bytes(report, patches)
+    if overlays is not None:
+        (folder / "site.kmz").write_bytes(overlays)
+    item = stac.stac_item(report, folder)
+    if item is not None:
+        text = json.dumps(_plain(item), indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / "stac-item.json").write_text(text + "\n", encoding="utf-8")
 
 
 def write_cover(codes: NDArray[np.uint8], grid: Grid, path: Path, overwrite: bool = False) -> None:

@@ -15,7 +15,6 @@ from landshift.alignment.displacement import (
     fit_trend,
     trend_field,
 )
-from landshift.kernels import gradient, registration
 from landshift.alignment.tie_points import (
     Level,
     Ties,
@@ -24,6 +23,7 @@ from landshift.alignment.tie_points import (
     lay_windows,
     measure,
 )
+from landshift.kernels import gradient, window
 
 _SLOPE_LIMIT = 0.035
 """Largest rotation plus scale that an affine guess may have; 1° and 1 % make 0.0275."""
@@ -126,14 +126,15 @@ def _turned(level: Level, start: Field) -> tuple[NDArray[np.float32], NDArray[np
     trend[:, 0] = 0
     rows, cols = shape = level.image.shape
     step = 64
-    lattice = lattice_of(trend_field(_full_shape(level), trend, "affine"), shape, level.factor, step)
+    slopes = trend_field(_full_shape(level), trend, "affine")
+    lattice = lattice_of(slopes, shape, level.factor, step)
     down, right = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    registration.patch_displacement(lattice, float(step), 0, 0, down, right)
+    window.patch_displacement(lattice, float(step), 0, 0, down, right)
     image, seen = np.empty(shape, np.float32), np.empty(shape, np.bool_)
     scratch = np.empty((rows + rows // 4 + 8, cols), np.float32)
-    table = registration.filter_table(0.0)
-    registration.cut_bent(level.image, 0, 0, down, right, table, scratch, image)
-    registration.patch_seen(level.valid, level.whole, 0, 0, down, right, seen)
+    table = window.filter_table(0.0)
+    window.cut_bent(level.image, 0, 0, down, right, table, scratch, image)
+    window.patch_seen(level.valid, level.whole, 0, 0, down, right, seen)
     return image, seen
 
 

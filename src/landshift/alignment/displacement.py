@@ -163,8 +163,9 @@ def _parts(places: int, ties: int) -> list[slice]:
 
 
 def _covariance(
-    one: Floats, other: Floats, trend_one: Floats, trend_other: Floats, reach: float, strength: float
-) -> Floats:
+    one: Floats, other: Floats, trend_one: Floats, trend_other: Floats, reach: float,
+    strength: float,
+) -> Floats:  # fmt: skip
     trend = trend_one @ trend_other.T
     if strength <= 0:
         return np.asarray(trend)
@@ -298,7 +299,7 @@ def _solve(
         miss[kept, component] = weights[component] / np.diag(inverse)
         expected[kept, component] = 1 / np.sqrt(np.diag(inverse))
         factors.append(np.tril(factor[0]))
-    noise = float(np.sqrt(max(np.mean(variance), 1e-10)))
+    noise = float(np.sqrt(max(sum(variance) / 2, 1e-10)))
     field = Field(
         chosen.model, base.centre, base.half_px, base.trend, place[kept], weights,
         (factors[0], factors[1]), chosen.reach_px, chosen.strength, 1.0,

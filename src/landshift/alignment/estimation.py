@@ -11,7 +11,16 @@ from landshift.alignment.coarse import Start, consensus, find_start
 from landshift.alignment.displacement import Field, Fit, Floats, Model, constant_field, fit_field
 from landshift.alignment.outcome import Alignment, Verdict
 from landshift.alignment.proof import Proof, prove
-from landshift.alignment.tie_points import Level, Ties, Windows, lay_windows, measure, pyramid
+from landshift.alignment.tie_points import (
+    Level,
+    Ties,
+    Windows,
+    lattice_nodes,
+    lay_windows,
+    measure,
+    no_ties,
+    pyramid,
+)
 from landshift.grid import Grid
 from landshift.raster import Raster
 from landshift.settings import AlignmentSettings
@@ -56,9 +65,12 @@ def estimate_alignment(
     if seen == 0:
         return Alignment.failed(grid, "the pictures have no pixel in common")
     roles = _shared_roles(reference, moving)
+    levels = [
+        pyramid(_brightness(r, roles), r.valid, settings.coarse_px) for r in (reference, moving)
+    ]
     work = _Work(
-        *(pyramid(_brightness(r, roles), r.valid, settings.coarse_px) for r in (reference, moving)),
-        shape=grid.shape, allowed=None if settings.model == "auto" else settings.model,
+        reference=levels[0], moving=levels[1], shape=grid.shape,
+        allowed=None if settings.model == "auto" else settings.model,
         settings=settings, rng=np.random.default_rng(20),
     )  # fmt: skip
     start = _start(work, grid)
@@ -68,8 +80,9 @@ def estimate_alignment(
 
 
 def _window_side(shape: tuple[int, int], settings: AlignmentSettings) -> int:
-    """The settings' window, or a smaller even one of which two stand side by side."""
-    return min(settings.window_px, (min(shape) - 4) // 4 * 2)
+    """The settings' window, or a smaller even one of which five stand side by side."""
+    side = max(settings.least_window_px, min(shape) // 10 * 2)
+    return min(settings.window_px, side, (min(shape) - 4) // 4 * 2)
 
 
 def _shared_roles(reference: Raster, moving: Raster) -> tuple[str, ...]:
@@ -117,10 +130,12 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
         )  # fmt: skip
         windows = Windows(now, 4, doubled, settings.least_share, True)
         ties, _ = measure(fine[0], fine[1], fit.field, places, windows)
-        again = _fit(work, ties, fit.field, now)
+        # What lies farther off was matched by mistake: the field has converged to within this.
+        near = ties.where(np.hypot(*ties.miss.T) < settings.near_px)
+        again = _fit(work, near, fit.field, now)
         if again is None:
             break
-        fit, fit_ties = again, ties
+        fit, fit_ties = again, near
     if fit_ties is None:
         return Alignment.failed(grid, "too few windows agree at full size", ties)
     windows = Windows(side, side // 4, doubled, settings.least_share, False)
@@ -128,7 +143,9 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
         fine[0], fine[1], fit.field, tops[held], windows, settings.agree_px,
         constant_field(work.shape),
     )  # fmt: skip
-    verdict, reason = judge(proof, start, fit.field, grid, settings)
+    middle = (np.array(work.shape) - 1) / 2
+    moved_m = float(np.hypot(*fit.field.at(*middle))) * grid.gsd_m
+    verdict, reason = judge(proof, start, moved_m, settings)
     if verdict == "failed":
         return Alignment.failed(grid, reason, fit_ties, fit.kept)
     return _outcome(grid, fit, fit_ties, proof, verdict, reason)
@@ -147,27 +164,25 @@ def _apart(
     """Windows whose centre lies outside the middle half of every held-back window."""
     centre, middle = tops + side / 2, held + held_side / 2
     gap = np.abs(centre[:, None] - middle[None]).max(axis=2)
-    return tops[gap.min(axis=1) > held_side / 5]
+    return np.asarray(tops[gap.min(axis=1) > held_side / 5], np.int64)
 
 
 def _descend(work: _Work, start: Start, tops: NDArray[np.int64], side: int) -> Fit | None:
     """Follow the start through every second level to the full picture; fit a field there."""
-    field = start.field
-    for index in sorted({*range(len(work.reference) - 1, 0, -2), 0}, reverse=True):
+    field, agreed = start.field, None
+    last = len(work.reference) - 1
+    ties = no_ties()
+    for index in sorted({*range(last - 2, 0, -2), 0}, reverse=True):
         reference, moving = work.reference[index], work.moving[index]
-        if index:
-            rows, cols = reference.image.shape
-            places = lay_windows((rows, cols), side, 150)
-        else:
-            places = tops[:: len(tops) // 250 + 1]
-        if index == len(work.reference) - 1 and index:
-            continue  # the start was made there
+        rows, cols = reference.image.shape
+        places = lay_windows((rows, cols), side, 150) if index else tops[:: len(tops) // 160 + 1]
         windows = Windows(side, side // 4, start.doubled, work.settings.least_share, False)
         ties, _ = measure(reference, moving, field, places, windows)
         agreed = consensus(work.shape, ties, 4.0 * reference.factor, work.rng)
         if agreed is None:
             return None
         field = agreed.field
+    assert agreed is not None
     near = ties.where(agreed.agreeing & (ties.rival < work.settings.most_rival))
     if len(near) < 4:
         near = ties.where(agreed.agreeing)
@@ -189,7 +204,7 @@ def _choose_variant(
     work: _Work, field: Field, tops: NDArray[np.int64], side: int
 ) -> tuple[bool, float]:
     """The kind of comparison whose tie points scatter least about a smooth field."""
-    some = tops[:: len(tops) // 64 + 1]
+    some = tops[:: len(tops) // 48 + 1]
     best, choice = np.inf, _VARIANTS[0]
     for doubled, blur in _VARIANTS:
         levels = [replace(pair[0], blur_px=blur) for pair in (work.reference, work.moving)]
@@ -213,7 +228,7 @@ def _scatter(ties: Ties, count: int) -> float:
 
 
 def judge(
-    proof: Proof, start: Start, field: Field, grid: Grid, settings: AlignmentSettings
+    proof: Proof, start: Start, moved_m: float, settings: AlignmentSettings
 ) -> tuple[Verdict, str]:
     """Verdict and reason; see `AlignmentSettings` for each limit."""
     found = f"{proof.agreeing} of {proof.compared} held-back windows agree"
@@ -221,9 +236,9 @@ def judge(
         return "failed", f"only {proof.compared} held-back windows are seen in both pictures"
     if proof.agreeing < 3 or proof.share < settings.fail_share:
         return "failed", f"{found}; needed are {settings.fail_share:.0%} and at least 3"
-    moved = float(np.hypot(*field.trend[:, 0])) * grid.gsd_m
-    if settings.max_shift_m is not None and moved > settings.max_shift_m:
-        return "failed", f"shift {moved:.1f} m exceeds max_shift_m {settings.max_shift_m:.1f}"
+    if settings.max_shift_m is not None and moved_m > settings.max_shift_m:
+        most = settings.max_shift_m
+        return "failed", f"best shift {moved_m:.1f} m exceeds max_shift_m {most:.1f}"
     if not proof.agreement_after > proof.agreement_before - settings.worse_agreement:
         return "failed", (
             f"agreement falls from {proof.agreement_before:.2f} to {proof.agreement_after:.2f}"
@@ -242,12 +257,12 @@ def _outcome(
 ) -> Alignment:
     field = fit.field
     step = _lattice_step(field, grid.shape)
-    rows, cols = (np.arange(max(2, -(-(n - 1) // step) + 1)) * float(step) for n in grid.shape)
+    rows, cols = lattice_nodes(grid.shape, step)
     down, right = field.on_lattice(rows, cols)
     t = grid.transform
     lattice = np.stack([-(t.a * right + t.b * down), -(t.d * right + t.e * down)])
     pixel = float(np.sqrt(abs(t.determinant)))
-    unsure = _uncertainty(fit, proof, rows, cols) * pixel
+    unsure = _uncertainty(fit, rows, cols) * pixel
     return Alignment(
         grid=grid, model=field.model, lattice_m=lattice.astype(np.float32),
         uncertainty_lattice_m=unsure.astype(np.float32), lattice_step_px=float(step),
@@ -271,7 +286,7 @@ _COMMON = 0.25
 Source: the score's kinds, seeds 0-5."""
 
 
-def _uncertainty(fit: Fit, proof: Proof, rows: Floats, cols: Floats) -> Floats:
+def _uncertainty(fit: Fit, rows: Floats, cols: Floats) -> Floats:
     """Radial deviation (row, col), px: the tie points' scatter, what they share, aliasing."""
     field = fit.field
     every = max(1, len(rows) // 24), max(1, len(cols) // 24)

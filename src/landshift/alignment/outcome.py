@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from landshift.alignment.displacement import Floats, Model
 from landshift.alignment.tie_points import Ties, no_ties
 from landshift.grid import Grid
-from landshift.kernels import registration
+from landshift.kernels import window
 
 Verdict = Literal["good", "doubtful", "failed"]
 
@@ -103,7 +103,7 @@ class Alignment:
         shape = np.shape(row)
         row, col = (np.ascontiguousarray(np.ravel(a), np.float64) for a in (row, col))
         moved = np.empty((2, row.size))
-        registration.lattice_values(lattice, self.lattice_step_px, row, col, moved)
+        window.lattice_values(lattice, self.lattice_step_px, row, col, moved)
         return moved[0].reshape(shape), moved[1].reshape(shape)
 
     @staticmethod

@@ -16,7 +16,7 @@ from landshift.alignment.tie_points import (
     lattice_of,
     measure,
 )
-from landshift.kernels import registration
+from landshift.kernels import window
 
 _STEP = 16
 
@@ -34,12 +34,10 @@ class Inverse:
         place = np.stack([np.ravel(row), np.ravel(col)]).astype(np.float64)
         back = np.zeros_like(place)
         for _ in range(4):  # the slope is below 0.1, so that each step gains a digit
-            registration.lattice_values(
-                self.lattice, float(_STEP), place[0] + back[0], place[1] + back[1], back_of := (
-                    np.empty_like(place)
-                )
-            )
-            back = -back_of
+            forth = np.empty_like(place)
+            row_now, col_now = place + back
+            window.lattice_values(self.lattice, float(_STEP), row_now, col_now, forth)
+            back = -forth
         return back.reshape(2, *shape)
 
     def on_lattice(self, rows: Floats, cols: Floats) -> Floats:
@@ -64,8 +62,6 @@ class Proof:
     """Share of the picture's sixteen parts with compared windows in which one agrees, 0-1."""
     residual_px: float
     """Radial RMS of the agreeing windows' miss, px; NaN without any."""
-    excess: float
-    """90th percentile of miss over what was expected, against that of a Rayleigh law."""
     rival: float
     """Median height of the agreeing windows' second peak over the first."""
     agreement_before: float
@@ -104,12 +100,10 @@ def prove(
     back, _ = measure(moving, reference, inverse(field, (shape[0], shape[1])), tops, windows)
     near = _matches(forth, back, tolerance_px)
     miss = np.hypot(*forth.miss[near].T)
-    own = field.noise_px * np.hypot(*forth.spread[near].T) / np.sqrt(2) if near.any() else miss
     return Proof(
         compared=compared, agreeing=int(near.sum()),
         spread_share=_spread_share(forth.place, near, (shape[0], shape[1])),
         residual_px=float(np.sqrt(np.mean(miss**2))) if near.any() else float("nan"),
-        excess=float(np.quantile(miss, 0.9)) if near.any() and own.size else float("nan"),
         rival=float(np.median(forth.rival[near])) if near.any() else 1.0,
         agreement_before=agreement(reference, moving, still, tops, windows),
         agreement_after=agreement(reference, moving, field, tops, windows),

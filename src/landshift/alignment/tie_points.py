@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from landshift.alignment.displacement import Floats
-from landshift.kernels import gradient, registration
+from landshift.kernels import gradient, registration, window
 
 _STEP = 8
 """Pixels of a level between the nodes on which a displacement is handed to the kernels."""
@@ -132,7 +132,7 @@ def pyramid(
 
 
 def lay_windows(shape: tuple[int, int], side: int, most: int) -> NDArray[np.int64]:
-    """First pixels (n, 2) of at most ``most`` windows, overlapping by half or lying apart evenly."""
+    """First pixels (n, 2) of at most ``most`` windows, evenly laid, overlapping by half or less."""
     spans = np.array([shape[0] - side - 2, shape[1] - side - 2])
     if spans.min() < 0:
         return np.empty((0, 2), np.int64)
@@ -147,10 +147,19 @@ def lay_windows(shape: tuple[int, int], side: int, most: int) -> NDArray[np.int6
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-def lattice_of(field: Displaced, shape: tuple[int, int], factor: int, step: int) -> NDArray[np.float32]:
+def lattice_nodes(shape: tuple[int, ...], step: int) -> tuple[Floats, Floats]:
+    """Rows and cols of the nodes ``step`` px apart that cover (rows, cols) pixels."""
+    rows, cols = (
+        np.arange(max(2, -(-(n - 1) // step) + 1), dtype=np.float64) * step for n in shape
+    )
+    return rows, cols
+
+
+def lattice_of(
+    field: Displaced, shape: tuple[int, ...], factor: int, step: int
+) -> NDArray[np.float32]:
     """A field on a level's lattice (2, node row, node col), in pixels of the level."""
-    nodes = [np.arange(max(2, -(-(n - 1) // step) + 1)) * float(step) for n in shape]
-    row, col = (n * factor + (factor - 1) / 2 for n in nodes)
+    row, col = (node * factor + (factor - 1) / 2 for node in lattice_nodes(shape, step))
     return (field.on_lattice(row, col) / factor).astype(np.float32)
 
 
@@ -221,13 +230,13 @@ def no_ties() -> Ties:
 def taper(side: int) -> NDArray[np.float32]:
     """Hann window (side, side), 0 just outside."""
     line = np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 2
-    return np.outer(line, line).astype(np.float32)
+    return np.asarray(np.outer(line, line), np.float32)
 
 
 def low_pass(side: int) -> NDArray[np.float32]:
     """Weights (side, side) that favour frequencies below a quarter of the sampling rate."""
     line = fft.fftfreq(side)
-    return np.exp(-(line[:, None] ** 2 + line**2) / (2 * 0.17**2)).astype(np.float32)
+    return np.asarray(np.exp(-(line[:, None] ** 2 + line**2) / (2 * 0.17**2)), np.float32)
 
 
 def _spectra(
@@ -242,11 +251,11 @@ def _spectra(
     still = np.zeros((2, 2, 2), np.float32)
     for index, level in enumerate((reference, moving)):
         phasors = np.empty((count, side, side), np.complex64)
-        registration.cut_windows(
+        window.cut_windows(
             image=level.image, valid=level.valid, whole=level.whole, tops=top, lefts=left,
             lattice=lattice if index else still, step=float(_STEP),
             floor=np.float32(level.floor), doubled=windows.doubled, taper=taper(side),
-            table=registration.filter_table(level.blur_px), phasors=phasors, share=shares[index],
+            table=window.filter_table(level.blur_px), phasors=phasors, share=shares[index],
         )  # fmt: skip
         spectra.append(fft.fft2(phasors, axes=(1, 2), overwrite_x=True))
     return spectra[0], spectra[1], shares.min(axis=0)
@@ -314,4 +323,4 @@ def _coherence_weight(
     weight = coherence / (1 - coherence**2) / power
     if weight.max() <= 0:
         return low_pass(side)
-    return (weight / weight.max())[ring].astype(np.float32)
+    return np.asarray((weight / weight.max())[ring], np.float32)

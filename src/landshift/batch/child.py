@@ -64,7 +64,7 @@ class Child:
 
     def __init__(self, limits: Limits) -> None:
         """Remember the limits; nothing is started yet."""
-        self._limits = limits
+        self.limits = limits
         self._process: subprocess.Popen[bytes] | None = None
         self._said: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._answered = 0
@@ -78,8 +78,8 @@ class Child:
         LandshiftError
             When no worker can be started at all.
         """
-        if self._process is not None and self._answered >= self._limits.recycle_after:
-            self._retire()
+        if self._process is not None and self._answered >= self.limits.recycle_after:
+            self._lose()  # idle: nothing is lost
         process = self._process or self._start()
         begun = time.monotonic()
         with contextlib.suppress(OSError):  # a worker that died while idle shows below
@@ -91,14 +91,19 @@ class Child:
         return Outcome(**told, seconds=time.monotonic() - begun)
 
     def end(self) -> None:
-        """Kill the process and start no other."""
+        """Kill the process, so that `answer` returns, and start no other."""
         self._ended = True
         process = self._process
         if process is not None:
             process.kill()
 
+    def close(self) -> None:
+        """Wait for the end of the process; not while `answer` runs."""
+        self._ended = True
+        self._lose()
+
     def _wait(self, process: subprocess.Popen[bytes], begun: float) -> dict[str, Any]:
-        timeout_s, memory_mb = self._limits.timeout_s, self._limits.memory_mb
+        timeout_s, memory_mb = self.limits.timeout_s, self.limits.memory_mb
         while True:
             left = float("inf") if timeout_s is None else begun + timeout_s - time.monotonic()
             try:
@@ -142,21 +147,15 @@ class Child:
             raise LandshiftError(f"a worker could not be started: {(words or ['no reason'])[-1]}")
         return process
 
-    def _retire(self) -> None:
-        """Let an idle worker go by closing its stdin."""
-        process, self._process = self._process, None
-        if process is not None:
-            with contextlib.suppress(OSError):
-                assert process.stdin is not None
-                process.stdin.close()
-            process.wait()
-
     def _lose(self) -> int:
         """Kill the worker if it still runs, and tell its exit code."""
         process, self._process = self._process, None
         if process is None:
             return 0
         process.kill()
+        with contextlib.suppress(OSError):
+            assert process.stdin is not None
+            process.stdin.close()
         return process.wait()
 
 
@@ -189,8 +188,8 @@ def _listen(
 ) -> None:
     """Pass on what the worker says; None once it says no more."""
     assert process.stdout is not None
-    with contextlib.suppress(OSError, ValueError):
-        for line in process.stdout:
+    with contextlib.suppress(OSError, ValueError), process.stdout as lines:
+        for line in lines:
             said.put(json.loads(line))
     said.put(None)
 
@@ -198,8 +197,8 @@ def _listen(
 def _drain(process: subprocess.Popen[bytes], last_words: list[bytes]) -> None:
     """Read stderr so that the worker is never held up by it, and keep its last lines."""
     assert process.stderr is not None
-    with contextlib.suppress(OSError, ValueError):
-        for line in process.stderr:
+    with contextlib.suppress(OSError, ValueError), process.stderr as lines:
+        for line in lines:
             last_words.append(line)
             del last_words[:-20]
 

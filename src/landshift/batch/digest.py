@@ -16,6 +16,8 @@ from landshift.settings import AreaSettings
 
 _DECIMALS = 4
 """Of hectares: one square metre."""
+_DEGREES = 1e-6
+"""A tenth of a metre, by which an outline in a table of sites may be simplified."""
 
 
 def digest_of(report: SiteReport) -> dict[str, Any]:
@@ -36,9 +38,9 @@ def digest_of(report: SiteReport) -> dict[str, Any]:
         "model_error": _model_error(changes.grid.gsd_m, report.settings),
         "totals": {name: _hectares(total) for name, total in report.totals.items()},
         "transitions": [
-            {"before": change.before.label, "after": change.after.label, **_hectares(change.hectares)}
-            for change in report.transitions
-            if change.before is not change.after or change.before is Cover.BUILDING
+            {"before": one.before.label, "after": one.after.label, **_hectares(one.hectares)}
+            for one in report.transitions
+            if one.before is not one.after or one.before is Cover.BUILDING
         ],
         "greenhouse_kept_hectares": round(float(kept), _DECIMALS),
         "buildings": [
@@ -75,5 +77,5 @@ def _outline(report: SiteReport) -> Polygon | MultiPolygon | None:
     if crs is None:
         return None
     outline = report.outline or box(*report.changes.grid.bounds)
-    degrees = project_polygon(outline, crs, WGS84)
+    degrees = project_polygon(outline, crs, WGS84).simplify(_DEGREES)
     return degrees if degrees.is_valid else degrees.buffer(0)

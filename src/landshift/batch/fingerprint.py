@@ -19,7 +19,7 @@ from landshift.site import Aoi, Image
 def key_of(listed: ListedSite, model_sha256: str, settings: Settings, ledger: Ledger) -> str:
     """Hash of inputs, settings, model and version; of the row's words where the row is bad.
 
-    Pictures count by their bytes and by how the list names them, because reports do name them. Where
+    Pictures count by their bytes and by how the list names them, as reports do. Where
     the list lies does not count.
     """
     what: dict[str, Any] = {"landshift": __version__, "id": listed.id, "folder": listed.folder}

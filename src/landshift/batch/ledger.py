@@ -87,7 +87,8 @@ class Ledger:
     def known(self, key: str) -> Outcome | None:
         """What came of the work with this key, None where it has not been done."""
         found = self._db.execute(
-            "SELECT status, kind, reason, detail, digest, seconds FROM outcome WHERE key = ?", (key,)
+            "SELECT status, kind, reason, detail, digest, seconds FROM outcome WHERE key = ?",
+            (key,),
         ).fetchone()
         return None if found is None else _outcome(*found)
 
@@ -188,13 +189,11 @@ def ledger_of(out: Path) -> Ledger:
 
 
 def _row_of(site: ListedSite) -> dict[str, Any]:
-    dates = {
-        f"{when}_date": None if image is None or image.date is None else image.date.isoformat()
-        for when, image in (
-            ("before", site.site and site.site.before), ("after", site.site and site.site.after)
-        )
-    }  # fmt: skip
-    return {name: getattr(site, name) for name in _ROW_FIELDS} | dates | {"extra": {**site.extra}}
+    row = {name: getattr(site, name) for name in _ROW_FIELDS} | {"extra": {**site.extra}}
+    if site.site is not None:
+        for when, image in (("before", site.site.before), ("after", site.site.after)):
+            row[f"{when}_date"] = None if image.date is None else image.date.isoformat()
+    return row
 
 
 def _outcome(

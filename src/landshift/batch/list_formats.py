@@ -73,8 +73,8 @@ def _csv(text: str, path: Path) -> Iterator[Row]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         header = [name.strip().lower() for name in next(reader, [])]
         if not {"id", "before", "after"} <= set(header):
-            raise SiteError(f"{path}: columns id, before and after are needed; found "
-                            f"{', '.join(name for name in header if name)[:200] or 'none'}")  # fmt: skip
+            found = ", ".join(filter(None, header))[:200] or "none"
+            raise SiteError(f"{path}: columns id, before and after are needed; found {found}")
         if len(set(filter(None, header))) < len([name for name in header if name]):
             raise SiteError(f"{path}: a column name stands twice in the first line")
         while True:

@@ -58,8 +58,8 @@ def write_tables(ledger: Ledger, out: Path) -> RollUp:
         table.writerow([spreadsheet_cell(name) for name in (*COLUMNS, *extras.values())])
         for listed, outcome in ledger.rows():
             row = site_row(listed, outcome, SummarySettings())
-            table.writerow([_csv_cell(row[name]) for name in COLUMNS]
-                           + [_csv_cell(listed["extra"].get(name, "")) for name in extras])  # fmt: skip
+            own = [listed["extra"].get(name, "") for name in extras]
+            table.writerow([_csv_cell(cell) for cell in (*(row[name] for name in COLUMNS), *own)])
             rollup.add(row, outcome)
     with _replaced(out / "sites.gpkg") as path:
         _write_geopackage(ledger, path, extras)
@@ -139,7 +139,8 @@ def _write_geopackage(ledger: Ledger, path: Path, extras: Mapping[str, str]) -> 
             geometry = np.array([_wkb(row, outcome) for row, _, outcome in rows], object)
             pyogrio.raw.write(
                 path, geometry, columns, names, layer="sites", driver="GPKG", crs="EPSG:4326",
-                geometry_type="Unknown", append=number > 0, promote_to_multi=False, nan_as_null=True,
+                geometry_type="Unknown", append=number > 0, promote_to_multi=False,
+                nan_as_null=True,
             )  # fmt: skip
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         raise OutputError(f"{path} could not be written: {error}") from error

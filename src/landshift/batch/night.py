@@ -1,4 +1,4 @@
-"""A whole list: what is to be done, who does it, what is noted. Killed and run again, it goes on."""
+"""A whole list: what is to be done, who does it, what is noted; run again, it goes on."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ SITES_FOLDER = "sites"
 _UNFINISHED = re.compile(r"\.(.+)-[a-z0-9_]{8}")
 """Folders that writing fills beside their place; what a killed worker leaves of them."""
 Run = Callable[
-    [Iterator[SiteJob], Callable[[SiteJob], None]], Iterator[tuple[SiteJob, Outcome]]
+    [Iterator[SiteJob], Callable[[SiteJob], bool]], Iterator[tuple[SiteJob, Outcome]]
 ]
-"""Whoever does the work: jobs and who is told of each beginning → outcomes as they come."""
+"""Whoever does the work: jobs and who is asked before each begins → outcomes as they come."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def run_batch(plan: BatchPlan) -> Iterator[SiteOutcome]:
             ledger.forget_outcomes()
         ledger.list_sites(plan.sites.sites)
         yield from _do(plan, sites_folder, ledger)
+        _remove_unfinished(sites_folder)  # of machines that went away
         write_tables(ledger, plan.out)
 
 
@@ -98,13 +99,16 @@ def _do(plan: BatchPlan, sites_folder: Path, ledger: Ledger) -> Iterator[SiteOut
         for found in _unfinished(plan, sites_folder, ledger):
             if isinstance(found, SiteOutcome):
                 known.append(found)
-            elif plan.max_failures is None or failures < plan.max_failures:
+            else:
                 yield found
 
-    def begun(job: SiteJob) -> None:
+    def begin(job: SiteJob) -> bool:
+        if plan.max_failures is not None and failures >= plan.max_failures:
+            return False
         ledger.note_begun(job.key, job.listed.folder)
+        return True
 
-    for job, outcome in _run(plan)(jobs(), begun):
+    for job, outcome in _run(plan)(jobs(), begin):
         yield from _drained(known)
         if outcome.status != "answered":
             _remove_result(sites_folder, job.folder)
@@ -116,7 +120,7 @@ def _do(plan: BatchPlan, sites_folder: Path, ledger: Ledger) -> Iterator[SiteOut
 
 def _run(plan: BatchPlan) -> Run:
     if plan.scheduler is None:
-        return lambda jobs, begun: run_locally(jobs, plan.workers, plan.limits, begun)
+        return partial(run_locally, workers=plan.workers, limits=plan.limits)
     # dask takes a second to load and is an extra
     from landshift.batch.cluster import run_on_cluster
 

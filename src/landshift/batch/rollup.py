@@ -94,6 +94,7 @@ class Sum:
     def __init__(self) -> None:
         """Nothing yet."""
         self.value = 0.0
+        self._sites = 0
         self._shared = [0.0, 0.0]
         self._own = [0.0, 0.0]
 
@@ -106,6 +107,7 @@ class Sum:
         """
         value = total["hectares"]
         self.value += value
+        self._sites += 1
         model = interval(value, model_error * value)
         for end, (whole, shared) in enumerate(
             ((value - total["low"], value - model[0]), (total["high"] - value, model[1] - value))
@@ -115,9 +117,12 @@ class Sum:
             self._shared[end] += shared
             self._own[end] += whole**2 - shared**2
 
-    def as_json(self) -> dict[str, float]:
-        """Hectares, low, high."""
-        down, up = (math.hypot(s, math.sqrt(o)) for s, o in zip(self._shared, self._own, strict=True))
+    def as_json(self) -> dict[str, float | None]:
+        """Hectares, low, high; null where no site was answered, which is not zero."""
+        if not self._sites:
+            return {"hectares": None, "low": None, "high": None}
+        ends = zip(self._shared, self._own, strict=True)
+        down, up = (math.hypot(shared, math.sqrt(own)) for shared, own in ends)
         return {
             "hectares": round(self.value, _DECIMALS),
             "low": round(max(self.value - down, 0.0), _DECIMALS),
@@ -165,7 +170,7 @@ class Group:
 
 
 class RollUp:
-    """All sites, and by year and province; memory grows with groups and clusters, not with sites."""
+    """All sites, and by year and province; memory grows with groups, not with sites."""
 
     def __init__(self) -> None:
         """Nothing yet."""

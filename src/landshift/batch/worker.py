@@ -1,9 +1,9 @@
 """What runs in a worker process: jobs come in as pickles, answers go out as lines of JSON.
 
 A process of its own for every worker, started afresh and never forked: GDAL and OpenMP do not
-survive a fork (rasterio issues 2324, 2979), and a worker that GDAL or numba takes down with it takes
-nobody else. Answers are JSON because this process reads files that strangers made; what it says is
-parsed, not unpickled.
+survive a fork (rasterio issues 2324, 2979), and a process that GDAL takes down takes nobody with
+it. Answers are JSON because this process reads files that strangers made; what it says is parsed,
+not unpickled.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from landshift.batch.site_work import SiteJob
 
 
 def run_locally(
-    jobs: Iterator[SiteJob], workers: int, limits: Limits, begun: Callable[[SiteJob], None]
+    jobs: Iterator[SiteJob], begin: Callable[[SiteJob], bool], workers: int, limits: Limits
 ) -> Iterator[tuple[SiteJob, Outcome]]:
     """Outcomes as they come; ``jobs`` is drawn from as workers become free, one ahead.
 
@@ -25,12 +25,12 @@ def run_locally(
     ----------
     jobs
         What is to be done.
+    begin
+        Asked right before a worker gets a job; it may say no.
     workers
         Processes at a time.
     limits
         Of each site.
-    begun
-        Told of each job right before a worker gets it.
     """
     kept = threading.local()
     children: list[Child] = []
@@ -49,8 +49,8 @@ def run_locally(
     def hand_out() -> None:
         nonlocal ahead
         while ahead is not None and len(running) < workers:
-            begun(ahead)
-            running[keepers.submit(answer, ahead)] = ahead
+            if begin(ahead):
+                running[keepers.submit(answer, ahead)] = ahead
             ahead = next(jobs, None)
 
     try:
@@ -58,11 +58,13 @@ def run_locally(
         hand_out()
         while running:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            finished = [(running.pop(future), future) for future in done]
-            hand_out()  # the next site first; the last one is noted down while that runs
-            for job, future in finished:
-                yield job, future.result()
+            for future in done:
+                # noted down before the next is begun: what a kill can undo is what is running
+                yield running.pop(future), future.result()
+                hand_out()
     finally:
         for child in children:
             child.end()
         keepers.shutdown(wait=True, cancel_futures=True)
+        for child in children:
+            child.close()

@@ -23,6 +23,7 @@ _COMMANDS = {
     "batch": "Compare a whole list of sites, overnight.",
     "summarise": "Tables of a batch: per site, by year and province, in all.",
     "sites": "Counties of the 20x10 announcements, as a site list.",
+    "teach": "Refit a model's classes to polygons drawn on one picture.",
     "assess": "How right a map is: error matrix, scores, corrected hectares.",
     "train": "Train a model from a recipe.",
 }

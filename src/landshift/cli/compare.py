@@ -35,13 +35,16 @@ _FILE = click.Path(path_type=Path)
 @click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
               help="A packaged model or a model file.")
 @click.option("--out", type=_FILE, metavar="DIR", help="Write maps, buildings and report there.")
+@click.option("--figure-format", type=click.Choice(["png", "svg", "pdf", "none"]), multiple=True,
+              default=("png",), show_default=True, help="Of the figure in DIR; may be repeated.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier result in DIR.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, not as a table.")
 @verbosity
 def compare(
     before: Path, after: Path, aoi: Path | None, gsd: float | None,
     bands: tuple[tuple[str, ...], ...], before_date: datetime | None, after_date: datetime | None,
-    model: str, out: Path | None, overwrite: bool, as_json: bool, quiet: bool, verbose: bool,
+    model: str, out: Path | None, figure_format: tuple[str, ...], overwrite: bool,
+    as_json: bool, quiet: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Compare two pictures of a site: BEFORE and AFTER.
 
@@ -71,7 +74,8 @@ def compare(
     )
     report = compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd)), progress_to_stderr())
     if out is not None:
-        write_report(report, out, overwrite)
+        formats = tuple(kind for kind in figure_format if kind != "none")
+        write_report(report, out, overwrite, formats)
     if as_json:
         for warning in report.warnings:
             log.warning("warning: %s", warning)

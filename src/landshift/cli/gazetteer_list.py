@@ -12,11 +12,11 @@ from rich.table import Table
 
 from landshift.gazetteer import COUNTY_CENTRE, County
 
-_RADIUS_M = {"town": 3000.0}
+_TOWN_RADIUS_M = 3000.0
 """Reach of the search box. Kyongsong's cluster lies 500 m from the station, its greenhouse farm
 2.5 km; DOMAIN.md."""
 _CENTRE_RADIUS_M = 15_000.0
-"""Around a county's centre: 38 of 40 towns whose place is known lie within 15 km of it."""
+"""Around a county's centre: 13 of the 15 towns whose place is known lie within that."""
 _COLUMNS = ("id", "name", "province", "year", "before", "after", "before_date", "after_date", "lat",
             "lon", "radius_m", "point_is", "doubt", "second_opinion_km", "hangul",
             "location_source")  # fmt: skip
@@ -28,12 +28,13 @@ def site_list(counties: Iterable[County], radius_m: float | None) -> str:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(_COLUMNS)
     for county in counties:
-        reach = radius_m or (_CENTRE_RADIUS_M if county.kind == COUNTY_CENTRE else 3000.0)
+        reach = radius_m or (_CENTRE_RADIUS_M if county.kind == COUNTY_CENTRE else _TOWN_RADIUS_M)
         place = [county.lat, county.lon, f"{reach:g}"] if county.lat is not None else ["", "", ""]
         second = county.second_opinion_km
         rows.writerow([
-            county.id, county.name, county.province, county.year, "", "", "", "", *place, county.kind,
-            county.doubt, "" if second is None else second, _hangul(county), county.source,
+            county.id, county.name, county.province, county.year, "", "", "", "", *place,
+            county.kind, county.doubt, "" if second is None else second, _hangul(county),
+            county.source,
         ])  # fmt: skip
     return text.getvalue()
 

@@ -95,8 +95,7 @@ def _add_group(
         escape(year), escape(province), str(counts["listed"]), str(counts["answered"]),
         str(counts["refused"]), str(counts["failed"]),
         *(str(group["sites_by_ground"][ground]) for ground in _GROUNDS),
-        f"{new['hectares']:.2f}", f"{new['low']:.2f} – {new['high']:.2f}",
-        "" if median is None else f"{median:.2f}", style=style,
+        *_interval(new), "" if median is None else f"{median:.2f}", style=style,
     )  # fmt: skip
 
 
@@ -106,5 +105,11 @@ def _totals_table(whole: Mapping[str, Any]) -> Table:
     table.add_column("90 % interval", justify="right")
     for name, words in _TOTALS.items():
         total = whole["totals"][name]
-        table.add_row(words, f"{total['hectares']:.2f}", f"{total['low']:.2f} – {total['high']:.2f}")
+        table.add_row(words, *_interval(total))
     return table
+
+
+def _interval(total: Mapping[str, Any]) -> tuple[str, str]:
+    if total["hectares"] is None:
+        return "", ""
+    return f"{total['hectares']:.2f}", f"{total['low']:.2f} – {total['high']:.2f}"

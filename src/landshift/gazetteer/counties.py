@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib import resources
 
 from landshift.errors import SiteError
-from landshift.gazetteer.spelling import folded, sound_keys
+from landshift.gazetteer.spelling import folded, is_hangul, sound_keys
 
 TOWN = "town"
 COUNTY_CENTRE = "county centre only"
@@ -47,10 +47,8 @@ class County:
     @property
     def id(self) -> str:
         """Short, safe as a file name, and unlike that of any other row."""
-        slug = "-".join(self.name.lower().split())
-        return f"{slug}-{self.year}" if "homonym" not in self.doubt else (
-            f"{slug}-{'-'.join(self.province.lower().split())}-{self.year}"
-        )  # fmt: skip
+        words = f"{self.name} {self.province}" if "homonym" in self.doubt else self.name
+        return "-".join([*words.lower().split(), str(self.year)])
 
 
 @lru_cache(maxsize=1)
@@ -82,20 +80,16 @@ def find_counties(names: Iterable[str], years: Iterable[int] = ()) -> tuple[Coun
 
 
 def _called(name: str, counties: list[County]) -> list[County]:
-    as_written = [c for c in counties if folded(name) in {folded(s) for s in (c.name, *c.spellings)}]
+    text = folded(name)
+    as_written = [c for c in counties if text in {folded(s) for s in (c.name, *c.spellings)}]
+    if as_written and is_hangul(text):
+        return as_written  # the one writing that has no homonyms here
     keys = sound_keys(name)
-    alike = [
-        c for c in counties
-        if any(keys & sound_keys(spelling) for spelling in (c.name, *c.spellings))
-    ]  # fmt: skip
-    # a homonym must not be hidden by the one of the two that is written alike
-    found = [c for c in alike if any(c.name == other.name for other in as_written)] or alike
-    found = list(dict.fromkeys([*as_written, *found])) if as_written else alike
+    alike = [c for c in counties if any(keys & sound_keys(s) for s in (c.name, *c.spellings))]
+    found = list(dict.fromkeys([*as_written, *alike]))
     if not found:
-        near = difflib.get_close_matches(
-            next(iter(keys), ""), {key: c.name for c in counties for key in sound_keys(c.name)}, 3
-        )
         by_key = {key: c.name for c in counties for key in sound_keys(c.name)}
+        near = difflib.get_close_matches(min(keys, default=""), by_key, 3)
         hint = f"; alike are {', '.join(by_key[key] for key in near)}" if near else ""
         raise SiteError(f"no announced county is called {name[:60]!r}{hint}")
     return found

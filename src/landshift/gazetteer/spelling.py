@@ -1,8 +1,8 @@
 """One key for all spellings of a Korean place name.
 
 Kyongsong, Kyŏngsŏng, Gyeongseong and 경성 are one name in four writings: McCune-Reischauer without
-and with its marks, Revised Romanisation, Hangul. The key keeps what all of them tell apart and drops
-the rest, so now and then two places share one; then both are found.
+and with its marks, Revised Romanisation, Hangul. The key keeps what all of them tell apart and
+drops the rest, so now and then two places share one; then both are found.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 import unicodedata
 from itertools import product
 
-_INITIALS = ("g", "kk", "n", "d", "tt", "r", "m", "b", "pp", "s", "ss", "", "j", "jj", "ch", "k", "t",
-             "p", "h")  # fmt: skip
+_INITIALS = ("g", "kk", "n", "d", "tt", "r", "m", "b", "pp", "s", "ss", "", "j", "jj", "ch", "k",
+             "t", "p", "h")  # fmt: skip
 _VOWELS = ("a", "ae", "ya", "yae", "eo", "e", "yeo", "ye", "o", "wa", "wae", "oe", "yo", "u", "wo",
            "we", "wi", "yu", "eu", "ui", "i")  # fmt: skip
 _FINALS = ("", "k", "k", "k", "n", "n", "n", "t", "l", "k", "m", "l", "l", "l", "p", "l", "m", "p",
@@ -31,7 +31,7 @@ def folded(name: str) -> str:
     """``name`` without marks, case, hyphens, and the word for county or town; any script."""
     text = unicodedata.normalize("NFC", name).strip()
     text = _HANGUL_KIND.sub("", text)
-    if not _is_hangul(text):
+    if not is_hangul(text):
         marks = unicodedata.normalize("NFKD", text)
         text = "".join(c for c in marks if not unicodedata.combining(c)).casefold()
         text = _LATIN_KIND.sub("", text)
@@ -41,11 +41,12 @@ def folded(name: str) -> str:
 def sound_keys(name: str) -> frozenset[str]:
     """Keys under which a name may be looked for; Hangul has several, as r and n give way."""
     text = folded(name)
-    romanised = _romanised(text) if _is_hangul(text) else {text}
+    romanised = _romanised(text) if is_hangul(text) else {text}
     return frozenset(_sound(latin) for latin in romanised if latin.isascii() and latin)
 
 
-def _is_hangul(text: str) -> bool:
+def is_hangul(text: str) -> bool:
+    """Whether all letters are Hangul syllables."""
     return bool(text) and all(_FIRST <= ord(c) <= _LAST for c in text if c.isalnum())
 
 

@@ -143,7 +143,7 @@ class _Vectors:
         """Have the cache line at ``offset`` floats beyond ``address`` brought near."""
         number, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
-        prefetch = cgutils.get_or_insert_function(self._builder.module, kind, "llvm.prefetch.p0i8")
+        prefetch = self._builder.module.declare_intrinsic("llvm.prefetch", (pointer,), kind)
         at = self._pointer(address, offset, ir.IntType(8))
         self._builder.call(prefetch, [at, number(0), number(3), number(1)])  # to read; L1; data
 

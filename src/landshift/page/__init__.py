@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -22,7 +23,7 @@ from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, REPLACED_CODE, fr
 from landshift.encoding import data_uri, jpeg_bytes
 from landshift.grid import WGS84, Grid
 from landshift.ground import extent_m, to_local_metres, true_north_deg
-from landshift.patches import Patch, find_patches, find_unseen
+from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
 from landshift.report import SiteReport
 from landshift.wording import TOTAL_MEANINGS, TOTAL_WORDS, VERDICT_WORDS, transition_words
@@ -38,13 +39,12 @@ _LIGHT_BELOW = 115
 Rings = list[list[list[float]]]
 
 
-def render(report: SiteReport) -> str:
+def render(report: SiteReport, patches: Sequence[Patch]) -> str:
     """The page, as text.
 
     Its Content-Security-Policy allows its own scripts and styles, each by its hash, pictures that
     stand in it, and nothing else. Every word of the report is escaped.
     """
-    patches = find_patches(report.changes)
     style, leaflet, script = _style(), _leaflet(), _resource("report.js")
     kinds = _kinds(report, patches)
     before, after = (
@@ -129,7 +129,7 @@ def _bar(hectares: Hectares, most: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _kinds(report: SiteReport, patches: tuple[Patch, ...]) -> list[dict[str, Any]]:
+def _kinds(report: SiteReport, patches: Sequence[Patch]) -> list[dict[str, Any]]:
     present = {KIND_OF_CODE[patch.code].key for patch in patches}
     return [
         {
@@ -143,7 +143,7 @@ def _kinds(report: SiteReport, patches: tuple[Patch, ...]) -> list[dict[str, Any
 
 
 def _map_data(
-    report: SiteReport, patches: tuple[Patch, ...], kinds: list[dict[str, Any]]
+    report: SiteReport, patches: Sequence[Patch], kinds: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """All that the map draws, in metres right of and up from the grid's upper left corner."""
     grid = report.changes.grid

@@ -31,7 +31,7 @@ from landshift.simulation.settlements import (
 )
 from landshift.simulation.spectra import draw, spectrum, vary
 from landshift.simulation.stage import BuildingRecord, Stage, Zone
-from landshift.simulation.surfaces import BUILDING, HERBACEOUS, Look
+from landshift.simulation.surfaces import BUILDING, HERBACEOUS, WATER, Look
 
 
 @dataclass(frozen=True)
@@ -230,12 +230,23 @@ def replace_building(stage: Stage, record: BuildingRecord) -> Event:
     return Event("building replaced", record.x, record.y)
 
 
+def _covered(stage: Stage, x: float, y: float) -> int:
+    """Land cover code at a point of the canvas, 0 off it."""
+    rows, cols = stage.canvas.surface.shape
+    row, col = int(y / stage.canvas.pixel_m), int(x / stage.canvas.pixel_m)
+    if not (0 <= row < rows and 0 <= col < cols):
+        return 0
+    return stage.table.cover[int(stage.canvas.surface[row, col])]
+
+
 def add_house(stage: Stage, block: Block) -> Event | None:
     """One new house on open ground."""
     rng = stage.rng
     zone = block.zone.shrunk(min(8.0, 0.3 * min(block.zone.size)))
     u, v = rng.uniform(zone.u0, zone.u1), rng.uniform(zone.v0, zone.v1)
     x, y = stage.plan.to_ground(u, v)
+    if _covered(stage, x, y) == WATER:
+        return None
     heading = stage.plan.heading_at(u, v) + (math.pi / 2 if rng.random() < 0.4 else 0)
     size = (rng.uniform(8, 24), rng.uniform(6, 13))
     ground = stage.bare(0.1) if rng.random() < 0.6 else stage.paved("concrete")

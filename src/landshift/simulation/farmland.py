@@ -79,7 +79,7 @@ def paint_plots(
     stage, zone
         Where to paint.
     crop
-        "paddy", "dry" or "vegetable".
+        "paddy", "dry", "cereal" or "vegetable".
     size
         Width and length of a plot in metres.
     bund_m

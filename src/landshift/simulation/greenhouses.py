@@ -71,14 +71,16 @@ def _frame_look(stage: Stage, heading: float) -> Look:
     )
 
 
-def _covers(stage: Stage, heading: float, count: int) -> list[int]:
+def _covers(
+    stage: Stage, heading: float, count: int, films: dict[str, float]
+) -> list[int]:
     """Surfaces of a block's greenhouses: mostly alike, on some dates without film."""
     rng = stage.rng
-    film = draw(rng, _FILMS)
+    film = draw(rng, films)
     surfaces = []
     frames = [rng.random() < 0.06, rng.random() < 0.06]
     for _ in range(count):
-        own = film if rng.random() < 0.8 else draw(rng, _FILMS)
+        own = film if rng.random() < 0.8 else draw(rng, films)
         looks = [film_look(stage, own, heading) for _ in (0, 1)]
         if rng.random() < 0.7:
             looks[1] = replace(looks[0], mean=min(looks[0].mean * rng.uniform(0.9, 1.08), 1.0))
@@ -142,14 +144,13 @@ def set_coarsely(
     stage.canvas.flat(window.rows, window.cols, where, chosen, 2.5)
 
 
-def paint_tunnels(stage: Stage, zone: Zone, ground: bool = True) -> None:
-    """A block of single tunnels, one beside the other."""
+def paint_tunnels(stage: Stage, zone: Zone, films: dict[str, float] | None = None) -> None:
+    """A block of single tunnels, one beside the other, of films drawn from ``films``."""
     rng = stage.rng
     across_u = rng.random() < 0.5
     middle = zone.middle
     heading = stage.plan.heading_at(*middle) + (0.0 if across_u else math.pi / 2)
-    if ground:
-        _beds(stage, zone, heading)
+    _beds(stage, zone, heading)
     run, span = zone.size if across_u else zone.size[::-1]
     width = rng.uniform(5.5, 10.0)
     gap = rng.uniform(0.6, 2.2)
@@ -158,7 +159,7 @@ def paint_tunnels(stage: Stage, zone: Zone, ground: bool = True) -> None:
     count = int((span - 2.0) // (width + gap))
     if length < 8 or count < 1:
         return
-    surfaces = _covers(stage, heading, min(count * ranks, 8))
+    surfaces = _covers(stage, heading, min(count * ranks, 8), films or _FILMS)
     missing = rng.uniform(0.0, 0.12)
     if stage.canvas.pixel_m > 1.2:
         lot = (run / ranks, width + gap) if across_u else (width + gap, run / ranks)

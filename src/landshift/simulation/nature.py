@@ -228,8 +228,9 @@ def paint_pond(stage: Stage, zone: Zone) -> None:
     width, depth = zone.size
     a = (window.u - width / 2) / (width / 2)
     b = (window.v - depth / 2) / (depth / 2)
-    noise = stage.fractal[window.rows, window.cols]
-    ratio = a**2 + b**2 + 0.25 * noise
+    noise = stage.smooth[window.rows, window.cols]
+    noise = noise + 0.25 * stage.fractal[window.rows, window.cols]
+    ratio = a**2 + b**2 + 0.2 * noise
     bank = stage.bare(0.1)
     stage.canvas.flat(window.rows, window.cols, window.inside & (ratio < 0.8), bank)
     water = stage.water()

@@ -59,6 +59,13 @@ _STATES: dict[str, tuple[tuple[int, dict[str, float]], ...]] = {
         (290, {"ripe": 4, "green": 3, "stubble": 4, "harrowed": 2, "ploughed": 1}),
         (366, {"stubble": 4, "ploughed": 3, "harrowed": 4, "green": 1, "fallow": 1.5}),
     ),
+    "cereal": (
+        (105, {"ploughed": 4, "harrowed": 4, "stubble": 3}),
+        (160, {"harrowed": 3, "seedling": 5, "green": 3}),
+        (240, {"green": 8, "seedling": 1, "ripe": 1}),
+        (290, {"ripe": 4, "green": 3, "stubble": 4, "harrowed": 1}),
+        (366, {"stubble": 4, "ploughed": 3, "harrowed": 4}),
+    ),
     "vegetable": (
         (100, {"harrowed": 5, "mulched": 1, "green": 1, "seedling": 1, "fallow": 1}),
         (290, {"green": 5, "seedling": 4, "harrowed": 2, "mulched": 0.7, "dark": 2, "ripe": 1}),
@@ -68,7 +75,7 @@ _STATES: dict[str, tuple[tuple[int, dict[str, float]], ...]] = {
 
 
 def field_state(rng: np.random.Generator, crop: str, season: Season) -> str:
-    """What a field of the given crop ("paddy", "dry", "vegetable") carries in a season."""
+    """What a field of a crop ("paddy", "dry", "cereal" or "vegetable") carries in a season."""
     for last_day, weights in _STATES[crop]:
         if season.day < last_day:
             return draw(rng, weights)

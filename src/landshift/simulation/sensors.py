@@ -200,7 +200,8 @@ def draw_camera(
     bright, middle = np.percentile(sample[:3, ::4, ::4], [rng.uniform(92, 99.7), 50]) + veil
     gamma = rng.uniform(0.5, 1.1)
     by_bright = rng.uniform(0.5, 1.0) ** (1 / gamma) / max(float(bright), 0.02)
-    by_middle = rng.uniform(0.14 if rng.random() < 0.3 else 0.25, 0.55) ** (1 / gamma) / max(float(middle), 0.01)
+    goal = rng.uniform(0.14 if rng.random() < 0.3 else 0.25, 0.55)
+    by_middle = goal ** (1 / gamma) / max(float(middle), 0.01)
     base = by_bright**0.4 * by_middle**0.6
     gain = base * np.exp(rng.normal(0, 0.055, count))
     if count > 3:

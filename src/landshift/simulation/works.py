@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from landshift.simulation.farmland import paint_paddy, paint_plots, paint_strips
+from landshift.simulation.farmland import paint_paddy, paint_plots
 from landshift.simulation.greenhouses import paint_tunnels
 from landshift.simulation.houses import Roof, draw_roof, set_building
 from landshift.simulation.nature import heap, paint_cleared, track, wander
@@ -107,8 +107,8 @@ def site_traffic(stage: Stage, zone: Zone) -> None:
 
 def kyongsong_before(stage: Stage, zone: Zone) -> None:
     """Strip fields and vegetable beds."""
-    paint_strips(stage, part(zone, 0.0, 0.62, 0.0, 1.0))
-    paint_plots(stage, part(zone, 0.62, 1.0, 0.0, 1.0), "dry", (18.0, 45.0), 0.6)
+    paint_plots(stage, part(zone, 0.0, 0.62, 0.0, 1.0), "cereal", (9.0, 120.0), 0.5)
+    paint_plots(stage, part(zone, 0.62, 1.0, 0.0, 1.0), "vegetable", (14.0, 40.0), 0.6)
 
 
 def kyongsong_after(stage: Stage, zone: Zone) -> None:
@@ -125,7 +125,7 @@ def kyongsong_after(stage: Stage, zone: Zone) -> None:
 
 def songchon_before(stage: Stage, zone: Zone) -> None:
     """Vegetable greenhouses all over."""
-    paint_tunnels(stage, zone)
+    paint_tunnels(stage, zone, films={"film_white": 2.0, "film_grey": 2.0, "film_blue": 1.0})
 
 
 def songchon_after(stage: Stage, zone: Zone) -> None:
@@ -141,7 +141,7 @@ def songchon_after(stage: Stage, zone: Zone) -> None:
 
 def onchon_before(stage: Stage, zone: Zone) -> None:
     """Fields beside a block of greenhouses."""
-    paint_strips(stage, part(zone, 0.0, 0.52, 0.0, 1.0))
+    paint_plots(stage, part(zone, 0.0, 0.52, 0.0, 1.0), "cereal", (12.0, 130.0), 0.5)
     paint_tunnels(stage, part(zone, 0.54, 1.0, 0.0, 1.0))
 
 
@@ -149,7 +149,8 @@ def onchon_after(stage: Stage, zone: Zone) -> None:
     """Three halls on the fields; the greenhouses stay."""
     ground = part(zone, 0.0, 0.52, 0.0, 1.0)
     lay(stage, ground, stage.paved("concrete"))
-    paint_cleared(stage, part(zone, 0.0, 0.52, 0.7, 1.0))
+    # Kept off the greenhouses by more than a spoil heap is wide: they stay untouched.
+    paint_cleared(stage, part(zone, 0.02, 0.47, 0.72, 0.95))
     roof = metal_roof(stage, "roof_light_blue")
     for place in ((0.5, 0.14), (0.5, 0.36), (0.5, 0.58)):
         stand_hall(stage, ground, place, (88.0, 17.0), roof)

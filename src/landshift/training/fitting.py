@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from landshift.model import save_model
 from landshift.sensor import FAMILY_BANDS
 from landshift.training.calibration import fit_scaling
 from landshift.training.material import (
@@ -77,7 +77,7 @@ def train(
     network = _fit(recipe, scenes, taught, work, report)
     calibration = _calibrate(recipe, network, held_scenes, kept)
     meta = {
-        "schema": "landshift/model/1", "name": recipe.name, "family": recipe.family,
+        "name": recipe.name, "family": recipe.family,
         "bands": list(FAMILY_BANDS[recipe.family]), "finest_gsd_m": recipe.finest_gsd_m,
         "coarsest_gsd_m": recipe.coarsest_gsd_m, "reference_gsd_m": recipe.reference_gsd_m,
         "symmetric": True, "licence": recipe.licence, **calibration,
@@ -86,7 +86,7 @@ def train(
     }  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part.npz")
-    np.savez_compressed(part, meta=np.array(json.dumps(meta)), **exported(network))  # type: ignore[arg-type]
+    save_model(part, meta, exported(network))
     part.replace(out)
     return meta
 
@@ -151,7 +151,7 @@ def _step(network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, T
     for logits, cover in (
         (class_before, batch["cover_before"]), (class_after, batch["cover_after"])
     ):  # fmt: skip
-        loss = loss + 0.5 * class_loss(logits.float(), cover)
+        loss = loss + 0.7 * class_loss(logits.float(), cover)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()

@@ -264,7 +264,7 @@ def _moved(
 def _recoloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Another camera, another day: tone curve, colour mixing, haze."""
     top = float(bands.max()) + 1e-6
-    x = np.clip(bands / top, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.25)))
+    x = np.clip(bands / top, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.2)))
     k = len(x)
     mix = np.eye(k) + rng.normal(0, 0.04, (k, k))
     if rng.random() < 0.3:
@@ -282,15 +282,15 @@ def _disturbed(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     """Band gains and offsets that no normalisation takes out, blur, sharpening, noise."""
     k = len(x)
     gain = np.exp(rng.normal(0, 0.12, k) + rng.normal(0, 0.1)).astype(np.float32)
-    offset = (rng.normal(0, 0.15, k) + rng.normal(0, 0.3)).astype(np.float32)
+    offset = (rng.normal(0, 0.1, k) + rng.normal(0, 0.2)).astype(np.float32)
     x = x * gain[:, None, None] + offset[:, None, None]
     draw = rng.random()
-    if draw < 0.3:
+    if draw < 0.2:
         x = ndimage.gaussian_filter(x, (0, *[rng.uniform(0.3, 1.3)] * 2))
-    elif draw < 0.4:
+    elif draw < 0.3:
         x = x + rng.uniform(0.3, 1.0) * (x - ndimage.gaussian_filter(x, (0, 1.0, 1.0)))
-    if rng.random() < 0.4:
-        x = x + rng.normal(0, rng.uniform(0.02, 0.2), x.shape).astype(np.float32)
+    if rng.random() < 0.3:
+        x = x + rng.normal(0, rng.uniform(0.02, 0.15), x.shape).astype(np.float32)
     return x
 
 

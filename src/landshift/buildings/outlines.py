@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely import affinity
+from shapely import affinity, intersection
 from shapely.geometry import Polygon
 
 from landshift.settings import BuildingSettings
@@ -90,8 +90,12 @@ def minimum_rectangle(outline: Polygon) -> Rectangle:
 
 
 def overlap(one: Polygon, two: Polygon) -> float:
-    """Intersection over union."""
-    common = one.intersection(two).area
+    """Intersection over union.
+
+    On a grid of a micrometre: without one, GEOS 3.14 finds an empty intersection for some
+    rectangles that differ by rounding alone.
+    """
+    common = intersection(one, two, grid_size=1e-6).area
     return float(common / (one.area + two.area - common))
 
 

@@ -1,4 +1,4 @@
-"""Regions of a ChangeMap → building outlines, rectangular where they are, and their clusters."""
+"""A ChangeMap and the after picture → a list of buildings, and the clusters that they form."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shapely import STRtree
 from shapely.geometry import MultiPolygon, Polygon
 from skimage import measure
 
-from landshift import outlines
+from landshift.buildings import outlines
+from landshift.buildings.roofs import part_regions
 from landshift.change_map import ChangeMap
 from landshift.grid import Grid
 from landshift.legend import COVERS, Cover
 from landshift.raster import Raster
-from landshift.roofs import part_regions
 from landshift.settings import BuildingSettings
 
 Mask = NDArray[np.bool_]
@@ -193,11 +193,10 @@ def _building(
     outline, rectangle = outlines.regularise(
         shape.outline, shape.rectangle, pooled_deg, grid.gsd_m / scale, settings
     )
-    codes = changes.codes[view][shape.mask]
-    codes = codes[codes != 255]
-    counts = np.bincount(codes // 10, minlength=10)[1 : len(COVERS) + 1]
+    # Only what was built anew tells what stood there: closed cracks and the aoi's outside do not.
+    built = shape.mask & changes.new_building[view] & (changes.codes[view] != 255)
+    counts = np.bincount(changes.codes[view][built] // 10, minlength=10)[1 : len(COVERS) + 1]
     was = COVERS[int(counts.argmax())]
-    replaced = float(changes.replaced[view][shape.mask].mean()) >= 0.5
     pixel = float(grid.pixel_hectares[shape.row : shape.row + rows] @ shape.mask.mean(axis=1))
     pixel /= float(shape.mask.mean(axis=1).sum())
     return Building(
@@ -207,10 +206,10 @@ def _building(
         width_m=rectangle.width * scale,
         azimuth_deg=rectangle.azimuth_deg,
         rectangularity=min(shape.outline.area / shape.rectangle.area, 1.0),
-        was=Cover.BUILDING if replaced else was,
+        was=was,
         stage=_stage(steps[view], shape.mask, settings),
         probability=float(changes.new_building_probability[view][shape.mask].mean()),
-        replaced=replaced,
+        replaced=was is Cover.BUILDING,
     )
 
 

@@ -1,0 +1,161 @@
+"""landshift from Python: as small as the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landshift.comparison import compare_site
+from landshift.dataset import cover_as_dataset, pictures_as_array, report_as_dataset
+from landshift.mapping import CoverMap, map_cover
+from landshift.patches import find_patches
+from landshift.reading import read_aoi
+from landshift.report import SiteReport
+from landshift.settings import Settings
+from landshift.site import Image, Site
+from landshift.writing import write_report
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+__all__ = ["as_dataset", "classify", "compare", "draw", "pictures", "save"]
+
+
+def compare(
+    before: str | Path,
+    after: str | Path,
+    *,
+    aoi: str | Path | None = None,
+    name: str = "",
+    gsd_m: float | None = None,
+    bands: Sequence[str] | None = None,
+    before_date: date | None = None,
+    after_date: date | None = None,
+    model: str | Path = "open",
+    settings: Settings | None = None,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> SiteReport:
+    """What was built between two pictures of a site, what it replaced, and how many hectares.
+
+    Parameters
+    ----------
+    before, after
+        Pictures: GeoTIFF, COG, JPEG 2000, PNG or JPEG.
+    aoi
+        GeoJSON of the site's outline; without one the pictures' overlap is the site.
+    name
+        What people call the site.
+    gsd_m
+        Side of a pixel in metres: of the pictures where they have no CRS, else to work at.
+    bands
+        Role of each band, in both pictures, where the files do not say it.
+    before_date, after_date
+        Days of the pictures, where the files do not say it.
+    model
+        A packaged model's name, or the path of a model file.
+    settings
+        Thresholds; those of `landshift.settings` where none are given.
+    progress
+        Told the name of each stage as it begins.
+
+    Raises
+    ------
+    InputError
+        When a picture, the outline or the model cannot be used.
+    ComparisonError
+        When no answer can be trusted; the message says why.
+    """
+    roles = None if bands is None else tuple(bands)
+    before, after = Path(before), Path(after)
+    site = Site(
+        id=_site_id(name or before.stem),
+        before=Image(before, gsd_m, roles, before_date),
+        after=Image(after, gsd_m, roles, after_date),
+        aoi=None if aoi is None else read_aoi(Path(aoi)),
+        name=name,
+    )
+    return compare_site(site, str(model), _at(settings, gsd_m), progress)
+
+
+def classify(
+    image: str | Path,
+    *,
+    gsd_m: float | None = None,
+    bands: Sequence[str] | None = None,
+    day: date | None = None,
+    model: str | Path = "open",
+    settings: Settings | None = None,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> CoverMap:
+    """The land cover of one picture, on its own pixels; parameters as in `compare`.
+
+    Raises
+    ------
+    InputError
+        When the picture or the model cannot be used.
+    """
+    roles = None if bands is None else tuple(bands)
+    picture = Image(Path(image), gsd_m, roles, day)
+    return map_cover(picture, str(model), _at(settings, gsd_m), progress)
+
+
+def as_dataset(result: SiteReport | CoverMap) -> xr.Dataset:
+    """The maps of a comparison or a classification, with coordinates, CRS and attributes."""
+    if isinstance(result, SiteReport):
+        return report_as_dataset(result)
+    return cover_as_dataset(result.codes, result.grid)
+
+
+def pictures(report: SiteReport) -> xr.DataArray:
+    """Both pictures of a comparison, aligned and stretched for display."""
+    return pictures_as_array(report)
+
+
+def draw(report: SiteReport) -> Figure:
+    """The figure of a comparison, as matplotlib's Figure."""
+    from landshift.figure import draw as draw_figure  # matplotlib takes a second to load
+
+    return draw_figure(report, find_patches(report.changes))
+
+
+def save(
+    report: SiteReport, out: str | Path, *, overwrite: bool = False,
+    figures: Sequence[str] = ("png",),
+) -> None:  # fmt: skip
+    """Write the folder that ``landshift compare --out`` writes.
+
+    Parameters
+    ----------
+    report
+        What `compare` found.
+    out
+        The folder; all of it is written, or nothing.
+    overwrite
+        Replace an earlier result.
+    figures
+        Formats of the figure: any of png, svg, pdf.
+
+    Raises
+    ------
+    OutputError
+        When the folder exists or cannot be written.
+    """
+    write_report(report, Path(out), overwrite, tuple(figures))
+
+
+def _at(settings: Settings | None, gsd_m: float | None) -> Settings:
+    """The settings, working at ``gsd_m`` where it is given."""
+    settings = settings or Settings()
+    if gsd_m is None:
+        return settings
+    return replace(settings, grid=replace(settings.grid, gsd_m=gsd_m))
+
+
+def _site_id(words: str) -> str:
+    """A short name that is safe as a file name."""
+    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in words)
+    return kept.strip("-")[:64] or "site"

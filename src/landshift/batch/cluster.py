@@ -1,0 +1,102 @@
+"""Sites on a Dask cluster: the same work by the same kind of process, on other machines.
+
+Every thread of a Dask worker keeps one worker process of ours, so that a site that crashes, hangs
+or eats memory is ended there as it is here, and takes no Dask worker with it. What remains for Dask
+is what it is good at: a machine that goes away, whose sites it sends to another.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from landshift.batch.child import Child, Limits
+from landshift.batch.outcome import Outcome
+from landshift.batch.site_work import SiteJob
+from landshift.errors import InputError, LandshiftError
+
+_CONNECT_S = 20
+_RETRIES = 2
+"""Times that a site is sent again when a worker is lost with it, each time to what is left."""
+_AHEAD = 2
+"""Sites given out per thread of the cluster, so that no thread waits for the next."""
+_kept = threading.local()
+
+
+def run_on_cluster(
+    jobs: Iterator[SiteJob], begin: Callable[[SiteJob], bool], address: str, limits: Limits
+) -> Iterator[tuple[SiteJob, Outcome]]:
+    """Outcomes as they come; ``jobs`` is drawn from as the cluster gets free.
+
+    Output folder, pictures and model file must be at the same paths on all machines.
+
+    Raises
+    ------
+    InputError
+        When Dask is not installed, or no scheduler answers at ``address``.
+    """
+    try:
+        from distributed import as_completed
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--scheduler needs {error.name}: pip install 'landshift[dask]'"
+        ) from error
+    client = _connect(address)
+    sent: dict[Any, SiteJob] = {}
+    try:
+        waiting = as_completed()
+
+        def hand_out() -> None:
+            room = _AHEAD * max(1, sum(client.nthreads().values())) - len(sent)
+            # zip would draw a job too many if it asked jobs first
+            for _, job in zip(range(room), jobs, strict=False):
+                if not begin(job):
+                    continue
+                key = f"landshift-{job.listed.folder}-{uuid.uuid4().hex}"
+                future = client.submit(answer_kept, job, limits, key=key, pure=False,
+                                       retries=_RETRIES)  # fmt: skip
+                sent[future] = job
+                waiting.add(future)
+
+        hand_out()
+        while sent:
+            future = next(waiting)
+            job, outcome = sent.pop(future), _outcome(future)
+            future.release()
+            yield job, outcome
+            hand_out()
+    finally:
+        client.cancel(list(sent), force=True)
+        client.close()
+
+
+def answer_kept(job: SiteJob, limits: Limits) -> Outcome:
+    """Runs on the cluster: answer ``job`` in the process that this thread keeps."""
+    child: Child | None = getattr(_kept, "child", None)
+    if child is None or child.limits != limits:
+        child = _kept.child = Child(limits)
+    return child.answer(job)
+
+
+def _connect(address: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise InputError(f"no Dask scheduler answers at {address}: {error}") from error
+
+
+def _outcome(future: Any) -> Outcome:
+    error: Any = future.exception() if future.status != "cancelled" else None
+    if error is None and future.status == "finished":
+        result: Outcome = future.result()
+        return result
+    if isinstance(error, LandshiftError):
+        return Outcome("failed", "cluster", str(error))
+    lost = f"{type(error).__name__}" if error is not None else "cancelled"
+    return Outcome(
+        "failed", "cluster", f"the cluster lost it {_RETRIES + 1} times or gave it up: {lost}"
+    )

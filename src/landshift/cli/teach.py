@@ -1,0 +1,64 @@
+"""``landshift teach``: polygons drawn on one picture → a model that maps it better."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from landshift.cli.options import progress_to_stderr, read_bands
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("image", type=_FILE)
+@click.argument("labels", type=_FILE)
+@click.option("--out", type=_FILE, required=True, metavar="NPZ", help="The model to write.")
+@click.option("--gsd", type=float, metavar="METRES",
+              help="Side of a pixel: of the picture where it has no CRS, else to work at.")
+@click.option("--bands", callback=read_bands, metavar="ROLE,…",
+              help="Roles of the bands in their order, e.g. red,green,blue,nir.")
+@click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
+              help="The model to start from.")
+@click.option("--overwrite", is_flag=True, help="Replace NPZ where it exists.")
+def teach(
+    image: Path, labels: Path, out: Path, gsd: float | None, bands: tuple[str, ...] | None,
+    model: str, overwrite: bool,
+) -> None:  # fmt: skip
+    """Refit the classes of a model to LABELS drawn on IMAGE.
+
+    LABELS are GeoJSON polygons with a property `class` (cropland, greenhouse, building, bare,
+    paved, woody, herbaceous, water), or a raster of codes 1-8. The network itself is kept; the
+    evidence of change stays as it was. Use the result with --model NPZ.
+    """
+    from landshift.comparison import model_for
+    from landshift.model import save_model
+    from landshift.reading import describe_image, plan_own_grid, read_raster, read_reference
+    from landshift.settings import GridSettings, Settings, TeachingSettings
+    from landshift.site import Image
+    from landshift.teaching import model_meta
+    from landshift.teaching import teach as refit
+    from landshift.writing import check_file
+
+    check_file(out, overwrite)
+    progress = progress_to_stderr()
+    picture = Image(image, gsd, bands)
+    info = describe_image(picture)
+    settings = Settings(grid=GridSettings(gsd_m=gsd))
+    old = model_for(info, info, model, settings)
+    grid = plan_own_grid(info, settings.grid, old.finest_gsd_m)
+    progress("reading")
+    raster, drawn = read_raster(picture, grid), read_reference(labels, grid)
+    progress("learning")
+    new, lesson = refit(raster, drawn, old, TeachingSettings())
+    part = out.with_suffix(".part.npz")
+    try:
+        save_model(part, model_meta(new), new.layers)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(
+        f"{out}: {lesson.regions} regions of {lesson.pixels} pixels; right before "
+        f"{lesson.accuracy_before:.0%}, on regions left out {lesson.accuracy_left_out:.0%}"
+    )

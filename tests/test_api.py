@@ -1,0 +1,64 @@
+"""landshift from Python: light to import, small, and good to look at in a notebook."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date
+
+import numpy as np
+import pytest
+
+import landshift
+from networks import random_model
+from pictures import ground, write
+from reports import hostile_report
+
+
+def test_import_loads_nothing_heavy():
+    script = (
+        "import sys, landshift; dir(landshift); "
+        "print([m for m in ('numpy', 'rasterio', 'matplotlib', 'xarray') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_every_public_name_is_there():
+    for name in landshift.__all__:
+        assert name in dir(landshift)
+        assert getattr(landshift, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = landshift.nothing
+
+
+def test_a_notebook_shows_a_report_as_text_and_pictures():
+    shown = hostile_report()._repr_html_()
+    assert "<img src=x" not in shown
+    assert "<script" not in shown
+    assert shown.count("data:image/jpeg") == 2
+    assert "0.25 to 0.50" in shown
+
+
+@pytest.mark.jit
+def test_compare_classify_and_save(tmp_path):
+    random_model(tmp_path)
+    model = next(tmp_path.glob("*.npz"))
+    before = write(tmp_path / "before.tif", ground(160, 200))
+    after = write(tmp_path / "after.tif", ground(160, 200))
+    stages = []
+    report = landshift.compare(
+        before, after, name="Field 4", before_date=date(2023, 5, 12), model=model,
+        progress=stages.append,
+    )  # fmt: skip
+    assert stages[0] == "reading"
+    assert (report.site.id, report.site.name) == ("Field-4", "Field 4")
+    assert report.after_picture.rgba.shape == (160, 200, 4)
+    assert landshift.as_dataset(report).code.shape == (160, 200)
+    landshift.save(report, tmp_path / "out", figures=())
+    assert (tmp_path / "out" / "report.html").stat().st_size > 200_000
+    assert not (tmp_path / "out" / "figure.png").exists()
+
+    cover = landshift.classify(before, model=model)
+    assert set(np.unique(landshift.as_dataset(cover).cover)) <= set(range(9))
+    assert "data:image/png" in cover._repr_html_()

@@ -1,0 +1,124 @@
+"""The figure: all that an article needs is on it, and nobody needs to tell colours apart."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from itertools import combinations
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from landshift import figure
+from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, REPLACED_CODE, shown_codes
+from landshift.ground import round_length_m, to_local_metres, true_north_deg
+from landshift.legend import TRANSITION_CODES, split_code
+from landshift.patches import find_patches, find_unseen
+from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
+
+# Machado, Oliveira and Fernandes 2009, full severity, on linear red, green, blue
+SIGHT = {
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+               [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+               [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def drawn_of(report):
+    return figure.draw(report, find_patches(report.changes))
+
+
+def bytes_of(report, kind):
+    return figure.draw_bytes(report, find_patches(report.changes), kind)
+
+
+def words_of(drawn):
+    return [text.get_text() for text in drawn.findobj(match=lambda a: hasattr(a, "get_text"))]
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return drawn_of(hostile_report())
+
+
+def test_a_name_is_drawn_as_it_stands(drawn):
+    assert any(HOSTILE in text for text in words_of(drawn))
+    title = next(text for text in drawn.texts if HOSTILE in text.get_text())
+    assert not title.get_parse_math()
+
+
+def test_everything_an_article_needs_is_there(drawn):
+    words = " | ".join(words_of(drawn))
+    for wanted in ("2023-05-12", "2024-05-01", "0.33 (0.25–0.50)", "N", "100 m", "new building",
+                   "cropland → building", "not seen on both dates", "site"):  # fmt: skip
+        assert wanted in words
+    for kind in CHANGE_KINDS:
+        assert kind.label in words
+
+
+def test_png_is_made_to_be_printed():
+    with Image.open(BytesIO(bytes_of(made_report(), "png"))) as picture:
+        assert picture.width == 2160
+        assert round(picture.info["dpi"][0]) == 300
+        pixels = np.asarray(picture.convert("RGB"))
+    orange = np.abs(pixels.astype(int) - CHANGE_KINDS[0].colour).max(axis=2) < 40
+    assert orange.mean() > 0.001
+
+
+def test_pictures_without_crs_have_no_north_but_a_scale():
+    words = words_of(drawn_of(made_report(LOCAL)))
+    assert "N" not in words
+    assert "10 m" in words
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf"])
+def test_other_formats_are_whole_and_repeatable(kind):
+    content = bytes_of(made_report(LOCAL), kind)
+    if kind == "svg":
+        assert ElementTree.fromstring(content).tag.endswith("svg")
+    else:
+        assert content.startswith(b"%PDF")
+        assert content.rstrip().endswith(b"%%EOF")
+
+
+def test_every_change_is_of_exactly_one_kind():
+    changes = {code for code in TRANSITION_CODES if split_code(code)[0] != split_code(code)[1]}
+    assert set(KIND_OF_CODE) == changes | {REPLACED_CODE}
+    assert sum(len(kind.codes) for kind in CHANGE_KINDS) == len(KIND_OF_CODE)
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_kinds_are_told_apart_without_colour_vision(sight):
+    def seen(colour):
+        linear = (np.array(colour) / 255) ** 2.2
+        return (np.array(SIGHT[sight]) @ linear).clip(0, 1) ** (1 / 2.2) * 255
+
+    for one, two in combinations(CHANGE_KINDS, 2):
+        if one.hatch == two.hatch:
+            assert np.abs(seen(one.colour) - seen(two.colour)).max() > 60, (one.key, two.key)
+
+
+def test_patches_hold_every_changed_pixel_once():
+    report = hostile_report()
+    patches = find_patches(report.changes)
+    codes = shown_codes(report.changes)
+    by_row = report.changes.grid.pixel_hectares
+    assert sum(p.hectares for p in patches) == pytest.approx(float((codes > 0).sum(1) @ by_row))
+    for patch in patches:
+        assert patch.polygon.area == pytest.approx(patch.hectares * 10_000, rel=2e-3)
+    assert {patch.code for patch in patches} == set(np.unique(codes)) - {0}
+    unseen = sum(polygon.area for polygon in find_unseen(report.changes))
+    assert unseen == (report.changes.codes == 0).sum()
+
+
+def test_ground_is_metres_from_the_upper_left_corner():
+    (patch,) = find_patches(made_report(LOCAL).changes)
+    assert to_local_metres(patch.polygon, LOCAL).bounds == pytest.approx((13, -15, 20, -10))
+    assert true_north_deg(LOCAL) is None
+    # 400 km east of false easting lies west of the zone's meridian: north leans to the right
+    assert 0 < true_north_deg(UTM) < 2
+    assert [round_length_m(most) for most in (0.9, 3, 5, 19, 499)] == [0.5, 2, 5, 10, 200]

@@ -1,0 +1,158 @@
+"""What other programs open: GeoPackage, Google Earth, STAC, xarray."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import zipfile
+from xml.etree import ElementTree
+
+import numpy as np
+import pyogrio
+import pystac
+import pytest
+from PIL import Image
+from pyproj import CRS
+
+from landshift import writing
+from landshift.dataset import cover_as_dataset, pictures_as_array, report_as_dataset
+from landshift.encoding import jpeg_bytes
+from landshift.geopackage import write_geopackage
+from landshift.google_earth import kmz_bytes
+from landshift.patches import find_patches
+from landshift.preview import make_preview
+from landshift.raster import Raster
+from landshift.sensor import Sensor
+from landshift.settings import PreviewSettings
+from landshift.stac import stac_item
+from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
+
+KML = "{http://www.opengis.net/kml/2.2}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("written") / "out"
+    writing.write_report(hostile_report(), out, overwrite=False, figure_formats=())
+    return out
+
+
+def test_the_geopackage_has_named_and_styled_layers(folder):
+    path = folder / "changes.gpkg"
+    layers = dict(pyogrio.list_layers(path)[:, :2].tolist())
+    assert set(layers) >= {"site", "not_seen", "changes", "buildings"}
+    for layer, count in (("site", 1), ("not_seen", 1), ("buildings", 2)):
+        info = pyogrio.read_info(path, layer=layer)
+        assert info["features"] == count
+        assert CRS.from_user_input(info["crs"]).to_epsg() == 32652
+    meta, _, _, fields = pyogrio.raw.read(path, layer="changes", read_geometry=False)
+    table = dict(zip(meta["fields"], fields, strict=True))
+    assert set(table) == {"code", "before", "after", "kind", "hectares", "probability"}
+    replaced = table["kind"] == "building → another building"
+    assert table["code"][replaced].tolist() == [33]
+    with sqlite3.connect(path) as database:
+        styles = dict(database.execute("SELECT f_table_name, styleQML FROM layer_styles"))
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert set(styles) == {"site", "not_seen", "changes", "buildings"}
+    named = ElementTree.fromstring(styles["changes"].split("\n", 1)[1]).iter("category")
+    assert {entry.get("value") for entry in named} >= set(table["kind"])
+
+
+def test_a_geopackage_of_pictures_without_crs_has_none(tmp_path):
+    report = made_report(LOCAL)
+    write_geopackage(report, find_patches(report.changes), tmp_path / "changes.gpkg")
+    assert pyogrio.read_info(tmp_path / "changes.gpkg", layer="changes")["features"] == 1
+    assert pyogrio.read_info(tmp_path / "changes.gpkg", layer="site")["features"] == 0
+
+
+def test_google_earth_gets_overlays_with_time_and_placemarks(folder):
+    with zipfile.ZipFile(folder / "site.kmz") as archive:
+        assert archive.namelist() == ["doc.kml", "files/before.png", "files/after.png"]
+        text = archive.read("doc.kml").decode()
+        with archive.open("files/after.png") as member, Image.open(member) as picture:
+            assert picture.mode == "RGBA"
+            assert np.asarray(picture)[..., 3].min() == 0
+    assert "<img" not in text
+    document = ElementTree.fromstring(text)[0]
+    assert document.findtext(f"{KML}name") == HOSTILE
+    overlays = document.findall(f"{KML}GroundOverlay")
+    assert [one.findtext(f"{KML}TimeSpan/{KML}begin") for one in overlays] == [
+        "2023-05-12", "2024-05-01",
+    ]  # fmt: skip
+    box = {side.tag[len(KML):]: float(side.text) for side in overlays[0].find(f"{KML}LatLonBox")}
+    assert box["south"] < 41.55 < box["north"] + 0.01
+    names = [mark.findtext(f"{KML}name") for mark in document.iter(f"{KML}Placemark")]
+    assert names[-2:] == ["building 1", "building 2"]
+    assert "cropland → building" in names
+
+
+def test_google_earth_cannot_show_what_lies_nowhere():
+    assert kmz_bytes(made_report(LOCAL), ()) is None
+
+
+def test_the_stac_item_is_valid_and_its_files_are_those_beside_it(folder):
+    item = pystac.Item.from_dict(json.loads((folder / "stac-item.json").read_text("utf-8")))
+    assert item.id == "kyongsong"
+    assert item.properties["title"] == HOSTILE
+    assert item.properties["proj:code"] == "EPSG:32652"
+    assert item.properties["start_datetime"] == "2023-05-12T00:00:00Z"
+    assert {"changes", "report", "page", "patches"} <= set(item.assets)
+    for asset in item.assets.values():
+        content = (folder / asset.href).read_bytes()
+        assert asset.extra_fields["file:size"] == len(content)
+        digest = hashlib.sha256(content).hexdigest()
+        assert asset.extra_fields["file:checksum"] == f"1220{digest}"
+    classes = item.assets["changes"].extra_fields["classification:classes"]
+    assert {entry["value"]: entry["name"] for entry in classes}[13] == "cropland_to_building"
+
+
+def test_the_stac_item_passes_the_core_schema_without_a_network(folder):
+    document = json.loads((folder / "stac-item.json").read_text("utf-8"))
+    document["stac_extensions"] = []  # pystac carries the core schemas alone
+    pystac.Item.from_dict(document).validate()
+
+
+def test_no_stac_item_without_place_or_time(tmp_path):
+    from dataclasses import replace
+
+    assert stac_item(made_report(LOCAL), tmp_path) is None
+    report = made_report()
+    undated = replace(report.before, date=None)
+    assert stac_item(replace(report, before=undated, after=undated), tmp_path) is None
+    one = stac_item(replace(report, before=undated), tmp_path)
+    assert one["properties"]["datetime"] == "2023-05-12T00:00:00Z"
+
+
+def test_a_dataset_knows_its_place():
+    report = hostile_report()
+    found = report_as_dataset(report)
+    assert CRS.from_wkt(found.spatial_ref.attrs["crs_wkt"]).to_epsg() == 32652
+    pixel = found.sel(x=400_150.5, y=4_600_000 - 120.5)
+    assert (int(pixel.code), int(pixel.before), int(pixel.after)) == (13, 1, 3)
+    assert bool(pixel.changed)
+    assert found.attrs["site"] == HOSTILE
+    assert found.before.attrs["flag_meanings"].split()[1] == "cropland"
+    unseen = found.where(found.code == 0, drop=True)
+    assert unseen.sizes["x"] == 5
+    assert cover_as_dataset(report.changes.codes, LOCAL.window(0, 0, *UTM.shape)).x[0] == 0.25
+    assert pictures_as_array(report).sel(which="after", channel="alpha").dims == ("y", "x")
+
+
+def test_a_preview_is_small_and_keeps_what_is_seen():
+    rng = np.random.default_rng(0)
+    bands = rng.uniform(0.02, 0.3, (4, *UTM.shape)).astype(np.float32)
+    valid = np.ones(UTM.shape, bool)
+    valid[:, :40] = False
+    raster = Raster(bands * valid, valid, UTM, Sensor(("blue", "green", "red", "nir"), 1.0))
+    small = make_preview(raster, PreviewSettings(most_side_px=100))
+    assert small.rgba.shape == (75, 100, 4)
+    assert small.grid.bounds == UTM.bounds
+    assert (small.rgba[:, :10, 3] == 0).all()
+    assert (small.rgba[:, 10:, 3] == 255).all()
+    whole = make_preview(raster, PreviewSettings())
+    assert whole.rgba.shape == (*UTM.shape, 4)
+    spread = whole.rgba[:, 40:, :3]
+    assert spread.min() < 10
+    assert spread.max() > 245
+    assert jpeg_bytes(whole.rgba).startswith(b"\xff\xd8")

@@ -1,0 +1,211 @@
+"""The morning table and the roll-up: what counts as what, and how sure the sum is."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landshift.area import interval
+from landshift.batch.digest import digest_of
+from landshift.batch.ledger import Ledger
+from landshift.batch.listed_site import ListedSite
+from landshift.batch.morning import write_tables
+from landshift.batch.outcome import Outcome
+from landshift.batch.rollup import Sum, judge_site
+from landshift.change_map import TOTALS
+from landshift.cli import main
+from landshift.settings import SummarySettings
+from reports import LOCAL, UTM, made_report
+
+JUDGED = SummarySettings()
+
+
+def hectares(value, low=None, high=None):
+    return {"hectares": value, "low": value * 0.6 if low is None else low,
+            "high": value * 1.5 if high is None else high}  # fmt: skip
+
+
+def digest(transitions=(), buildings=(), kept=0.0, **totals):
+    return {
+        "verdict": "ok", "alignment": "good", "warnings": [], "seen_share": 1.0, "gsd_m": 0.5,
+        "aoi_hectares": 4.0, "before_date": None, "after_date": "2024-05-29", "model_error": 0.35,
+        "totals": {name: hectares(totals.get(name, 0.0)) for name in TOTALS},
+        "transitions": [
+            {"before": before, "after": after, **hectares(value)}
+            for before, after, value in transitions
+        ],
+        "greenhouse_kept_hectares": kept,
+        "buildings": [
+            {"hectares": size, "width_m": width, "was": "cropland", "stage": stage}
+            for size, width, stage in buildings
+        ],
+        "clusters": [], "outline": None,
+    }  # fmt: skip
+
+
+HALL, HOUSE = (0.12, 18.0, "roofed"), (0.008, 8.0, "roofed")
+
+
+def test_kinds_of_ground_are_told_apart():
+    told = judge_site(
+        digest([("cropland", "building", 0.5), ("greenhouse", "paved", 0.3),
+                ("building", "building", 0.01), ("building", "paved", 5.0)], [HALL]), JUDGED,
+    )  # fmt: skip
+    assert (told["on_farmland"], told["on_greenhouses"], told["on_older_buildings"]) == (
+        True, True, False
+    )  # fmt: skip
+    assert told["replaced"] == "farmland, greenhouses"
+    assert told["built_on_greenhouse_ha"] == pytest.approx(0.3)
+
+
+def test_greenhouses_cleared_count_before_anything_is_built():
+    assert judge_site(digest(greenhouse_loss=0.4), JUDGED)["on_greenhouses"]
+
+
+def test_housing_and_surviving_greenhouses_are_seen():
+    built = [("cropland", "building", 0.5)]
+    told = judge_site(digest(built, [HALL, *[HOUSE] * 5], kept=0.6), JUDGED)
+    assert told["with_housing"]
+    assert told["beside_greenhouses"]
+    assert told["houses"] == 5
+    alone = judge_site(digest(built, [HALL, *[HOUSE] * 4], kept=0.05), JUDGED)
+    assert not alone["with_housing"]
+    assert not alone["beside_greenhouses"]
+    assert not judge_site(digest(kept=3.0), JUDGED)["beside_greenhouses"]
+
+
+@pytest.mark.parametrize(
+    ("given_digest", "stage"),
+    [(digest(buildings=[(0.3, 20.0, "frame or foundation"), HALL]), "frame or foundation"),
+     (digest(buildings=[HALL]), "roofed"), (digest(cleared_ground=0.8), "cleared"),
+     (digest(new_building=0.8), "built"), (digest(), "nothing new")],
+)  # fmt: skip
+def test_the_stage_is_that_of_most_of_the_roofs(given_digest, stage):
+    assert judge_site(given_digest, JUDGED)["stage"] == stage
+
+
+sizes = st.floats(0.01, 50.0)
+
+
+@given(sizes, st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_one_site_keeps_its_own_interval(value, down, up):
+    low, high = value * (1 - down), value * (1 + 2 * up)
+    total = Sum()
+    total.add(hectares(value, low, high), 0.35)
+    told = total.as_json()
+    assert told["low"] == pytest.approx(low, abs=2e-4)
+    assert told["high"] == pytest.approx(high, abs=2e-4)
+
+
+@given(st.lists(sizes, min_size=2, max_size=20), st.floats(1.0, 3.0))
+def test_a_sum_lies_between_all_errors_shared_and_none(values, wider):
+    total = Sum()
+    ups = []
+    for value in values:
+        own = hectares(value, 0.0, value + wider * (interval(value, 0.35 * value)[1] - value))
+        ups.append(own["high"] - value)
+        total.add(own, 0.35)
+    reach = total.as_json()["high"] - sum(values)
+    assert reach <= sum(ups) + 1e-3
+    assert reach >= sum(up**2 for up in ups) ** 0.5 - 1e-3
+    if wider == 1.0:
+        assert reach == pytest.approx(sum(ups), rel=1e-3, abs=1e-3)
+
+
+def test_a_shared_model_error_does_not_average_out():
+    one, many = Sum(), Sum()
+    error = interval(1.0, 0.35)
+    one.add(hectares(1.0, *error), 0.35)
+    for _ in range(100):
+        many.add(hectares(1.0, *error), 0.35)
+    shares = [(t["high"] - t["hectares"]) / t["hectares"] for t in (one.as_json(), many.as_json())]
+    assert shares[0] == pytest.approx(shares[1], rel=1e-3)
+
+
+def test_nothing_answered_is_not_zero():
+    assert Sum().as_json() == {"hectares": None, "low": None, "high": None}
+
+
+@pytest.mark.parametrize("grid", [UTM, LOCAL], ids=["utm", "local"])
+def test_a_digest_is_small_plain_and_placed(grid):
+    told = digest_of(made_report(grid))
+    assert len(json.dumps(told, allow_nan=False)) < 3000
+    assert (told["outline"] is None) == (grid is LOCAL)
+    assert told["totals"]["new_building"] == {"hectares": 0.3333, "low": 0.25, "high": 0.5}
+    assert told["clusters"] == [0.6666]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    ledger = Ledger(tmp_path)
+    hostile = {"-x": "+y", "year": "z"}
+    sites = [
+        ListedSite("line 2", "=1+1", "site-a", "@evil", "North", "2024", extra=hostile),
+        ListedSite("line 3", "b", "b", "[bold]B[/]", "North", "2024", lon=129.6, lat=41.6),
+        ListedSite("line 4", "c", "c", "C", "South", "2026"),
+        ListedSite("line 5", "d", "", "D", "South", "2026", problem="before is missing"),
+        ListedSite("line 6", "e", "e", "E", "South", "2026"),
+    ]  # fmt: skip
+    ledger.list_sites(sites)
+    for place, outcome in enumerate((
+        Outcome("answered", digest=digest_of(made_report())),
+        Outcome("refused", "pair", "all of it is cloud"), Outcome("failed", "crash", "SIGSEGV"),
+    )):  # fmt: skip
+        ledger.note_key(place, f"key{place}")
+        ledger.note_outcome(f"key{place}", sites[place].folder, outcome)
+    yield tmp_path, ledger
+    ledger.close()
+
+
+def test_every_site_stands_in_every_table(folder):
+    out, ledger = folder
+    write_tables(ledger, out)
+    with (out / "sites.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows] == ["answered", "refused", "failed", "failed", "not run"]
+    assert (rows[0]["id"], rows[0]["name"], rows[0]["'-x"]) == ("'=1+1", "'@evil", "'+y")
+    assert rows[0]["list_year"] == "z"
+    assert rows[0]["new_building_ha"] == "0.3333"
+    assert rows[3]["reason"] == "line 5: before is missing"
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["all"]["sites"]["listed"] == 5
+    assert [group["year"] for group in summary["by_year_and_province"]] == ["2024", "2026"]
+    assert summary["by_year_and_province"][1]["totals"]["new_building"]["hectares"] is None
+    assert summary["all"]["median_cluster_hectares"] == 0.6666
+    assert summary["reasons"] == {"crash": 1, "list": 1, "pair": 1}
+    assert sorted(p.name for p in out.iterdir() if not p.name.startswith("ledger")) == [
+        "sites.csv", "sites.gpkg", "summary.json",
+    ]  # fmt: skip
+
+
+def test_the_geopackage_holds_the_same_rows_and_the_same_bytes(folder):
+    pyogrio = pytest.importorskip("pyogrio")
+    out, ledger = folder
+    write_tables(ledger, out)
+    first = (out / "sites.gpkg").read_bytes()
+    write_tables(ledger, out)
+    assert (out / "sites.gpkg").read_bytes() == first
+    meta, _, geometry, columns = pyogrio.raw.read(out / "sites.gpkg")
+    assert (meta["crs"], len(geometry)) == ("EPSG:4326", 5)
+    assert [wkb is not None for wkb in geometry] == [True, True, False, False, False]
+    named = dict(zip(meta["fields"], columns, strict=True))
+    assert list(named["status"]) == ["answered", "refused", "failed", "failed", "not run"]
+    assert named["new_building_ha"][0] == 0.3333
+
+
+def test_summarise_prints_what_analysts_publish(folder):
+    out, ledger = folder
+    ledger.close()
+    done = CliRunner().invoke(main, ["summarise", str(out)], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert "[bold]B[/]" in done.output
+    assert "all of it is cloud" in done.output
+    assert "1 answered, 1 refused, 2 failed, 1 not run" in done.output
+    as_json = CliRunner().invoke(main, ["summarise", str(out), "--json"])
+    assert json.loads(as_json.stdout)["schema"] == "landshift/summary/1"
+    assert CliRunner().invoke(main, ["summarise", str(out / "none")]).exit_code == 1

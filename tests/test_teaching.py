@@ -1,0 +1,85 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from landshift.errors import SettingsError
+from landshift.landcover import classify, learned_features
+from landshift.legend import Cover
+from landshift.model import load_model, save_model
+from landshift.raster import Raster
+from landshift.settings import TeachingSettings
+from landshift.teaching import model_meta, teach
+from networks import random_model, random_raster
+
+CHOSEN = TeachingSettings(pulls=(0.1, 10.0), folds=4)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return random_model(tmp_path_factory.mktemp("models"), seed=3)
+
+
+@pytest.fixture(scope="module")
+def patches():
+    """Sixteen patches in two colours, and their classes; the gaps were not drawn."""
+    noise = random_raster((128, 128), seed=5)
+    drawn = np.zeros((128, 128), np.uint8)
+    bands = 0.05 * noise.bands
+    for number in range(16):
+        row, col = 32 * (number // 4), 32 * (number % 4)
+        tall = (number // 4 + number) % 2
+        bands[tall, row : row + 32, col : col + 32] += 1.0
+        code = Cover.GREENHOUSE if tall else Cover.CROPLAND
+        drawn[row + 6 : row + 26, col + 6 : col + 26] = code
+    return Raster(bands, np.ones((128, 128), bool), noise.grid, noise.sensor), drawn
+
+
+def right(raster, drawn, model):
+    named = classify(raster, model, 1).probability.argmax(axis=0) + 1
+    return (named == drawn)[drawn > 0].mean()
+
+
+def test_drawn_regions_are_learned_and_the_old_network_kept(model, patches):
+    raster, drawn = patches
+    taught, lesson = teach(raster, drawn, model, CHOSEN)
+    assert lesson.regions == 16
+    assert lesson.accuracy_left_out > 0.7
+    assert right(raster, drawn, taught) > 0.7 > right(raster, drawn, model)
+    for name, weight in model.layers.items():
+        if not name.startswith("cls"):
+            assert np.array_equal(taught.layers[name], weight)
+
+
+def test_a_hard_pull_changes_nothing(model, patches):
+    raster, drawn = patches
+    held = dataclasses.replace(CHOSEN, pulls=(1e9,))
+    taught, _ = teach(raster, drawn, model, held)
+    before, after = (classify(raster, m, 1).probability for m in (model, taught))
+    np.testing.assert_allclose(before, after, atol=2e-3)
+
+
+def test_a_taught_model_goes_through_a_file(model, patches, tmp_path):
+    raster, drawn = patches
+    taught, _ = teach(raster, drawn, model, CHOSEN)
+    save_model(tmp_path / "taught.npz", model_meta(taught), taught.layers)
+    again = load_model(tmp_path / "taught.npz", "rgb")
+    assert again.training["taught_from_sha256"] == model.sha256
+    np.testing.assert_array_equal(
+        classify(raster, again, 1).probability, classify(raster, taught, 1).probability
+    )
+
+
+def test_too_little_is_refused(model, patches):
+    raster, drawn = patches
+    with pytest.raises(SettingsError, match="0 regions"):
+        teach(raster, np.zeros_like(drawn), model, CHOSEN)
+    with pytest.raises(SettingsError, match="of 1 classes"):
+        teach(raster, np.minimum(drawn, 1), model, CHOSEN)
+
+
+def test_features_do_not_depend_on_threads(model):
+    raster = random_raster((70, 530), seed=2)
+    np.testing.assert_array_equal(
+        learned_features(raster, model, 1), learned_features(raster, model, 2)
+    )
