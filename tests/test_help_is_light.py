@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HEAVY = ("numpy", "numba", "rasterio", "scipy", "skimage", "shapely", "pyproj", "xarray", "rich",
-         "torch", "sklearn")  # fmt: skip
+         "torch", "sklearn", "matplotlib", "jinja2", "PIL", "pyogrio")  # fmt: skip
 SCRIPT = """
 import sys
 sys.argv = ["landshift", *{args}]

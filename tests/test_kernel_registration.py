@@ -125,7 +125,7 @@ def test_cut_bent_follows_a_smooth_field():
     image = scene(row, col)
     assert window.cut_bent(image, 18, 16, down, right, window.filter_table(0.0), lines, patch)
     expected = scene(18 + row[:24, :24] + down, 16 + col[:24, :24] + right)
-    assert np.abs(patch - expected).max() < 0.01
+    assert np.abs(patch - expected).max() < 0.02
 
 
 def test_cut_bent_refuses_what_its_scratch_cannot_hold():

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
+import subprocess
 import zipfile
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -64,6 +67,50 @@ def test_a_geopackage_of_pictures_without_crs_has_none(tmp_path):
     write_geopackage(report, find_patches(report.changes), tmp_path / "changes.gpkg")
     assert pyogrio.read_info(tmp_path / "changes.gpkg", layer="changes")["features"] == 1
     assert pyogrio.read_info(tmp_path / "changes.gpkg", layer="site")["features"] == 0
+
+
+def test_qgis_opens_every_layer_with_names_and_colours(folder):
+    """In a real QGIS without a screen, run by the Python that it was built for."""
+    python = next((p for p in ("/usr/bin/python3", "python3") if has_qgis(p)), None)
+    if python is None:
+        pytest.skip("QGIS IS NOT INSTALLED: no layer was opened in it")
+    script = Path(__file__).with_name("qgis_layers.py")
+    done = subprocess.run(
+        [python, str(script), str(folder)], capture_output=True, text=True, env=clean_environment()
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    classes = found["raster"]["classes"]
+    assert found["raster"]["renderer"] == "paletted"
+    assert classes["13"] == ["cropland → building", "#d53c32"]
+    changes = found["changes"]
+    assert changes["renderer"] == "categorizedSymbol"
+    assert changes["kinds"]["cropland → building"][0] == "#d55e00"
+    # rising lines: Qt's BDiagPattern
+    assert changes["kinds"]["cropland → building"][1] == 12
+    for name in ("changes", "buildings", "not_seen", "site"):
+        assert found[name]["valid"]
+        assert found[name]["features"] > 0
+        assert found[name]["crs"] == "EPSG:32652"
+        assert found[name]["renderer"]
+    assert "azimuth_deg" in found["buildings"]["fields"]
+
+
+def clean_environment():
+    """Without what this Python and its GDAL were told: QGIS has its own."""
+    return {
+        name: value for name, value in os.environ.items()
+        if not name.startswith(("GDAL_", "PROJ_", "PYTHON", "VIRTUAL_ENV"))
+    }  # fmt: skip
+
+
+def has_qgis(python):
+    try:
+        asked = [python, "-c", "import qgis.core"]
+        done = subprocess.run(asked, capture_output=True, env=clean_environment())
+    except OSError:
+        return False
+    return done.returncode == 0
 
 
 def test_google_earth_gets_overlays_with_time_and_placemarks(folder):

@@ -66,7 +66,7 @@ BAD = {
     "x,,,,a.tif,b.tif,,,POLYGON ((0 0)),,,,,,": "aoi is no WKT polygon",
     'x,,,,a.tif,b.tif,,,"POLYGON ((0 0, 9 9, 9 0, 0 9, 0 0))",,,,,,': "not a simple outline",
     "x,,,,a.tif,b.tif,,,nowhere.geojson,,,,,,": "no such file",
-    "x,,,,/vsicurl/http://a/b.tif,b.tif,,,,,,,,,": "only files are read",
+    "x,,,,/vsizip/a.zip/b.tif,b.tif,,,,,,,,,": "allowed are files, https",
     "x,,,,a.tif,b.tif,,,,,,,,,,,more": "has 17 cells, the first line 15",
 }
 

@@ -7,10 +7,20 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from landshift.api import as_dataset, classify, compare, draw, pictures, save
+    from landshift.api import (
+        as_dataset,
+        classify,
+        compare,
+        compare_list,
+        draw,
+        pictures,
+        save,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "as_dataset", "classify", "compare", "draw", "pictures", "save"]
+__all__ = [
+    "__version__", "as_dataset", "classify", "compare", "compare_list", "draw", "pictures", "save",
+]  # fmt: skip
 
 _REFUSED_DRIVERS = [
     "VRT", "GTI", "MRF", "WMS", "WCS", "WMTS", "HTTP", "STACIT", "STACTA", "PLMOSAIC", "EEDAI",

@@ -8,6 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landshift.batch.child import Limits
+from landshift.batch.night import BatchPlan, run_batch
+from landshift.batch.site_list import read_site_list
 from landshift.comparison import compare_site
 from landshift.dataset import cover_as_dataset, pictures_as_array, report_as_dataset
 from landshift.mapping import CoverMap, map_cover
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["as_dataset", "classify", "compare", "draw", "pictures", "save"]
+__all__ = ["as_dataset", "classify", "compare", "compare_list", "draw", "pictures", "save"]
 
 
 def compare(
@@ -101,6 +104,43 @@ def classify(
     roles = None if bands is None else tuple(bands)
     picture = Image(Path(image), gsd_m, roles, day)
     return map_cover(picture, str(model), _at(settings, gsd_m), progress)
+
+
+def compare_list(
+    sites: str | Path,
+    out: str | Path,
+    *,
+    workers: int = 1,
+    gsd_m: float | None = None,
+    model: str | Path = "open",
+    settings: Settings | None = None,
+    timeout_s: float | None = 1800.0,
+) -> dict[str, str]:
+    """Compare every site of a list, as ``landshift batch`` does; run again, it goes on.
+
+    Parameters
+    ----------
+    sites
+        CSV, GeoJSON, GeoPackage or GeoParquet with columns id, before, after and more.
+    out
+        Folder of the sites' results, sites.csv, sites.gpkg and summary.json.
+    workers
+        Processes at a time.
+    gsd_m, model, settings
+        As in `compare`, for every site.
+    timeout_s
+        Seconds after which a site is given up; None for never.
+
+    Returns
+    -------
+    dict
+        Identifier of each site → answered, refused, failed or not run.
+    """
+    plan = BatchPlan(
+        sites=read_site_list(Path(sites)), out=Path(out), model=str(model),
+        settings=_at(settings, gsd_m), workers=workers, limits=Limits(timeout_s, None),
+    )  # fmt: skip
+    return {done.listed.id: done.outcome.status for done in run_batch(plan)}
 
 
 def as_dataset(result: SiteReport | CoverMap) -> xr.Dataset:

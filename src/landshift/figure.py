@@ -43,6 +43,8 @@ _MOST_LABELS = 40
 """Buildings that carry a number; all are outlined."""
 _MOST_ROWS = 12
 """Rows of the chart of hectares."""
+_ROW_IN = 0.19
+"""Most height of a row."""
 _SMALL, _TEXT, _LARGE = 6.5, 7.5, 10.0
 _FONTS = (
     "DejaVu Sans", "Noto Sans CJK KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo",
@@ -296,6 +298,7 @@ def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeK
     legend_rows = -(-len(handles) // 2)
     height_in = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
     share = max(1 - (0.16 * legend_rows + 0.2) / height_in, 0.35)
+    share = min(share, _ROW_IN * len(rows) / height_in)
     chart = axes.inset_axes((0.0, 1 - share, 1.0, share))
     _chart(chart, rows)
     axes.legend(

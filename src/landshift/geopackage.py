@@ -24,6 +24,8 @@ _BRUSHES: dict[Hatch, str] = {
     "level": "horizontal", "upright": "vertical", "grid": "cross", "dots": "dense6",
 }  # fmt: skip
 """QGIS's names of fill patterns."""
+_VERSION = "1.3"
+"""Of GeoPackage; QGIS up to 3.28 complains about 1.4."""
 _STYLE_TABLE = """
 CREATE TABLE layer_styles (
   id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),
@@ -84,6 +86,7 @@ def _write_layer(
             field_data=[np.array(values, kind) for kind, values in columns.values()],
             fields=list(columns), layer=name, driver="GPKG", geometry_type="MultiPolygon",
             crs=None if crs is None else crs.to_wkt(), append=path.exists(),
+            dataset_options=None if path.exists() else {"VERSION": _VERSION},
         )  # fmt: skip
 
 

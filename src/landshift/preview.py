@@ -34,13 +34,13 @@ class Preview:
 def make_preview(raster: Raster, settings: PreviewSettings) -> Preview:
     """Reduce ``raster`` by means of whole pixels, and stretch it for the eye.
 
-    Each band's dark end is drawn to black, which takes haze away; one gain serves all three, so
-    that green stays green.
+    One gain serves all bands, so that green stays green. Of reflectances each band's own dark end
+    is drawn to black, which takes haze away; display values were balanced by whoever made them.
     """
     factor = -(-max(raster.grid.shape) // settings.most_side_px)
     bands = raster.select(_shown_roles(raster))
     means, seen = _reduced(bands, raster.valid, factor)
-    shown = _stretched(means, seen, settings)
+    shown = _stretched(means, seen, raster.sensor.scale is not None, settings)
     rgba = np.dstack([*np.broadcast_to(shown, (3, *seen.shape)), np.where(seen, 255, 0)])
     grid = raster.grid
     transform = grid.transform @ Affine.scale(factor)
@@ -74,13 +74,15 @@ def _reduced(
 
 
 def _stretched(
-    bands: NDArray[np.float32], seen: NDArray[np.bool_], settings: PreviewSettings
+    bands: NDArray[np.float32], seen: NDArray[np.bool_], hazy: bool, settings: PreviewSettings
 ) -> NDArray[np.float32]:
-    """Bands (band, row, col) from 0 to 255."""
+    """Bands (band, row, col) from 0 to 255; ``hazy``: each with a dark end of its own."""
     if not seen.any():
         return np.zeros_like(bands)
     tail = settings.clipped_share
     dark, bright = np.quantile(bands[:, seen], (tail, 1 - tail), axis=1)
+    if not hazy:
+        dark = np.full_like(dark, dark.min())
     span = max(float((bright - dark).max()), 1e-6)
     unit = np.clip((bands - dark[:, None, None]) / span, 0, 1) ** settings.gamma
     return np.asarray(np.rint(255 * unit), np.float32)

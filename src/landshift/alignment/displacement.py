@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, lapack, solve_triangular
 
+_MOST_APART = 700
+"""Tie points up to which down and right have a covariance each; beyond, one serves both."""
 Floats = NDArray[np.float64]
 Model = Literal["identity", "shift", "affine", "field"]
 
@@ -258,13 +260,13 @@ def fit_field(
     base = constant_field(shape, start.trend[0, 0], start.trend[1, 0])
     rest = moved - base.at(place[:, 0], place[:, 1]).T
     kept = np.ones(len(place), bool)
-    chosen, fit, before = None, None, 0
-    for _ in range(4):
-        if chosen is None or 1.1 * kept.sum() < before:
+    chosen, fit = None, None
+    for turn in range(4):
+        if turn < 2:  # once more when gross errors no longer drown the slopes
             chosen = choose_shape(
                 base, place[kept], rest[kept], spread[kept], spacing_px, allowed, most
             )
-            before = int(kept.sum())
+        assert chosen is not None
         fit = _solve(base, chosen, place, rest, spread, kept)
         standard = np.hypot(*(fit.miss / fit.expected).T) / np.sqrt(2)
         robust = max(1.0, float(np.median(standard[kept])) / 0.83)
@@ -287,13 +289,16 @@ def _solve(
     matrix = trial._covariance(place[kept], place[kept])
     weights = np.empty((2, kept.sum()))
     factors, variance = [], []
+    if len(matrix) > _MOST_APART:
+        spread = np.repeat(np.sqrt(np.mean(spread**2, axis=1, keepdims=True)), 2, axis=1)
     diagonal = np.diag_indices(len(matrix))
     miss, expected = np.empty((len(place), 2)), np.empty((len(place), 2))
     for component in range(2):
-        full = matrix.copy()
-        full[diagonal] += spread[kept, component] ** 2
-        factor = cho_factor(full, lower=True, check_finite=False)
-        inverse, _ = lapack.dpotri(factor[0], lower=True)
+        if component == 0 or len(matrix) <= _MOST_APART:
+            full = matrix.copy()
+            full[diagonal] += spread[kept, component] ** 2
+            factor = cho_factor(full, lower=True, check_finite=False)
+            inverse, _ = lapack.dpotri(factor[0], lower=True)
         weights[component] = cho_solve(factor, rest[kept, component], check_finite=False)
         variance.append(float(rest[kept, component] @ weights[component]) / len(full))
         miss[kept, component] = weights[component] / np.diag(inverse)

@@ -29,6 +29,8 @@ _VARIANTS = ((False, 0.0), (True, 0.0), (False, 1.75), (True, 1.75))
 """Kinds of comparison among which each pair chooses: phasors doubled or not, and the blur, px.
 Blur removes aliasing, which moves tie points by hundredths of a pixel; across unlike bands, where
 only sharp detail agrees, it costs more than it gains."""
+_BENT_WINDOWS = 4
+"""Windows to a field's correlation length above which smaller ones would only add noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +123,13 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
     doubled, blur = _choose_variant(work, fit.field, tops[~held], side)
     fine = [replace(levels[0], blur_px=blur) for levels in (work.reference, work.moving)]
     sides = [side]
-    if fit.field.model == "field" and settings.fine_window_px < side:
-        sides = [side, settings.fine_window_px]
+    bent = fit.field.model == "field" and fit.field.reach_px < _BENT_WINDOWS * side
+    if bent and settings.fine_window_px < side:
+        sides = [side, settings.fine_window_px, settings.fine_window_px]
     ties = fit_ties = None
     for now in sides:
         places = tops[~held] if now == side else _apart(
-            lay_windows(work.shape, now, settings.most_windows), now, tops[held], side
+            lay_windows(work.shape, now, settings.most_fine_windows), now, tops[held], side
         )  # fmt: skip
         windows = Windows(now, 4, doubled, settings.least_share, True)
         ties, _ = measure(fine[0], fine[1], fit.field, places, windows)
@@ -148,7 +151,13 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
     verdict, reason = judge(proof, start, moved_m, settings)
     if verdict == "failed":
         return Alignment.failed(grid, reason, fit_ties, fit.kept)
-    return _outcome(grid, fit, fit_ties, proof, verdict, reason)
+    found = _outcome(grid, fit, fit_ties, proof, verdict, reason)
+    unsure = float(np.mean(found.uncertainty_lattice_m > settings.unsure_px * grid.gsd_m))
+    if verdict == "good" and unsure > settings.most_unsure_share:
+        where = f"in {unsure:.0%} of the picture"
+        reason = f"uncertain by more than {settings.unsure_px:.1f} px {where}"
+        return replace(found, verdict="doubtful", reason=reason)
+    return found
 
 
 def _held_back(tops: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -207,6 +216,8 @@ def _choose_variant(
     some = tops[:: len(tops) // 48 + 1]
     best, choice = np.inf, _VARIANTS[0]
     for doubled, blur in _VARIANTS:
+        if blur > 0 and field.model == "field":
+            continue  # the small windows that follow a field hold too few blurred grains
         levels = [replace(pair[0], blur_px=blur) for pair in (work.reference, work.moving)]
         windows = Windows(side, 4, doubled, work.settings.least_share, True)
         ties, _ = measure(levels[0], levels[1], field, some, windows)
@@ -281,9 +292,9 @@ def _lattice_step(field: Field, shape: tuple[int, int]) -> int:
 
 _ALIASING_PX = 0.002
 """Radial error that no scatter shows. Source: shift5 and rotscale of the score, medians."""
-_COMMON = 0.25
-"""Share of a tie point's deviation that its neighbours have in common, seen as error of the whole.
-Source: the score's kinds, seeds 0-5."""
+_COMMON, _COMMON_IN_FIELD = 0.25, 0.5
+"""Share of a tie point's deviation that its neighbours have in common, seen as error of the whole;
+for a trend and for a field. Source: the score's kinds, seeds 0-5."""
 
 
 def _uncertainty(fit: Fit, rows: Floats, cols: Floats) -> Floats:
@@ -295,4 +306,5 @@ def _uncertainty(fit: Fit, rows: Floats, cols: Floats) -> Floats:
     variance = (spread**2).sum(axis=0)
     inner = np.stack([np.interp(cols, few[1], line) for line in variance])
     variance = np.stack([np.interp(rows, few[0], line) for line in inner.T], axis=1)
-    return np.sqrt(variance + (_COMMON * field.noise_px) ** 2 + _ALIASING_PX**2)
+    common = _COMMON_IN_FIELD if field.strength > 0 else _COMMON
+    return np.sqrt(variance + (common * field.noise_px) ** 2 + _ALIASING_PX**2)

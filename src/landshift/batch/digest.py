@@ -77,5 +77,8 @@ def _outline(report: SiteReport) -> Polygon | MultiPolygon | None:
     if crs is None:
         return None
     outline = report.outline or box(*report.changes.grid.bounds)
-    degrees = project_polygon(outline, crs, WGS84).simplify(_DEGREES)
-    return degrees if degrees.is_valid else degrees.buffer(0)
+    degrees = project_polygon(outline, crs, WGS84)
+    simple = degrees.simplify(_DEGREES)
+    if isinstance(simple, Polygon | MultiPolygon) and simple.is_valid:
+        return simple
+    return degrees

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from landshift import __version__
+from landshift.batch.fetching import is_remote, version_of
 from landshift.batch.ledger import Ledger
 from landshift.batch.listed_site import ListedSite
 from landshift.reading import sha256_of
@@ -55,11 +56,12 @@ def model_hash(name_or_path: str) -> str:
 def _picture(listed_path: str, image: Image, ledger: Ledger) -> dict[str, Any]:
     return {
         "path": listed_path,
-        "sha256": _file_hash(image.path, ledger),
+        "content": version_of(listed_path) if is_remote(listed_path)
+        else _file_hash(image.path, ledger),
         "gsd_m": image.gsd_m,
         "bands": image.bands,
         "date": None if image.date is None else image.date.isoformat(),
-    }
+    }  # fmt: skip
 
 
 def _file_hash(path: Path, ledger: Ledger) -> str:

@@ -16,6 +16,7 @@ import shapely
 from pyproj import Geod
 from shapely.geometry import Polygon, mapping
 
+from landshift.batch.fetching import file_name_of, is_remote
 from landshift.batch.list_formats import Row, read_rows
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.naming import folder_name, plain
@@ -32,7 +33,6 @@ COLUMNS = (
 """What landshift understands; other columns travel into the results."""
 _MOST_RADIUS_M = 50_000.0
 _GEOD = Geod(ellps="WGS84")
-_REMOTE = ("/vsi", "http://", "https://", "s3://")
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,10 @@ def _path(cells: Mapping[str, str], column: str, base: Path) -> Path:
         raise SiteError(f"{column} is missing; it names the {column} picture")
     if plain(text) != text:
         raise SiteError(f"{column} holds characters that no file name has: {plain(text)!r}")
-    if text.startswith(_REMOTE):
-        raise SiteError(f"{column} is {text}; only files are read, copy it beside the list")
+    if is_remote(text):
+        return Path(file_name_of(text))
+    if text.startswith("/vsi") or "://" in text:
+        raise SiteError(f"{column} is {text[:80]}; allowed are files, https, http, s3 and /vsis3")
     # absolute, because a worker may stand in another folder; symbolic links stay
     return Path(os.path.abspath(base / text))
 

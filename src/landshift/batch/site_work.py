@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from landshift.batch.digest import digest_of
+from landshift.batch.fetching import pictures_at_hand
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.naming import plain
 from landshift.errors import ComparisonError, InputError, LandshiftError, OutputError
@@ -48,7 +49,8 @@ def answer_site(job: SiteJob) -> dict[str, Any]:
     """
     try:
         compare = _function(job.compare)
-        report = compare(job.listed.site, job.model, job.settings, _say_nothing, 1)
+        with pictures_at_hand(job.listed) as site:
+            report = compare(site, job.model, job.settings, _say_nothing, 1)
         report = _as_listed(report, job.listed)
         write_report(report, job.folder, True)
         return _told("answered", digest=digest_of(report))

@@ -52,7 +52,7 @@ def batch(
 
     Columns: id, before, after; and as known name, province, year, before_date, after_date, gsd,
     bands, and aoi (path or WKT) or lat, lon, radius_m. Others travel into the results. Paths are
-    relative to the list.
+    relative to the list; pictures may be https or s3 addresses.
 
     Writes DIR/sites/ID as compare does, DIR/sites.csv, sites.gpkg and summary.json. Exit code 3
     where some sites failed or were refused.
@@ -81,6 +81,7 @@ def batch(
 
 def _print_check(listed: SiteList) -> int:
     """Print what is wrong with the list; how many rows cannot be used."""
+    from landshift.batch.fetching import is_remote
     from landshift.batch.naming import plain
 
     bad = 0
@@ -90,7 +91,7 @@ def _print_check(listed: SiteList) -> int:
             missing = [
                 name
                 for name, image in ((site.before, site.site.before), (site.after, site.site.after))
-                if not image.path.is_file()
+                if not is_remote(name) and not image.path.is_file()
             ]
             problem = f"no such file: {', '.join(missing)}" if missing else ""
         if problem:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -96,7 +96,7 @@ def _words(report: SiteReport) -> dict[str, Any]:
             for one in report.clusters
         ],
         "software": report.software,
-        "settings": json.dumps(report.settings, indent=1, default=str, ensure_ascii=False),
+        "settings": "\n".join(_setting_lines("", report.settings)),
     }  # fmt: skip
 
 
@@ -115,6 +115,15 @@ def _alignment_words(alignment: Alignment) -> str:
         words += f", {alignment.residual_rms_m:.2f} m remain by {kept} tie points"
     reason = f" {alignment.reason}." if alignment.verdict != "good" and alignment.reason else ""
     return f"{words}.{reason}"
+
+
+def _setting_lines(path: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    """``stage.name = value``, one a line."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _setting_lines(f"{path}{key}.", value)
+        else:
+            yield f"{path}{key} = {json.dumps(value, default=str, ensure_ascii=False)}"
 
 
 def _bar(hectares: Hectares, most: float) -> dict[str, Any]:

@@ -214,6 +214,6 @@
   };
   window.addEventListener("beforeprint", () => {
     drawStill();
-    for (const box of document.querySelectorAll("details")) box.open = true;
+    byId("software").open = true; // settings and licence would be ten pages of paper
   });
 })();

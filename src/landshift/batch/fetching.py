@@ -1,0 +1,207 @@
+"""Pictures that lie elsewhere, copied to a file before they are read.
+
+Whole files are copied rather than read in pieces by GDAL: a copy has a hash, is opened with the
+same care as any file, can be gone on with where a connection broke, and does not suffer from GDAL's
+memory of failed addresses, which outlasts the failure within a process.
+"""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from landshift import __version__
+from landshift.batch.listed_site import ListedSite
+from landshift.errors import ImageError
+from landshift.site import Image, Site
+
+_SCHEMES = ("https://", "http://", "s3://", "/vsis3/", "/vsicurl/")
+_TIMEOUT_S = 30.0
+"""Silence after which a try counts as failed."""
+_TRIES = 4
+_PAUSE_S = 1.0
+"""Before the second try; doubled before each other."""
+_MOST_BYTES = 8 * 2**30
+_PIECE = 2**20
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+"""HTTP codes after which trying again makes sense."""
+_BROKEN: tuple[type[Exception], ...] = (
+    urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError,
+)  # fmt: skip
+
+
+def is_remote(address: str) -> bool:
+    """Whether a list means a picture that is no file here."""
+    return address.startswith(_SCHEMES)
+
+
+def file_name_of(address: str) -> str:
+    """The last part of an address, which may tell sensor and date as a file's name does.
+
+    Raises
+    ------
+    ImageError
+        When it has none, or is of a kind that is not fetched.
+    """
+    path = urllib.parse.urlsplit(_plain(address)).path
+    name = PurePosixPath(urllib.parse.unquote(path)).name
+    if not name or name in (".", "..") or "\\" in name or "\0" in name:
+        raise ImageError(f"{address}: the address names no file")
+    return name
+
+
+def version_of(address: str) -> str:
+    """What the server says of the picture's version; "not reachable" where it says nothing."""
+    try:
+        if _is_s3(address):
+            head = _s3().head_object(**_bucket_and_key(address))
+            return f"{head['ETag']} {head['ContentLength']}"
+        with _opened(address, method="HEAD") as answer:
+            told = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+            return " ".join((*told, answer.headers.get("Content-Length", "")))
+    except _unreachable():
+        # the fetching will say why; once it can be reached, the key is another
+        return "not reachable"
+
+
+@contextmanager
+def pictures_at_hand(listed: ListedSite) -> Iterator[Site]:
+    """The site with files for pictures; what was fetched goes again.
+
+    Raises
+    ------
+    ImageError
+        When a picture cannot be fetched: which, why, how often it was tried.
+    """
+    assert listed.site is not None
+    with TemporaryDirectory(prefix="landshift-", ignore_cleanup_errors=True) as folder:
+        before = _at_hand(listed.site.before, listed.before, Path(folder) / "before")
+        after = _at_hand(listed.site.after, listed.after, Path(folder) / "after")
+        yield replace(listed.site, before=before, after=after)
+
+
+def _at_hand(image: Image, address: str, folder: Path) -> Image:
+    """The picture itself where it is a file, else a copy in ``folder``."""
+    if not is_remote(address):
+        return image
+    path = folder / file_name_of(address)
+    folder.mkdir()
+    fetch(address, path)
+    return replace(image, path=path)
+
+
+def fetch(address: str, path: Path) -> None:
+    """Copy what lies at ``address`` to ``path``; broken off, it goes on where it was.
+
+    Raises
+    ------
+    ImageError
+        When it cannot be had.
+    """
+    for number in range(1, _TRIES + 1):
+        try:
+            return _fetch_s3(address, path) if _is_s3(address) else _fetch_http(address, path)
+        except urllib.error.HTTPError as error:
+            why, passing = f"HTTP {error.code} {error.reason}", error.code in _PASSING
+            error.close()
+        except _passing_errors() as error:
+            why, passing = str(getattr(error, "reason", error)) or type(error).__name__, True
+        except OSError as error:
+            why, passing = str(error), False
+        if not passing or number == _TRIES:
+            break
+        time.sleep(_PAUSE_S * 2 ** (number - 1))
+    tries = "once" if number == 1 else f"{number} times"
+    raise ImageError(f"{address}: could not be fetched, tried {tries}: {why}")
+
+
+def _fetch_http(address: str, path: Path) -> None:
+    have = path.stat().st_size if path.exists() else 0
+    with _opened(address, {"Range": f"bytes={have}-"} if have else {}) as answer:
+        if answer.status != 206:
+            have = 0
+        left = int(answer.headers.get("Content-Length") or 0)
+        if have + left > _MOST_BYTES:
+            raise ImageError(f"{address}: {have + left} bytes; allowed are {_MOST_BYTES}")
+        with path.open("ab" if have else "wb") as file:
+            shutil.copyfileobj(answer, file, _PIECE)
+        got = path.stat().st_size - have
+        if left and got < left:
+            raise ConnectionError(f"the connection broke after {have + got} of {have + left} bytes")
+
+
+def _opened(address: str, headers: dict[str, str] | None = None, method: str = "GET") -> Any:
+    url = urllib.parse.quote(_plain(address), safe=":/?&=%#@+,;~!$'()*[]")
+    told = {"User-Agent": f"landshift/{__version__}", **(headers or {})}
+    return urllib.request.urlopen(
+        urllib.request.Request(url, headers=told, method=method), timeout=_TIMEOUT_S
+    )
+
+
+def _plain(address: str) -> str:
+    plain = address.removeprefix("/vsicurl/")
+    if not plain.startswith(("https://", "http://")) and not _is_s3(address):
+        raise ImageError(f"{address}: not fetched; allowed are https, http, s3 and files")
+    return plain
+
+
+def _is_s3(address: str) -> bool:
+    return address.startswith(("s3://", "/vsis3/"))
+
+
+def _bucket_and_key(address: str) -> dict[str, str]:
+    bucket, _, key = address.removeprefix("s3://").removeprefix("/vsis3/").partition("/")
+    return {"Bucket": bucket, "Key": key}
+
+
+def _s3() -> Any:
+    try:
+        import boto3
+        from botocore.config import Config
+    except ModuleNotFoundError:
+        raise ImageError(
+            "pictures on S3 need boto3: pip install 'landshift[s3]'"
+        ) from None
+    return boto3.client("s3", config=Config(
+        connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"max_attempts": 1},
+    ))  # fmt: skip
+
+
+def _passing_errors() -> tuple[type[Exception], ...]:
+    """What is worth another try; S3's own errors among them where its library is installed."""
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ModuleNotFoundError:
+        return _BROKEN
+    return (*_BROKEN, BotoCoreError, ClientError)
+
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    return (ImageError, OSError, *_passing_errors())
+
+
+def _fetch_s3(address: str, path: Path) -> None:
+    from botocore.exceptions import ClientError
+
+    place = _bucket_and_key(address)
+    try:
+        answer = _s3().get_object(**place)
+    except ClientError as error:
+        code = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _PASSING:
+            raise
+        raise ImageError(f"{address}: could not be fetched: {error}") from error
+    if answer["ContentLength"] > _MOST_BYTES:
+        raise ImageError(f"{address}: {answer['ContentLength']} bytes; allowed are {_MOST_BYTES}")
+    with answer["Body"] as body, path.open("wb") as file:
+        shutil.copyfileobj(body, file, _PIECE)

@@ -1,0 +1,134 @@
+"""Pictures on a server and in a bucket, which answer late, badly or not at all."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from landshift.batch import fetching
+from landshift.batch.fetching import fetch, file_name_of, is_remote, pictures_at_hand, version_of
+from landshift.batch.site_list import read_site_list
+from landshift.errors import ImageError
+
+CONTENT = bytes(range(256)) * 40
+
+
+class Moody(BaseHTTPRequestHandler):
+    """Serves ranges; fails as often as it was told to."""
+
+    protocol_version = "HTTP/1.1"
+    moods: ClassVar[list[str]] = []
+
+    def do_HEAD(self):
+        self.answer(200, 0)
+
+    def do_GET(self):
+        mood = self.moods.pop(0) if self.moods else "well"
+        if mood.isdigit():
+            self.send_response(int(mood))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
+        self.answer(206 if start else 200, start)
+        body = CONTENT[start:]
+        self.wfile.write(body[: len(body) // 2] if mood == "breaks" else body)
+        self.close_connection = True
+
+    def answer(self, status, start):
+        self.send_response(status)
+        self.send_header("ETag", '"one"')
+        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(fetching, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(fetching, "_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(Moody, "moods", [])
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{running.server_port}/20240529.tif"
+    running.shutdown()
+    running.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("moods", [[], ["503", "429"], ["breaks"], ["breaks", "502", "breaks"]])
+def test_a_picture_is_had_in_the_end(moods, server, tmp_path):
+    Moody.moods[:] = moods
+    fetch(server, tmp_path / "p.tif")
+    assert (tmp_path / "p.tif").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("moods", "why"),
+    [(["404"], "tried once: HTTP 404"), (["403"], "tried once: HTTP 403"),
+     (["503"] * 4, "tried 4 times: HTTP 503"), (["breaks"] * 4, "tried 4 times: the connection")],
+)  # fmt: skip
+def test_what_cannot_be_had_is_one_clear_line(moods, why, server, tmp_path):
+    Moody.moods[:] = moods
+    with pytest.raises(ImageError, match=why):
+        fetch(server, tmp_path / "p.tif")
+
+
+def test_nobody_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "_PAUSE_S", 0.0)
+    with pytest.raises(ImageError, match="tried 4 times"):
+        fetch("http://127.0.0.1:9/a.tif", tmp_path / "a.tif")
+    assert version_of("http://127.0.0.1:9/a.tif") == "not reachable"
+
+
+def test_a_listed_address_becomes_a_file_of_its_name(server, tmp_path):
+    (tmp_path / "sites.csv").write_text(f"id,before,after\nky,{server},/vsicurl/{server}\n")
+    (listed,) = read_site_list(tmp_path / "sites.csv").sites
+    assert listed.problem == ""
+    assert version_of(listed.before) == f'"one"  {len(CONTENT)}'
+    with pictures_at_hand(listed) as site:
+        assert site.before.path.name == "20240529.tif"
+        assert site.after.path.read_bytes() == CONTENT
+    assert not site.before.path.exists()
+
+
+@pytest.mark.parametrize(
+    "address", ["https://host/", "https://host/..", "https://host/a%5Cb", "/vsicurl/file:///etc/x"]
+)
+def test_an_address_without_a_file_is_refused(address):
+    assert is_remote(address)
+    with pytest.raises(ImageError):
+        file_name_of(address)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning",
+                            "ignore::pytest.PytestUnraisableExceptionWarning")  # fmt: skip
+def test_a_bucket_is_read(tmp_path, monkeypatch):
+    boto3 = pytest.importorskip("boto3")
+    moto = pytest.importorskip("moto.server")
+    standin = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    standin.start()
+    try:
+        host, port = standin.get_host_and_port()
+        told = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "x",
+                "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}  # fmt: skip
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(fetching, "_PAUSE_S", 0.0)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="pictures")
+        client.put_object(Bucket="pictures", Key="a/b.tif", Body=CONTENT)
+        for number, address in enumerate(("s3://pictures/a/b.tif", "/vsis3/pictures/a/b.tif")):
+            fetch(address, tmp_path / str(number))
+            assert (tmp_path / str(number)).read_bytes() == CONTENT
+            assert version_of(address).endswith(str(len(CONTENT)))
+        with pytest.raises(ImageError, match=r"s3://pictures/none.tif: could not be fetched"):
+            fetch("s3://pictures/none.tif", tmp_path / "none")
+    finally:
+        standin.stop()

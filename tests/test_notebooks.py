@@ -1,0 +1,38 @@
+"""Notebooks run from top to bottom, and define nothing that the package should hold."""
+
+from __future__ import annotations
+
+import ast
+from importlib import resources
+
+import pytest
+
+from conftest import CHECKOUT
+
+nbformat = pytest.importorskip("nbformat", reason="NBFORMAT IS NOT INSTALLED: no notebook was read")
+BOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
+
+
+def test_there_are_notebooks():
+    assert [book.name for book in BOOKS][:2] == ["01_one_site.ipynb", "02_a_batch.ipynb"]
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
+def test_a_notebook_defines_no_function_and_carries_no_output(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs
+            defined = (ast.FunctionDef, ast.ClassDef, ast.Lambda)
+            assert not [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, defined)]
+
+
+@pytest.mark.jit
+@pytest.mark.filterwarnings("ignore")  # of the notebook's kernel and its messages, not of ours
+@pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(path):
+    client = pytest.importorskip("nbclient", reason="NBCLIENT IS NOT INSTALLED: nothing was run")
+    if not resources.files("landshift").joinpath("models", "open-rgb.npz").is_file():
+        pytest.skip("THERE IS NO PACKAGED MODEL YET: no notebook was run")
+    book = nbformat.read(path, as_version=4)
+    beside = {"metadata": {"path": path.parent}}
+    client.NotebookClient(book, timeout=240, resources=beside).execute()

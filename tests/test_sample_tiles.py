@@ -1,0 +1,100 @@
+"""The whole job on the six simulated sites, against the truth they carry."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shapely.geometry import Polygon
+
+from landshift.comparison import compare_site
+from landshift.legend import Cover
+from landshift.reading import describe_image, read_aoi
+from landshift.settings import Settings
+from landshift.site import Image, Site
+
+TILES = Path(__file__).parent.parent / "sample_tiles"
+NAMES = ("kyongsong", "songchon", "onchon", "kosan", "kumya", "unchanged")
+FINE = ("kyongsong", "songchon", "onchon", "kosan")
+pytestmark = pytest.mark.jit
+
+
+@pytest.fixture(scope="module")
+def reports():
+    """One comparison a site, each made when it is first asked for."""
+    made = {}
+
+    def report(name):
+        if name not in made:
+            folder = TILES / name
+            site = Site(
+                name, Image(folder / "before.tif"), Image(folder / "after.tif"),
+                read_aoi(folder / "site.geojson"),
+            )  # fmt: skip
+            made[name] = compare_site(site, "open", Settings(), lambda stage: None)
+        return made[name]
+
+    return report
+
+
+def truth_of(name):
+    return json.loads((TILES / name / "truth.json").read_text())
+
+
+def close(found, true):
+    return abs(found - true) <= max(0.15 * true, 0.1)
+
+
+def hectares(report, before, after):
+    table = report.changes.expected_hectares.sum(axis=(0, 1))
+    return float(sum(table[b - 1, a - 1] for b in before for a in after))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_planted_error_is_found(reports, name):
+    report, planted = reports(name), truth_of(name)["geolocation_error"]["before"]
+    grid = describe_image(Image(TILES / name / "before.tif")).grid
+    x0, y0, x1, y1 = grid.bounds
+    middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+    turn = math.radians(planted["rotation_deg"])
+    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    outline = report.outline
+    spots = np.array(outline.convex_hull.exterior.coords)
+    shown = (spots - middle) @ rotation.T + middle + [planted["east_m"], planted["north_m"]]
+    east, north = report.alignment.displacement(shown[:, 0], shown[:, 1])
+    miss = np.hypot(*(np.stack([east, north]) - (shown - spots).T))
+    assert report.alignment.verdict == "good"
+    assert np.sqrt(np.mean(miss**2)) <= 0.5 * report.changes.grid.gsd_m + planted["local_m"]
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_hectares_lost_and_built_are_right_at_half_a_metre_to_a_metre(reports, name):
+    report, truth = reports(name), truth_of(name)
+    lost = truth["cropland_loss"]
+    lasting = [Cover.BUILDING, Cover.PAVED, Cover.BARE]
+    assert close(report.totals["new_building"].value, truth["new_building"]["hectares"])
+    assert close(hectares(report, [Cover.CROPLAND], lasting), lost["hectares"])
+    assert close(hectares(report, [Cover.GREENHOUSE], lasting), truth["greenhouse_loss"]["hectares"])
+
+
+@pytest.mark.parametrize("name", ["songchon", "onchon", "kosan"])
+def test_halls_are_counted_and_the_old_one_is_not_new(reports, name):
+    report, truth = reports(name), truth_of(name)
+    assert len(report.buildings) == truth["halls"]
+    for hall in truth["buildings"]:
+        true = Polygon(hall["outline"])
+        overlap = max(
+            true.intersection(b.outline).area / true.union(b.outline).area
+            for b in report.buildings
+        )
+        assert overlap >= 0.5
+
+
+def test_greenhouses_that_stay_are_not_lost(reports):
+    assert reports("onchon").totals["greenhouse_loss"].value <= 0.05
+
+
+def test_a_change_of_season_is_no_change(reports):
+    totals = reports("unchanged").totals
+    assert totals["cropland_loss"].value + totals["new_building"].value <= 0.05

@@ -1,0 +1,84 @@
+"""A whole training run in small: it learns, goes on after a kill, and repeats."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install '.[train]'")
+
+from landshift.model import load_model  # noqa: E402
+from landshift.training import fitting  # noqa: E402
+from landshift.training.recipe import read_recipe  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return dataclasses.replace(
+        read_recipe("open-rgb"), simulated_pairs=3, held_out_pairs=2, simulated_px=64, crop_px=48,
+        batch=2, steps=6,
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def trained(recipe, folder, out):
+    lines = []
+    fitting.train(recipe, None, folder, out, lines.append)
+    return load_model(out, "rgb"), lines
+
+
+def test_a_killed_run_goes_on_and_ends_where_an_undisturbed_one_does(
+    recipe, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fitting, "_CHECKPOINT_STEPS", 3)
+    whole, _ = trained(recipe, tmp_path / "a", tmp_path / "whole.npz")
+    step, calls = fitting._step, []
+
+    def killed(*args):
+        calls.append(1)
+        if len(calls) > 4:
+            raise KeyboardInterrupt
+        return step(*args)
+
+    monkeypatch.setattr(fitting, "_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained(recipe, tmp_path / "b", tmp_path / "killed.npz")
+    assert not (tmp_path / "killed.npz").exists()
+    monkeypatch.setattr(fitting, "_step", step)
+    again, lines = trained(recipe, tmp_path / "b", tmp_path / "again.npz")
+    assert any("going on from step 3" in line for line in lines)
+    for name, weight in whole.layers.items():
+        np.testing.assert_allclose(again.layers[name], weight, atol=1e-3)
+
+
+def test_the_loss_falls_on_one_batch(recipe):
+    torch.manual_seed(0)
+    network = fitting.Network(3)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    truth = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    truth[:, 8:24, 8:24] = 1
+    picture = torch.randn(1, 4, 32, 32) * 0.1
+    changed = picture + 2.0 * truth[:, None]
+    batch = {
+        "before": picture, "after": changed, "cover_before": truth * 0 + 1,
+        "cover_after": 1 + 2 * truth, "kind": truth,
+    }  # fmt: skip
+    losses = [fitting._step(network.train(), optimiser, batch) for _ in range(30)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_swapping_the_dates_mirrors_the_answer():
+    torch.manual_seed(1)
+    network = fitting.Network(3).eval()
+    before, after = torch.randn(1, 4, 32, 32), torch.randn(1, 4, 32, 32)
+    with torch.no_grad():
+        *_, forth = network.answer(before, after)
+        *_, back = network.answer(after, before)
+    np.testing.assert_allclose(forth.numpy(), back.numpy()[:, [0, 2, 1, 3]], atol=1e-5)
