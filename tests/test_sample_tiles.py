@@ -75,7 +75,8 @@ def test_hectares_lost_and_built_are_right_at_half_a_metre_to_a_metre(reports, n
     lasting = [Cover.BUILDING, Cover.PAVED, Cover.BARE]
     assert close(report.totals["new_building"].value, truth["new_building"]["hectares"])
     assert close(hectares(report, [Cover.CROPLAND], lasting), lost["hectares"])
-    assert close(hectares(report, [Cover.GREENHOUSE], lasting), truth["greenhouse_loss"]["hectares"])
+    torn_down = truth["greenhouse_loss"]["hectares"]
+    assert close(hectares(report, [Cover.GREENHOUSE], lasting), torn_down)
 
 
 @pytest.mark.parametrize("name", ["songchon", "onchon", "kosan"])

@@ -111,8 +111,8 @@ def model_for(
     if family is None:
         allowed = "; ".join(f"{name}: {' '.join(bands)}" for name, bands in FAMILY_BANDS.items())
         raise ImageError(
-            f"no model reads the bands that both pictures have: found {' '.join(shared) or 'none'}; "
-            f"allowed {allowed}; --bands names them where the files do not"
+            f"no model reads the bands that both pictures have: found {' '.join(shared) or 'none'}"
+            f"; allowed {allowed}; --bands names them where the files do not"
         )
     return load_model(model_name, family)
 

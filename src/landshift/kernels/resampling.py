@@ -1,7 +1,14 @@
 """One block of a picture brought onto one block of a grid, with what was not seen left out."""
 
+from __future__ import annotations
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Pixels = NDArray[np.float32]
 
 SNAP_PX = 1e-4
 """Nearer than this to a source pixel's centre a place counts as on it: an unmoved picture comes
@@ -17,7 +24,7 @@ rounding decides on the edge itself."""
 
 
 @njit(cache=True, nogil=True)
-def catmull_rom(distance):
+def catmull_rom(distance: float) -> float:
     """Weight at ``distance`` source pixels (Catmull and Rom 1974; Keys 1981 with a = -1/2)."""
     x = abs(distance)
     if x < 1.0:
@@ -28,7 +35,7 @@ def catmull_rom(distance):
 
 
 @njit(cache=True, nogil=True)
-def catmull_rom_until(distance):
+def catmull_rom_until(distance: float) -> float:
     """Integral of `catmull_rom` from 0 to ``distance``."""
     x = min(abs(distance), 2.0)
     if x < 1.0:
@@ -39,7 +46,7 @@ def catmull_rom_until(distance):
 
 
 @njit(cache=True, nogil=True)
-def averaged(distance, width):
+def averaged(distance: float, width: float) -> float:
     """Mean of `catmull_rom` over ``width`` around ``distance``: the weight in an area average."""
     if width < POINT_PX:
         return catmull_rom(distance)
@@ -48,13 +55,13 @@ def averaged(distance, width):
 
 
 @njit(cache=True, nogil=True)
-def tent(distance):
+def tent(distance: float) -> float:
     """Weight at ``distance`` source pixels, never negative."""
     return max(0.0, 1.0 - abs(distance))
 
 
 @njit(cache=True, nogil=True)
-def fill_weights(centre, scale, smooth, weights):
+def fill_weights(centre: float, scale: float, smooth: bool, weights: Floats) -> tuple[int, int]:
     """Fill ``weights`` with the taps around ``centre``; return the first tap and their number."""
     # a source pixel is an average over 1 px and a target pixel one over ``scale``: variances add
     width = np.sqrt(scale * scale - 1.0)
@@ -68,7 +75,15 @@ def fill_weights(centre, scale, smooth, weights):
 
 
 @njit(cache=True, nogil=True)
-def seen_weight(valid, row, rows, row_weights, col, cols, col_weights):
+def seen_weight(
+    valid: Mask,
+    row: int,
+    rows: int,
+    row_weights: Floats,
+    col: int,
+    cols: int,
+    col_weights: Floats,
+) -> tuple[float, float, bool]:
     """The weight of all taps, of the seen ones, and whether every tap that weighs is seen."""
     total, seen, whole = 0.0, 0.0, True
     for i in range(rows):
@@ -84,7 +99,16 @@ def seen_weight(valid, row, rows, row_weights, col, cols, col_weights):
 
 
 @njit(cache=True, nogil=True)
-def weighted_mean(band, valid, row, rows, row_weights, col, cols, col_weights):
+def weighted_mean(
+    band: Pixels,
+    valid: Mask,
+    row: int,
+    rows: int,
+    row_weights: Floats,
+    col: int,
+    cols: int,
+    col_weights: Floats,
+) -> float:
     """The mean of the seen pixels of ``band`` under these weights."""
     total, value = 0.0, 0.0
     for i in range(rows):
@@ -101,7 +125,7 @@ def weighted_mean(band, valid, row, rows, row_weights, col, cols, col_weights):
 
 
 @njit(cache=True, nogil=True)
-def between(lattice, step, row, col):
+def between(lattice: Floats, step: int, row: int, col: int) -> float:
     """The value of ``lattice`` at pixel (row, col), bilinear between nodes ``step`` px apart."""
     i, j = row // step, col // step
     fi, fj = (row - i * step) / step, (col - j * step) / step
@@ -111,16 +135,26 @@ def between(lattice, step, row, col):
 
 
 @njit(cache=True, nogil=True)
-def snapped(place):
+def snapped(place: float) -> float:
     """``place``, or the pixel centre that it all but lies on."""
     nearest = np.rint(place)
-    return nearest if abs(place - nearest) < SNAP_PX else place
+    return float(nearest) if abs(place - nearest) < SNAP_PX else place
 
 
 @njit(cache=True, nogil=True)
 def resample_block(
-    source, valid, lattice_row, lattice_col, step, row_scale, col_scale, low, high, out, out_valid
-):
+    source: Pixels,
+    valid: Mask,
+    lattice_row: Floats,
+    lattice_col: Floats,
+    step: int,
+    row_scale: float,
+    col_scale: float,
+    low: np.float32,
+    high: np.float32,
+    out: Pixels,
+    out_valid: Mask,
+) -> None:
     """Fill ``out`` with ``source`` as it looks at the places that the lattice names.
 
     Where every tap is seen, Catmull-Rom's curve through the source, and where the source is finer

@@ -70,8 +70,8 @@ def _drawn(path: Path, grid: Grid) -> Codes:
         code = _class_of(feature, where)
         polygon = polygon_from_geometry(feature.get("geometry") or {}, where)
         shapes.append((project_aoi(Aoi(polygon, crs), grid.crs), code))
-    where = grid.transform
-    burnt: Codes = features.rasterize(shapes, grid.shape, 0, transform=where, dtype="uint8")
+    lie = grid.transform
+    burnt: Codes = features.rasterize(shapes, grid.shape, 0, transform=lie, dtype="uint8")
     return burnt
 
 
