@@ -125,6 +125,12 @@ def test_pictures_with_nothing_in_common():
     assert "little in common" in fitness.reasons[0]
 
 
+def test_reflectance_has_a_scale_of_its_own():
+    dim = scene(1, scale=1 / 255)
+    sensor = replace(dim.sensor, scale=1e-4)
+    assert full_scale(replace(dim, sensor=sensor)) == 0.4
+
+
 def test_full_scale_of_common_depths():
     assert full_scale(scene()) == 255.0
     assert full_scale(scene(scale=1 / 255)) == 1.0

@@ -19,6 +19,9 @@ Mask = NDArray[np.bool_]
 Verdict = Literal["ok", "caution", "refuse"]
 
 _VISIBLE = ("red", "green", "blue", "pan")
+_WHITE_REFLECTANCE = 0.4
+"""What concrete, film and dry sand reach; four fifths of it, 0.32, is also where clouds begin in the
+visible bands of Sentinel-2 (ESA's L2A cloud screening starts at 0.07-0.25 in red)."""
 _PURE_PIXELS = 3.0
 """Pixels that the narrow side of an object must span; SURVEY §4.3."""
 _BLOCK_PX = 8
@@ -163,11 +166,11 @@ def _season(before: Raster, after: Raster, settings: FitnessSettings) -> list[Fi
 def full_scale(raster: Raster) -> float:
     """The value that stands for white in a picture's units, guessed from its own values.
 
-    Reflectance 1 where the sensor says what a unit means; else the least of 1, 255, 2047 and the
+    The reflectance of the brightest ground where the sensor says what a unit means; else the least of 1, 255, 2047 and the
     next powers of two less one that holds the largest value.
     """
     if raster.sensor.scale is not None:
-        return 1.0 / raster.sensor.scale
+        return _WHITE_REFLECTANCE  # reading has turned the file's units into reflectance
     most = float(raster.bands.max(where=raster.valid, initial=0.0))
     if most <= 1.5:
         return 1.0

@@ -296,6 +296,8 @@ class AlignmentSettings:
     fail_share: float = 0.12
     """Share of held-back windows in agreement below which the alignment failed, 0-1.
     Source: 150 pairs without a solution, benchmarks/registration.py."""
+    fail_count: int = 8
+    """Agreeing held-back windows that are no chance among any number, though doubtful if few."""
     doubt_share: float = 0.25
     """The same below which it is doubtful. Source: as above."""
     worse_agreement: float = 0.02

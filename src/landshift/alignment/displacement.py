@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, lapack, solve_triangular
 
+_SHORTEST = 12.0
+"""Correlation lengths of a field to the grid's longer side, at most. Shorter ones follow the lean
+of single roofs and trees, not the ground."""
 _MOST_APART = 700
 """Tie points up to which down and right have a covariance each; beyond, one serves both."""
 Floats = NDArray[np.float64]
@@ -197,7 +200,7 @@ class _Shape:
 def _candidates(side_px: float, spacing_px: float, allowed: Model | None) -> list[_Shape]:
     shapes = [_Shape("shift", 1.0, 0.0), _Shape("affine", 1.0, 0.0)]
     reach = side_px / 2
-    while reach >= max(1.0 * spacing_px, 8.0):
+    while reach >= max(1.25 * spacing_px, side_px / _SHORTEST):
         shapes += [_Shape("field", reach, 10.0**power) for power in (0.0, 1.5, 3.0, 4.5, 6.0)]
         reach /= 1.7
     return [s for s in shapes if allowed is None or s.model == allowed]

@@ -128,6 +128,8 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
         sides = [side, settings.fine_window_px, settings.fine_window_px]
     ties = fit_ties = None
     for now in sides:
+        if now < side and fit.field.model != "field":
+            break
         places = tops[~held] if now == side else _apart(
             lay_windows(work.shape, now, settings.most_fine_windows), now, tops[held], side
         )  # fmt: skip
@@ -216,18 +218,18 @@ def _choose_variant(
     some = tops[:: len(tops) // 48 + 1]
     best, choice = np.inf, _VARIANTS[0]
     for doubled, blur in _VARIANTS:
-        if blur > 0 and field.model == "field":
-            continue  # the small windows that follow a field hold too few blurred grains
         levels = [replace(pair[0], blur_px=blur) for pair in (work.reference, work.moving)]
         windows = Windows(side, 4, doubled, work.settings.least_share, True)
         ties, _ = measure(levels[0], levels[1], field, some, windows)
-        scatter = _scatter(ties, len(some))
+        scatter = _scatter(ties)
+        if blur > 0 and field.model == "field":
+            scatter *= 2  # the small windows that follow a field hold too few blurred grains
         if scatter < best:
             best, choice = scatter, (doubled, blur)
     return choice
 
 
-def _scatter(ties: Ties, count: int) -> float:
+def _scatter(ties: Ties) -> float:
     """Deviation that the mean of all tie points would have, by their misfit and their spread."""
     if len(ties) < 4:
         return np.inf
@@ -245,8 +247,9 @@ def judge(
     found = f"{proof.agreeing} of {proof.compared} held-back windows agree"
     if proof.compared < 3:
         return "failed", f"only {proof.compared} held-back windows are seen in both pictures"
-    if proof.agreeing < 3 or proof.share < settings.fail_share:
-        return "failed", f"{found}; needed are {settings.fail_share:.0%} and at least 3"
+    needed = max(3, min(int(np.ceil(settings.fail_share * proof.compared)), settings.fail_count))
+    if proof.agreeing < needed:
+        return "failed", f"{found}; needed are {needed}"
     if settings.max_shift_m is not None and moved_m > settings.max_shift_m:
         most = settings.max_shift_m
         return "failed", f"best shift {moved_m:.1f} m exceeds max_shift_m {most:.1f}"
@@ -254,7 +257,8 @@ def judge(
         return "failed", (
             f"agreement falls from {proof.agreement_before:.2f} to {proof.agreement_after:.2f}"
         )
-    if proof.share < settings.doubt_share or proof.agreeing < 6:
+    few = proof.agreeing < 6 and not (proof.share >= 0.8 and proof.agreeing >= 4)
+    if proof.share < settings.doubt_share or few:
         return "doubtful", f"{found}; good are {settings.doubt_share:.0%} and at least 6"
     if proof.spread_share < 0.4:
         return "doubtful", f"{found}, all in {proof.spread_share:.0%} of the picture's parts"

@@ -46,7 +46,7 @@ def run_on_cluster(
     client = _connect(address)
     sent: dict[Any, SiteJob] = {}
     try:
-        waiting = as_completed()
+        waiting = as_completed(loop=client.loop)
 
         def hand_out() -> None:
             room = _AHEAD * max(1, sum(client.nthreads().values())) - len(sent)

@@ -17,7 +17,13 @@ from landshift.settings import Settings
 from landshift.site import Aoi, Image
 
 
-def key_of(listed: ListedSite, model_sha256: str, settings: Settings, ledger: Ledger) -> str:
+def key_of(
+    listed: ListedSite,
+    model_sha256: str,
+    settings: Settings,
+    figure_formats: tuple[str, ...],
+    ledger: Ledger,
+) -> str:
     """Hash of inputs, settings, model and version; of the row's words where the row is bad.
 
     Pictures count by their bytes and by how the list names them, as reports do. Where
@@ -34,6 +40,7 @@ def key_of(listed: ListedSite, model_sha256: str, settings: Settings, ledger: Le
             "aoi": _outline(listed.site.aoi),
             "model": model_sha256,
             "settings": settings.as_dict(),
+            "figures": figure_formats,
         }
     text = json.dumps(what, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -53,6 +53,8 @@ class BatchPlan:
     """Failures after which no other site is begun."""
     scheduler: str | None = None
     """Address of a Dask scheduler."""
+    figure_formats: tuple[str, ...] = ("png",)
+    """Of the figures to draw: png, svg, pdf; they take longer than small sites do."""
     compare: str = COMPARE
     """What answers a site, as module:function."""
 
@@ -136,7 +138,7 @@ def _unfinished(
     for position, listed in enumerate(plan.sites.sites):
         grid = replace(plan.settings.grid, gsd_m=listed.gsd_m or plan.settings.grid.gsd_m)
         settings = replace(plan.settings, grid=grid)
-        key = key_of(listed, model_sha256, settings, ledger)
+        key = key_of(listed, model_sha256, settings, plan.figure_formats, ledger)
         ledger.note_key(position, key)
         if listed.problem:
             problem = Outcome("failed", "list", f"{listed.place}: {listed.problem}")
@@ -147,7 +149,9 @@ def _unfinished(
         if known is not None and _stands(known, folder, plan.retry_failed):
             yield SiteOutcome(listed, known, carried=True)
         else:
-            yield SiteJob(key, listed, model, settings, folder, plan.compare)
+            yield SiteJob(
+                key, listed, model, settings, folder, plan.figure_formats, plan.compare
+            )
 
 
 def _stands(known: Outcome, folder: Path, retry_failed: bool) -> bool:

@@ -35,6 +35,8 @@ class SiteJob:
     settings: Settings
     folder: Path
     """Absolute path of the folder to write."""
+    figure_formats: tuple[str, ...]
+    """Of the figures to draw: png, svg, pdf."""
     compare: str = COMPARE
     """What answers it, as module:function."""
 
@@ -52,7 +54,7 @@ def answer_site(job: SiteJob) -> dict[str, Any]:
         with pictures_at_hand(job.listed) as site:
             report = compare(site, job.model, job.settings, _say_nothing, 1)
         report = _as_listed(report, job.listed)
-        write_report(report, job.folder, True)
+        write_report(report, job.folder, True, job.figure_formats)
         return _told("answered", digest=digest_of(report))
     except ComparisonError as error:
         return _told("refused", "pair", _reason(error, job))

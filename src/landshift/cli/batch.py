@@ -36,6 +36,8 @@ _SOME_NOT_ANSWERED = 3
               help="Side of a pixel to work at, where the list has none.")
 @click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
               help="A packaged model or a model file.")
+@click.option("--figure-format", type=click.Choice(["png", "svg", "pdf", "none"]), multiple=True,
+              default=("png",), show_default=True, help="Of each site's figure; may be repeated.")
 @click.option("--progress", type=click.Choice(["rich", "plain", "json"]),
               help="How progress is told on stderr; plain where nobody watches.")
 @click.option("--scheduler", metavar="ADDRESS",
@@ -45,8 +47,8 @@ _SOME_NOT_ANSWERED = 3
 def batch(
     ctx: click.Context, sites: Path, out: Path, workers: int | None, timeout: float,
     memory_limit: float | None, retry_failed: bool, fresh: bool, dry_run: bool,
-    max_failures: int | None, gsd: float | None, model: str, progress: str | None,
-    scheduler: str | None, quiet: bool, verbose: bool,
+    max_failures: int | None, gsd: float | None, model: str, figure_format: tuple[str, ...],
+    progress: str | None, scheduler: str | None, quiet: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Compare every site of a list: SITES, a CSV, GeoJSON, GeoPackage or GeoParquet.
 
@@ -72,6 +74,7 @@ def batch(
         workers=workers or os.cpu_count() or 1,
         limits=Limits(timeout or None, memory_limit),
         retry_failed=retry_failed, fresh=fresh, max_failures=max_failures, scheduler=scheduler,
+        figure_formats=tuple(kind for kind in figure_format if kind != "none"),
     )  # fmt: skip
     counts = tell_progress(run_batch(plan), len(listed.sites), progress, quiet)
     _print_end(counts, len(listed.sites), out)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import click
 
 from landshift.cli.options import (
     DAY,
-    day_of,
     progress_to_stderr,
     read_bands,
     set_up_messages,
@@ -58,7 +57,7 @@ def compare(
 
     from landshift.cli.table import print_report
     from landshift.comparison import compare_site
-    from landshift.reading import read_aoi
+    from landshift.reading import read_aoi, read_facts
     from landshift.settings import GridSettings, Settings
     from landshift.site import Image, Site
     from landshift.writing import check_output, report_as_json, write_report
@@ -66,10 +65,16 @@ def compare(
     if out is not None:
         check_output(out, overwrite)
     roles = bands or (None,)
+    facts = {} if aoi is None else read_facts(aoi)
+    days = [
+        given.date() if given else date.fromisoformat(facts[key]) if key in facts else None
+        for given, key in ((before_date, "before_date"), (after_date, "after_date"))
+    ]
     site = Site(
-        id=_site_id(aoi or before),
-        before=Image(before, gsd, roles[0], day_of(before_date)),
-        after=Image(after, gsd, roles[-1], day_of(after_date)),
+        id=_site_id(facts.get("id") or (aoi or before).stem),
+        name=facts.get("name", ""),
+        before=Image(before, gsd, roles[0], days[0]),
+        after=Image(after, gsd, roles[-1], days[1]),
         aoi=None if aoi is None else read_aoi(aoi),
     )
     report = compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd)), progress_to_stderr())
@@ -84,7 +89,7 @@ def compare(
         print_report(report, out)
 
 
-def _site_id(path: Path) -> str:
+def _site_id(name: str) -> str:
     """A short name that is safe as a file name."""
-    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in path.stem)
+    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
     return kept.strip("-")[:64] or "site"

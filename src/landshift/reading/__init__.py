@@ -1,6 +1,13 @@
 """Files into values: with writing, the only doors to disk."""
 
-from landshift.reading.aoi import inside, polygon_from, project_aoi, project_polygon, read_aoi
+from landshift.reading.aoi import (
+    inside,
+    polygon_from,
+    project_aoi,
+    project_polygon,
+    read_aoi,
+    read_facts,
+)
 from landshift.reading.labels import read_codes, read_reference
 from landshift.reading.picture import PictureInfo, describe_image, sha256_of
 from landshift.reading.planning import footprint, plan_grid, plan_own_grid
@@ -19,6 +26,7 @@ __all__ = [
     "project_polygon",
     "read_aoi",
     "read_codes",
+    "read_facts",
     "read_raster",
     "read_reference",
     "sha256_of",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,26 @@ def read_aoi(path: Path) -> Aoi:
         raise SiteError(f"{path}: the aoi is empty; a polygon is needed")
     polygon = parts[0] if len(parts) == 1 else _areas(shapely.union_all(parts))
     return _checked(Aoi(polygon, crs), path)
+
+
+def read_facts(path: Path) -> dict[str, str]:
+    """What the one Feature of a GeoJSON file says of its site: id, name, before_date, after_date.
+
+    Empty where there is no Feature, or more than one: their outlines are then one site's, and no
+    one of them speaks for it. Values that are no text are left out, and so are dates that are none.
+    """
+    document = load_geojson(path)
+    features_ = document.get("features") if document.get("type") == "FeatureCollection" else None
+    feature = document if features_ is None else features_[0] if len(features_) == 1 else {}
+    given = feature.get("properties") if isinstance(feature, dict) else None
+    given = given if isinstance(given, dict) else {}
+    facts = {key: given[key] for key in ("id", "name") if isinstance(given.get(key), str)}
+    for key in ("before_date", "after_date"):
+        try:
+            facts[key] = date.fromisoformat(given[key]).isoformat()
+        except (KeyError, TypeError, ValueError):
+            continue
+    return facts
 
 
 def polygon_from(geometry: dict[str, Any], where: str) -> Aoi:
