@@ -63,14 +63,14 @@ def landshift(one: np.ndarray, other: np.ndarray) -> Shift:
     valid = np.ones(one.shape, bool)
     rasters = (Raster(p[None].copy(), valid.copy(), grid, Sensor(("",), 1.0)) for p in (one, other))
     found = estimate_alignment(*rasters, AlignmentSettings())
-    return found.north_m, -found.east_m
+    return -found.north_m, found.east_m
 
 
 def phase_correlation(one: np.ndarray, other: np.ndarray) -> Shift:
     from skimage.registration import phase_cross_correlation
 
     moved, _, _ = phase_cross_correlation(one, other, upsample_factor=100, normalization=None)
-    return -moved[0], -moved[1]
+    return moved[0], moved[1]
 
 
 def simple_itk(one: np.ndarray, other: np.ndarray) -> Shift:
@@ -84,7 +84,7 @@ def simple_itk(one: np.ndarray, other: np.ndarray) -> Shift:
     method.SetShrinkFactorsPerLevel([8, 4, 2, 1])
     method.SetSmoothingSigmasPerLevel([4, 2, 1, 0])
     right, down = method.Execute(*map(sitk.GetImageFromArray, (one, other))).GetParameters()
-    return down, right
+    return -down, -right
 
 
 METHODS: dict[str, Method] = {

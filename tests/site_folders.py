@@ -30,13 +30,19 @@ COLUMNS = ("id", "name", "province", "year", "before", "after", "before_date", "
 
 
 def write_pairs(folder: Path, count: int, side: int = 208) -> list[tuple[str, str]]:
-    """Pairs of pictures, two files each; their names."""
+    """Pairs of pictures of one day's light with two halls between them; their names.
+
+    Simulated pairs proper differ in season so far that small ones are often refused.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for seed in range(count):
         pair = simulate_pair("rgb", seed, (side, side), GSD_M)
         transform = Affine(GSD_M, 0, 400_000 + 500 * seed, 0, -GSD_M, 4_600_000)
-        for when, bands in (("before", pair.before), ("after", pair.after)):
+        after = pair.before + np.random.default_rng(seed).normal(0, 0.01, pair.before.shape)
+        for row in (80, 110):
+            after[:, row : row + 24, 60:140] = np.float32([0.35, 0.45, 0.75])[:, None, None]
+        for when, bands in (("before", pair.before), ("after", after.clip(0, 1))):
             write(folder / f"{seed}-{when}.tif", (bands * 255).astype(np.float32),
                   transform=transform)  # fmt: skip
         names.append((f"{seed}-before.tif", f"{seed}-after.tif"))

@@ -136,8 +136,6 @@ def test_full_scale_of_common_depths():
     assert full_scale(scene(scale=1 / 255)) == 1.0
     assert full_scale(scene(scale=8)) == 2047.0
     assert full_scale(scene(scale=200)) == 65535.0
-    reflectance = replace(scene(scale=10), sensor=Sensor(RGB, 0.5, scale=1e-4))
-    assert full_scale(reflectance) == pytest.approx(1e4)
 
 
 def test_a_single_band_of_no_known_role_is_judged_too():

@@ -228,9 +228,10 @@ def _agreement(
         block_px //= 2
     at = seen[::block_px, ::block_px]
     one, two = (
-        _edge_strength(raster, block_px)[::block_px, ::block_px][at] for raster in (before, after)
+        _edge_strength(raster, block_px)[::block_px, ::block_px][at].astype(np.float64)
+        for raster in (before, after)
     )
-    if one.size < 2 or one.std() == 0 or two.std() == 0:
+    if one.size < 2 or np.ptp(one) == 0 or np.ptp(two) == 0:
         return []
     agreement = float(np.corrcoef(one, two)[0, 1])
     if agreement >= settings.caution_agreement:

@@ -15,6 +15,7 @@ from landshift.settings import SummarySettings
 
 _MOST_SITES = 200
 """Sites listed on a terminal; all are in sites.csv."""
+_FILE_WIDTH = 150
 _COLOURS = {"answered": "green", "refused": "yellow", "failed": "red", "not run": "dim"}
 _GROUNDS = {
     "on_farmland": "farm-\nland", "on_greenhouses": "green-\nhouses",
@@ -32,8 +33,12 @@ _TOTALS = {
 
 def print_summary(ledger: Ledger, summary: Mapping[str, Any]) -> None:
     """Print sites, groups and the whole; refused and failed sites among them."""
+    # a table in a file or a pipe is not squeezed into the width of no terminal
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _FILE_WIDTH)
     console.print(_sites_table(ledger))
+    _print_reasons(console, ledger)
     console.print()
     console.print(_groups_table(summary))
     console.print()
@@ -54,7 +59,7 @@ def _sites_table(ledger: Ledger) -> Table:
     table.add_column("stage")
     for number, (listed, outcome) in enumerate(ledger.rows()):
         if number == _MOST_SITES:
-            table.caption = f"and more: all {number} and more stand in sites.csv"
+            table.caption = "and more, which stand in sites.csv"
             break
         row = site_row(listed, outcome, SummarySettings())
         told = row["verdict"] if outcome.status == "answered" else outcome.status
@@ -62,7 +67,7 @@ def _sites_table(ledger: Ledger) -> Table:
         cells = [escape(str(text)) for text in shown]
         cells.append(f"[{_COLOURS[outcome.status]}]{escape(str(told))}[/]")
         if outcome.digest is None:
-            table.add_row(*cells, "", "", "", "", escape(outcome.reason[:60]), "")
+            table.add_row(*cells)
             continue
         cluster = row["largest_cluster_ha"]
         table.add_row(
@@ -72,6 +77,19 @@ def _sites_table(ledger: Ledger) -> Table:
             escape(row["replaced"]), escape(row["stage"]),
         )  # fmt: skip
     return table
+
+
+def _print_reasons(console: Console, ledger: Ledger) -> None:
+    """Print why sites were not answered, each on a line of its own."""
+    for number, (listed, outcome) in enumerate(ledger.rows()):
+        if number == _MOST_SITES:
+            break
+        if outcome.reason:
+            name = listed["name"] or listed["id"] or listed["place"]
+            console.print(
+                f"[{_COLOURS[outcome.status]}]{outcome.status}[/] "
+                f"{escape(f'{name}: {outcome.reason}')}", soft_wrap=True,
+            )  # fmt: skip
 
 
 def _groups_table(summary: Mapping[str, Any]) -> Table:
