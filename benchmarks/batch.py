@@ -46,6 +46,7 @@ def parse():
     parser.add_argument("part")
     parser.add_argument("--model")
     parser.add_argument("--made", action="store_true")
+    parser.add_argument("--packaged", action="store_true", help="counties: with the packaged model")
     parser.add_argument("--sites", type=int)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=20.0)
@@ -57,7 +58,7 @@ def parse():
 
 def plan(given, sites, out, **more):
     compare = "site_folders:compare_made" if given.made else "site_folders:compare_or_break"
-    more = {"workers": given.workers, "limits": Limits(), **more}
+    more = {"workers": given.workers, "limits": Limits(), "figure_formats": (), **more}
     return BatchPlan(read_site_list(sites), out, given.model, Settings(), compare=compare, **more)
 
 
@@ -185,6 +186,8 @@ def dask(given, folder, pairs):
 
 
 def counties(given, folder, pairs):
+    if given.packaged:
+        pairs, given.model = write_pairs(folder, 6, 260, "rgbn"), "open"
     sites = folder / "counties.csv"
     subprocess.run([sys.executable, "-m", "landshift", "sites", "--year", "2024", "--out",
                     str(sites)], check=True)  # fmt: skip

@@ -29,7 +29,9 @@ COLUMNS = ("id", "name", "province", "year", "before", "after", "before_date", "
            "fault")  # fmt: skip
 
 
-def write_pairs(folder: Path, count: int, side: int = 208) -> list[tuple[str, str]]:
+def write_pairs(
+    folder: Path, count: int, side: int = 208, family: str = "rgb"
+) -> list[tuple[str, str]]:
     """Pairs of pictures of one day's light with two halls between them; their names.
 
     Simulated pairs proper differ in season so far that small ones are often refused.
@@ -37,11 +39,12 @@ def write_pairs(folder: Path, count: int, side: int = 208) -> list[tuple[str, st
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for seed in range(count):
-        pair = simulate_pair("rgb", seed, (side, side), GSD_M)
+        pair = simulate_pair(family, seed, (side, side), GSD_M)
         transform = Affine(GSD_M, 0, 400_000 + 500 * seed, 0, -GSD_M, 4_600_000)
         after = pair.before + np.random.default_rng(seed).normal(0, 0.01, pair.before.shape)
         for row in (80, 110):
-            after[:, row : row + 24, 60:140] = np.float32([0.35, 0.45, 0.75])[:, None, None]
+            roof = np.float32([0.35, 0.45, 0.75, 0.4])[: len(after), None, None]
+            after[:, row : row + 24, 60:140] = roof
         for when, bands in (("before", pair.before), ("after", after.clip(0, 1))):
             write(folder / f"{seed}-{when}.tif", (bands * 255).astype(np.float32),
                   transform=transform)  # fmt: skip
