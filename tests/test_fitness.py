@@ -125,6 +125,16 @@ def test_pictures_with_nothing_in_common():
     assert "little in common" in fitness.reasons[0]
 
 
+def test_pictures_that_could_not_be_registered_are_refused_unless_left_in_their_frame():
+    failed = Aligned(np.nan, verdict="failed", reason="1 of 17 windows agree")
+    assert judge(alignment=failed).verdict == "refuse"
+    framed = judge(alignment=replace(failed, residual_rms_m=4.0))
+    assert framed.verdict == "caution"
+    assert "1 of 17 windows agree; they are compared as they came, perhaps 4.0 m" in (
+        framed.reasons[0]
+    )
+
+
 def test_reflectance_has_a_scale_of_its_own():
     dim = scene(1, scale=1 / 255)
     sensor = replace(dim.sensor, scale=1e-4)

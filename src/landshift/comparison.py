@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 
 from landshift.alignment import Alignment, estimate_alignment
@@ -124,7 +125,22 @@ def _align(
     if pictures[0].sha256 == pictures[1].sha256:
         return Alignment.identity(before.grid)
     after = read_raster(pictures[1].image, before.grid)
-    return estimate_alignment(before, after, settings.alignment)
+    found = estimate_alignment(before, after, settings.alignment)
+    framed = before.grid.crs is None and pictures[0].grid.shape == pictures[1].grid.shape
+    if found.verdict == "failed" and framed:
+        return taken_as_framed(found, settings)
+    return found
+
+
+def taken_as_framed(failed: Alignment, settings: Settings) -> Alignment:
+    """Pictures of one frame that could not be registered, left as they came.
+
+    Crops of one view without CRS carry their user's word that they begin at the same corner. The
+    verdict stays *failed*, and a residual shift is assumed that every interval is widened by.
+    """
+    still = Alignment.identity(failed.grid)
+    residual_m = settings.alignment.unproven_residual_px * failed.grid.gsd_m
+    return replace(still, verdict="failed", reason=failed.reason, residual_rms_m=residual_m)
 
 
 def _refuse_unfit(site: Site, fitness: Fitness) -> None:

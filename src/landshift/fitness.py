@@ -20,8 +20,8 @@ Verdict = Literal["ok", "caution", "refuse"]
 
 _VISIBLE = ("red", "green", "blue", "pan")
 _WHITE_REFLECTANCE = 0.4
-"""What concrete, film and dry sand reach; four fifths of it, 0.32, is also where clouds begin in the
-visible bands of Sentinel-2 (ESA's L2A cloud screening starts at 0.07-0.25 in red)."""
+"""What concrete, film and dry sand reach; four fifths of it, 0.32, is also where thick cloud begins
+in the visible bands (Sentinel-2's L2A screening starts at 0.07-0.25 in red)."""
 _PURE_PIXELS = 3.0
 """Pixels that the narrow side of an object must span; SURVEY §4.3."""
 _BLOCK_PX = 8
@@ -103,9 +103,14 @@ def _seen_share(
 
 def _alignment(alignment: Alignment, gsd_m: float, settings: FitnessSettings) -> list[Finding]:
     because = f": {alignment.reason}" if alignment.reason else ""
-    if alignment.verdict == "failed":
-        return [Finding(True, f"the pictures could not be co-registered{because}")]
     findings = []
+    if alignment.verdict == "failed":
+        # a residual is stated only where the pictures were left in their common frame on purpose
+        unmoved = bool(np.isfinite(alignment.residual_rms_m))
+        left = "; they are compared as they came, "
+        left += f"perhaps {alignment.residual_rms_m:.1f} m apart"
+        text = f"the pictures could not be co-registered{because}"
+        return [Finding(not unmoved, text + left if unmoved else text)]
     if alignment.verdict == "doubtful":
         findings.append(Finding(False, f"co-registration is doubtful{because}"))
     residual_m = alignment.residual_rms_m
@@ -166,8 +171,8 @@ def _season(before: Raster, after: Raster, settings: FitnessSettings) -> list[Fi
 def full_scale(raster: Raster) -> float:
     """The value that stands for white in a picture's units, guessed from its own values.
 
-    The reflectance of the brightest ground where the sensor says what a unit means; else the least of 1, 255, 2047 and the
-    next powers of two less one that holds the largest value.
+    The reflectance of the brightest ground where the sensor says what a unit means; else the
+    least of 1, 255, 2047 and the next powers of two less one that holds the largest value.
     """
     if raster.sensor.scale is not None:
         return _WHITE_REFLECTANCE  # reading has turned the file's units into reflectance

@@ -291,8 +291,8 @@ class AlignmentSettings:
     """Farthest peak from the predicted place that the last passes believe, px. Source: the score's
     kind "all" at 512 px, 0.28 px against 0.40 without."""
     agree_px: float = 1.5
-    """Farthest peak from zero of a held-back window that agrees, px. Were peaks spread evenly over a
-    reach of 16 px, one in 150 would agree by chance in either direction."""
+    """Farthest peak from zero of a held-back window that agrees, px. Were peaks spread evenly over
+    a reach of 16 px, one in 150 would agree by chance in either direction."""
     fail_share: float = 0.12
     """Share of held-back windows in agreement below which the alignment failed, 0-1.
     Source: 134 pairs of unlike places, clouds, noise and water, none of which came near it."""
@@ -305,6 +305,10 @@ class AlignmentSettings:
     most_rival: float = 0.75
     """Height of a second peak over the first from which the ground is said to repeat itself.
     Source: below 0.6 in eight of the score's cases; at 0.9 one of 16 pairs of strips passed."""
+
+    unproven_residual_px: float = 2.0
+    """Residual shift assumed for crops of one frame that could not be registered, px: the median
+    of such pairs as they come (LEVIR-CD)."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""

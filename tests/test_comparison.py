@@ -1,0 +1,58 @@
+"""The story page: what it does with pairs that do not fit together."""
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from PIL import Image as Picture
+
+from landshift.comparison import compare_site
+from landshift.errors import UnfitPairError
+from landshift.settings import Settings
+from landshift.site import Image, Site
+from networks import random_model
+
+pytestmark = pytest.mark.jit
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    random_model(folder, seed=4)
+    return str(folder / "random-rgb-4.npz")
+
+
+def noise(seed):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (160, 160, 3), dtype=np.uint8)
+
+
+def test_crops_of_one_frame_that_cannot_be_registered_are_answered_with_a_caution(tmp_path, model):
+    for name, seed in (("before", 1), ("after", 2)):
+        Picture.fromarray(noise(seed)).save(tmp_path / f"{name}.png")
+    site = Site("noise", *(Image(tmp_path / f"{n}.png", gsd_m=0.5) for n in ("before", "after")))
+    report = compare_site(site, model, Settings(), lambda stage: None)
+    assert report.alignment.verdict == "failed"
+    assert (report.alignment.east_m, report.alignment.north_m) == (0.0, 0.0)
+    assert report.fitness.verdict == "caution"
+    assert any("compared as they came" in warning for warning in report.warnings)
+
+
+def test_pictures_with_a_place_that_cannot_be_registered_are_refused(tmp_path, model):
+    for name, seed in (("before", 1), ("after", 2)):
+        profile = {"driver": "GTiff", "count": 3, "height": 160, "width": 160, "dtype": "uint8",
+                   "crs": "EPSG:32652",
+                   "transform": Affine(0.5, 0, 500_000, 0, -0.5, 4_400_000)}  # fmt: skip
+        with rasterio.open(tmp_path / f"{name}.tif", "w", **profile) as out:
+            out.write(noise(seed).transpose(2, 0, 1))
+    site = Site("noise", Image(tmp_path / "before.tif"), Image(tmp_path / "after.tif"))
+    with pytest.raises(UnfitPairError, match="could not be co-registered"):
+        compare_site(site, model, Settings(), lambda stage: None)
+
+
+def test_a_file_compared_with_itself_has_nothing_to_align(tmp_path, model):
+    Picture.fromarray(noise(3)).save(tmp_path / "same.png")
+    same = Image(tmp_path / "same.png", gsd_m=0.5)
+    report = compare_site(Site("same", same, same), model, Settings(), lambda stage: None)
+    assert report.alignment.model == "identity"
+    assert any("the same file" in warning for warning in report.warnings)
