@@ -98,7 +98,7 @@ def faults(given, folder, pairs):
     total = given.sites or 60
     healthy = write_list(folder / "healthy.csv", pairs, total - len(FAULTS))
     broken = write_list(folder / "broken.csv", pairs, total, FAULTS)
-    limits = Limits(timeout_s=given.timeout, memory_mb=1500)
+    limits = Limits(timeout_s=given.timeout, memory_mb=800)
     alone, _ = timed(run_batch(plan(given, healthy, folder / "alone", limits=limits)))
     seconds, outcomes = timed(run_batch(plan(given, broken, folder / "faults", limits=limits)))
     rows = len((folder / "faults" / "sites.csv").read_text().splitlines()) - 1

@@ -197,6 +197,18 @@ def test_what_cannot_be_solved_is_refused(kind):
 
 
 @jit
+def test_a_bend_is_not_believed_where_nothing_was_seen_of_it():
+    def to_reference(r, c):
+        k = 2 * np.pi / 250
+        return r + 2 + 1.5 * np.sin(k * c), c - 1 + 1.5 * np.cos(k * r)
+
+    one, other = (picture.copy() for picture in pair(to_reference, 320, 320))
+    one[:, :190], other[:, :190] = 0.0, 0.0  # blank, yet not declared so
+    found = estimate_alignment(raster(one), raster(other), SETTINGS)
+    assert found.verdict != "good"
+
+
+@jit
 def test_strips_that_repeat_are_not_believed():
     row, col = np.mgrid[:256, :256]
     rng = np.random.default_rng(1)

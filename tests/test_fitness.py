@@ -163,7 +163,8 @@ def test_every_verdict_has_its_reasons(columns, residual_m, verdict, scale, offs
     valid = np.zeros(SHAPE, bool)
     valid[:, :columns] = True
     after = scene(2, valid=valid, scale=scale, offset=offset)
-    fitness = judge(after=after, alignment=Aligned(residual_m, verdict, ""))
+    left = residual_m if verdict != "failed" else np.nan
+    fitness = judge(after=after, alignment=Aligned(left, verdict, ""))
     assert (fitness.verdict == "ok") == (fitness.reasons == ())
     assert all(reason and not reason.endswith(".") for reason in fitness.reasons)
     if verdict == "failed":

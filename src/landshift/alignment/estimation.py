@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from landshift.alignment.coarse import Start, consensus, find_start
 from landshift.alignment.displacement import Field, Fit, Floats, Model, constant_field, fit_field
@@ -154,12 +155,36 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
     if verdict == "failed":
         return Alignment.failed(grid, reason, fit_ties, fit.kept)
     found = _outcome(grid, fit, fit_ties, proof, verdict, reason)
-    unsure = float(np.mean(found.uncertainty_lattice_m > settings.unsure_px * grid.gsd_m))
-    if verdict == "good" and unsure > settings.most_unsure_share:
+    return _doubted(found, side, len(tops), settings) if verdict == "good" else found
+
+
+def _doubted(found: Alignment, side: int, windows: int, settings: AlignmentSettings) -> Alignment:
+    """The same, called doubtful where too much of it is unsure or lies beyond all tie points."""
+    limit = settings.unsure_px * found.grid.gsd_m
+    unsure = float(np.mean(found.uncertainty_lattice_m > limit))
+    if unsure > settings.most_unsure_share:
         where = f"in {unsure:.0%} of the picture"
         reason = f"uncertain by more than {settings.unsure_px:.1f} px {where}"
         return replace(found, verdict="doubtful", reason=reason)
+    beyond = _beyond_share(found, side, windows)
+    if found.model != "shift" and beyond > settings.most_unsure_share:
+        reason = f"{beyond:.0%} of the picture lies beyond all tie points"
+        return replace(found, verdict="doubtful", reason=reason)
     return found
+
+
+def _beyond_share(found: Alignment, side: int, windows: int) -> float:
+    """Share of the grid farther from every tie point kept than one and a half windows.
+
+    A slope or a bend is extrapolated there: its stated deviation trusts the model. Where windows
+    are few, it is one and a half of their spacing.
+    """
+    rows, cols = found.grid.shape
+    far = 1.5 * max(side, float(np.sqrt(rows * cols / max(1, windows))))
+    at = np.meshgrid(np.linspace(0, rows - 1, 32), np.linspace(0, cols - 1, 32), indexing="ij")
+    places = np.stack([np.ravel(axis) for axis in at], axis=1)
+    gap, _ = cKDTree(found.tie_points.place[found.kept]).query(places)
+    return float(np.mean(gap > far))
 
 
 def _held_back(tops: NDArray[np.int64]) -> NDArray[np.bool_]:
