@@ -109,20 +109,25 @@ def faults(given, folder, pairs):
 
 def kills(given, folder, pairs):
     total = given.sites or 30
-    sites = write_list(folder / "kills.csv", pairs, total, {4: "raise", 9: "refuse"})
-    seconds, _ = timed(run_batch(plan(given, sites, folder / "calm")))
+    broken = {4: "raise", 9: "refuse"}
+    sites = write_list(folder / "kills.csv", pairs, total,
+                       dict.fromkeys(range(total), "sleep 0.5") | broken)  # fmt: skip
+    list(run_batch(plan(given, sites, folder / "calm")))
     rng, out, killed = random.Random(6), folder / "disturbed", 0
     command = [sys.executable, __file__, "_run", "--model", given.model, "--list", str(sites),
                "--out", str(out), "--workers", str(given.workers)]  # fmt: skip
     for _ in range(10):
         process = subprocess.Popen(command + ["--made"] * given.made, start_new_session=True,
-                                   stdout=subprocess.DEVNULL)  # fmt: skip
+                                   stdout=subprocess.PIPE)  # fmt: skip
+        # now and then while it starts, mostly somewhere after the first site that it answers
+        if rng.random() < 0.8:
+            process.stdout.readline()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(rng.uniform(0.15, 0.45) * max(seconds, 10.0))
+            process.wait(rng.uniform(0.0, 1.2))
         killed += process.poll() is None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.communicate()
     _, outcomes = timed(run_batch(plan(given, sites, out)))
     ledger = Ledger(out)
     begun = ledger.times_begun()
@@ -213,7 +218,8 @@ PARTS = {"faults": faults, "kills": kills, "throughput": throughput, "memory": m
 def main():
     given = parse()
     if given.part == "_run":
-        list(run_batch(plan(given, given.list, given.out)))
+        for one in run_batch(plan(given, given.list, given.out)):
+            print(one.outcome.status, flush=True)
         return
     folder = Path(tempfile.mkdtemp(prefix="landshift-batch-"))
     try:

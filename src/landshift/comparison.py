@@ -138,9 +138,10 @@ def taken_as_framed(failed: Alignment, settings: Settings) -> Alignment:
     Crops of one view without CRS carry their user's word that they begin at the same corner. The
     verdict stays *failed*, and a residual shift is assumed that every interval is widened by.
     """
-    still = Alignment.identity(failed.grid)
-    residual_m = settings.alignment.unproven_residual_px * failed.grid.gsd_m
-    return replace(still, verdict="failed", reason=failed.reason, residual_rms_m=residual_m)
+    return replace(
+        Alignment.identity(failed.grid), verdict="failed", reason=failed.reason,
+        residual_rms_m=settings.alignment.unproven_residual_m,
+    )  # fmt: skip
 
 
 def _refuse_unfit(site: Site, fitness: Fitness) -> None:

@@ -307,9 +307,9 @@ class AlignmentSettings:
     """Height of a second peak over the first from which the ground is said to repeat itself.
     Source: below 0.6 in eight of the score's cases; at 0.9 one of 16 pairs of strips passed."""
 
-    unproven_residual_px: float = 2.0
-    """Residual shift assumed for crops of one frame that could not be registered, px: the median
-    of such pairs as they come (LEVIR-CD)."""
+    unproven_residual_m: float = 1.0
+    """Residual shift assumed for crops of one frame that could not be registered, metres: the
+    median of LEVIR-CD's pairs as they come, 2 px of 0.5 m."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""

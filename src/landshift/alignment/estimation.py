@@ -155,34 +155,38 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
     if verdict == "failed":
         return Alignment.failed(grid, reason, fit_ties, fit.kept)
     found = _outcome(grid, fit, fit_ties, proof, verdict, reason)
-    return _doubted(found, side, len(tops), settings) if verdict == "good" else found
+    return _doubted(work, found, side, len(tops)) if verdict == "good" else found
 
 
-def _doubted(found: Alignment, side: int, windows: int, settings: AlignmentSettings) -> Alignment:
+def _doubted(work: _Work, found: Alignment, side: int, windows: int) -> Alignment:
     """The same, called doubtful where too much of it is unsure or lies beyond all tie points."""
+    settings = work.settings
     limit = settings.unsure_px * found.grid.gsd_m
     unsure = float(np.mean(found.uncertainty_lattice_m > limit))
     if unsure > settings.most_unsure_share:
         where = f"in {unsure:.0%} of the picture"
         reason = f"uncertain by more than {settings.unsure_px:.1f} px {where}"
         return replace(found, verdict="doubtful", reason=reason)
-    beyond = _beyond_share(found, side, windows)
+    beyond = _beyond_share(work, found, side, windows)
     if found.model != "shift" and beyond > settings.most_unsure_share:
         reason = f"{beyond:.0%} of the picture lies beyond all tie points"
         return replace(found, verdict="doubtful", reason=reason)
     return found
 
 
-def _beyond_share(found: Alignment, side: int, windows: int) -> float:
-    """Share of the grid farther from every tie point kept than one and a half windows.
+def _beyond_share(work: _Work, found: Alignment, side: int, windows: int) -> float:
+    """Share of what both pictures show farther from every tie point kept than one and a half windows.
 
     A slope or a bend is extrapolated there: its stated deviation trusts the model. Where windows
     are few, it is one and a half of their spacing.
     """
     rows, cols = found.grid.shape
     far = 1.5 * max(side, float(np.sqrt(rows * cols / max(1, windows))))
-    at = np.meshgrid(np.linspace(0, rows - 1, 32), np.linspace(0, cols - 1, 32), indexing="ij")
-    places = np.stack([np.ravel(axis) for axis in at], axis=1)
+    step = max(1, max(rows, cols) // 64)
+    seen = work.reference[0].valid[::step, ::step] & work.moving[0].valid[::step, ::step]
+    places = np.argwhere(seen) * float(step)
+    if len(places) == 0:
+        return 0.0
     gap, _ = cKDTree(found.tie_points.place[found.kept]).query(places)
     return float(np.mean(gap > far))
 
