@@ -175,7 +175,7 @@ def _doubted(work: _Work, found: Alignment, side: int, windows: int) -> Alignmen
 
 
 def _beyond_share(work: _Work, found: Alignment, side: int, windows: int) -> float:
-    """Share of what both pictures show farther from every tie point kept than one and a half windows.
+    """Share of what both pictures show that lies beyond one and a half windows of any tie point.
 
     A slope or a bend is extrapolated there: its stated deviation trusts the model. Where windows
     are few, it is one and a half of their spacing.
