@@ -1,4 +1,4 @@
-"""What the packaged model finds on the six simulated sites, beside their truth; a table in markdown.
+"""What the packaged model finds on the six simulated sites, beside their truth, in markdown.
 
     python benchmarks/sample_sites.py
 """

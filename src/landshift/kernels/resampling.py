@@ -131,7 +131,7 @@ def between(lattice: Floats, step: int, row: int, col: int) -> float:
     fi, fj = (row - i * step) / step, (col - j * step) / step
     near = lattice[i, j] + fj * (lattice[i, j + 1] - lattice[i, j])
     far = lattice[i + 1, j] + fj * (lattice[i + 1, j + 1] - lattice[i + 1, j])
-    return near + fi * (far - near)
+    return float(near + fi * (far - near))
 
 
 @njit(cache=True, nogil=True)
