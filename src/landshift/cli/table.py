@@ -93,7 +93,9 @@ def _verdicts(report: SiteReport) -> str:
     verdict, alignment = report.fitness.verdict, report.alignment
     moved = math.hypot(alignment.east_m, alignment.north_m)
     words = f"moved {moved:.2f} m"
-    if math.isfinite(alignment.residual_rms_m):
+    if alignment.verdict == "failed":
+        words = f"left as they came, {alignment.residual_rms_m:.2f} m apart assumed"
+    elif math.isfinite(alignment.residual_rms_m):
         words += f", {alignment.residual_rms_m:.2f} m left"
     return (
         f"[{_COLOURS.get(verdict, 'red')}]{verdict}[/]  "
