@@ -23,6 +23,7 @@ from landshift.simulation.nature import paint_cleared, paint_pond
 from landshift.simulation.seasons import grass_look
 from landshift.simulation.settlements import (
     lay,
+    paint_apartments,
     paint_housing_rows,
     paint_industry,
     paint_suburb,
@@ -55,10 +56,24 @@ def _yard(stage: Stage, zone: Zone) -> None:
         lay(stage, zone, stage.paved("concrete" if draw_ground < 0.85 else "asphalt"))
 
 
+def _pads(stage: Stage, zone: Zone) -> None:
+    """Slabs of concrete, flat on the ground: as pale as a roof and as straight, but no building."""
+    rng = stage.rng
+    slab = stage.paved("concrete_pale" if rng.random() < 0.5 else "concrete")
+    for _ in range(int(rng.integers(1, 4))):
+        size = (rng.uniform(8, 50), rng.uniform(6, 22))
+        u = rng.uniform(zone.u0, zone.u1)
+        v = rng.uniform(zone.v0, zone.v1)
+        if zone.u0 + size[0] / 2 < u < zone.u1 - size[0] / 2:
+            plan_box(stage, u, v, size if rng.random() < 0.6 else size[::-1], slab)
+
+
 def build_halls(stage: Stage, zone: Zone) -> None:
     """Finished halls in a yard, with a wall round it."""
     rng = stage.rng
     _yard(stage, zone)
+    if rng.random() < 0.4:
+        _pads(stage, zone)
     inner = zone.shrunk(min(6.0, 0.08 * min(zone.size)))
     roofs = [draw_roof(stage, "hall") for _ in range(1 if rng.random() < 0.7 else 2)]
     set_halls(stage, inner, roofs, int(rng.choice([1, 2, 3, 4, 6], p=[0.2, 0.2, 0.35, 0.15, 0.1])))
@@ -113,6 +128,25 @@ def build_frames(stage: Stage, zone: Zone) -> None:
     set_halls(stage, zone.shrunk(4.0), roofs, int(rng.integers(1, 4)))
 
 
+def build_site(stage: Stage, zone: Zone) -> None:
+    """A site half done: stripped ground, pads, a slab, one hall roofed or framed."""
+    rng = stage.rng
+    paint_cleared(stage, zone)
+    _pads(stage, zone)
+    width, depth = zone.size
+    part = rng.uniform(0.35, 0.65)
+    if width > depth:
+        cut = zone.u0 + part * width
+        ready, rest = Zone(zone.u0, cut, zone.v0, zone.v1), Zone(cut, zone.u1, zone.v0, zone.v1)
+    else:
+        cut = zone.v0 + part * depth
+        ready, rest = Zone(zone.u0, zone.u1, zone.v0, cut), Zone(zone.u0, zone.u1, cut, zone.v1)
+    if min(ready.size) > 16:
+        set_halls(stage, ready.shrunk(3.0), [draw_roof(stage, "hall")], int(rng.integers(1, 4)))
+    if min(rest.size) > 16 and rng.random() < 0.6:
+        (build_frames if rng.random() < 0.5 else build_foundations)(stage, rest)
+
+
 def build_suburb(stage: Stage, zone: Zone) -> None:
     """Streets and houses where there were none."""
     share = 1.0 if stage.rng.random() < 0.6 else stage.rng.uniform(0.2, 0.9)
@@ -146,6 +180,8 @@ _NEW: dict[str, Callable[[Stage, Zone], None]] = {
     "cleared": paint_cleared,
     "foundations": build_foundations,
     "frames": build_frames,
+    "site": build_site,
+    "apartments": paint_apartments,
     "rows": paint_housing_rows,
     "suburb": build_suburb,
     "greenhouses": build_tunnels,
@@ -154,11 +190,12 @@ _NEW: dict[str, Callable[[Stage, Zone], None]] = {
     "grown over": let_grow,
 }
 
-_ON_FIELDS = {"halls": 6, "cleared": 4, "foundations": 2, "frames": 2, "rows": 2, "greenhouses": 2,
-              "industry": 1, "pond": 0.4, "road": 0.8}
-_ON_OPEN = {"halls": 5, "industry": 1.5, "rows": 1.5, "frames": 1, "cleared": 2, "suburb": 1,
-            "greenhouses": 1, "foundations": 1, "road": 0.8}
-_ON_BUILT = {"cleared": 4, "halls": 4, "grown over": 0.7, "rows": 1, "frames": 0.5}
+_ON_FIELDS = {"halls": 6, "cleared": 5, "foundations": 2, "frames": 2, "rows": 2, "greenhouses": 2,
+              "industry": 2, "pond": 0.5, "road": 1.0, "site": 4, "apartments": 1.5}
+_ON_OPEN = {"halls": 5, "industry": 2, "rows": 1.5, "frames": 1, "cleared": 3, "suburb": 1,
+            "greenhouses": 1, "foundations": 1, "road": 1.0, "site": 3, "apartments": 1.5}
+_ON_BUILT = {"cleared": 4, "halls": 4, "grown over": 0.7, "rows": 1, "frames": 0.5, "site": 1.5,
+             "apartments": 1.5}
 
 
 def event_zone(stage: Stage, block: Block) -> Zone:
@@ -264,6 +301,8 @@ def change_land(stage: Stage, blocks: list[Block]) -> list[Event]:
     inside = [b for b in blocks if share_inside(stage, b) > 0.2]
     order = rng.permutation(len(inside))
     wanted = 1 + int(rng.poisson(0.7 + 0.03 * len(inside)))
+    if rng.random() < 0.2:  # a new district rather than a new factory
+        wanted += int(rng.poisson(0.3 * len(inside)))
     for k in order:
         if len(events) >= wanted:
             break

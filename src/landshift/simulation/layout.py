@@ -17,6 +17,7 @@ from landshift.simulation.farmland import (
     paint_vegetables,
 )
 from landshift.simulation.greenhouses import paint_multispan, paint_tunnels
+from landshift.simulation.houses import car
 from landshift.simulation.nature import (
     herb_strip,
     hill_wood,
@@ -84,14 +85,17 @@ class Countryside:
     """Suburbs rather than villages."""
 
 
-_ASIAN = {"lane": 4.0, "dirt": 4.0, "ditch": 1.0, "hedge": 1.5, "road": 1.0, "none": 1.5}
-_TOWN = {"road": 4.0, "lane": 4.0, "dirt": 1.0, "hedge": 0.6, "none": 0.5}
-_WEST = {"road": 3.0, "dirt": 0.7, "hedge": 1.5, "none": 4.0}
+_ASIAN = {"lane": 4.0, "dirt": 4.0, "ditch": 1.0, "hedge": 1.5, "road": 1.0, "none": 1.5,
+          "canal": 0.4, "avenue": 0.15}
+_TOWN = {"road": 4.0, "lane": 4.0, "dirt": 1.0, "hedge": 0.6, "none": 0.5, "avenue": 0.8,
+         "canal": 0.2}
+_CITY = {"road": 4.0, "avenue": 3.0, "lane": 1.5, "dirt": 0.5, "none": 0.5, "canal": 0.2}
+_WEST = {"road": 3.0, "dirt": 0.7, "hedge": 1.5, "none": 4.0, "avenue": 0.3}
 
 PLACES: dict[str, Countryside] = {
     "paddies": Countryside(
-        {"paddy": 8, "dry": 1.5, "village": 1, "vegetables": 0.7, "pond": 0.3, "waste": 0.3,
-         "tunnels": 0.5, "wood": 0.3},
+        {"paddy": 8, "dry": 1.5, "village": 1, "vegetables": 0.7, "pond": 0.6, "waste": 0.3,
+         "tunnels": 0.5, "wood": 0.3, "fish ponds": 0.5},
         (90, 260), _ASIAN,
     ),
     "strip fields": Countryside(
@@ -108,6 +112,16 @@ PLACES: dict[str, Countryside] = {
         {"village": 6, "vegetables": 3, "strips": 1.5, "tunnels": 0.8, "orchard": 0.6,
          "waste": 0.8, "industry": 0.7, "wood": 0.5, "pond": 0.3},
         (45, 140), _ASIAN,
+    ),
+    "city": Countryside(
+        {"apartments": 5, "industry": 3, "car park": 1.2, "waste": 2, "grass": 1, "village": 1.2,
+         "wood": 0.4, "rows": 0.5},
+        (70, 190), _CITY,
+    ),
+    "water land": Countryside(
+        {"fish ponds": 5, "paddy": 3, "strips": 2, "pond": 1.5, "village": 1, "tunnels": 0.7,
+         "wood": 0.7, "dry": 1},
+        (70, 220), _ASIAN | {"canal": 2.5},
     ),
     "town edge": Countryside(
         {"village": 3, "apartments": 2, "industry": 2.5, "vegetables": 1.5, "strips": 1.5,
@@ -212,12 +226,67 @@ def boundary(stage: Stage, line: Zone, kind: str) -> None:
             lay(stage, strip(0.25), stage.paved("marking"))
         if rng.random() < 0.35:
             _tree_row(stage, strip(0.1, (verge / 2 + 1) * rng.choice([-1, 1])), along_u)
+    elif kind == "avenue":
+        _avenue(stage, strip, along_u)
+    elif kind == "canal":
+        width = rng.uniform(7, 40)
+        bank = herb_strip(stage) if rng.random() < 0.7 else stage.paved("concrete")
+        lay(stage, strip(width + rng.uniform(3, 16)), bank)
+        lay(stage, strip(width), stage.water())
     elif kind == "ditch":
         lay(stage, strip(rng.uniform(3, 6)), herb_strip(stage))
         lay(stage, strip(rng.uniform(0.8, 2.5)), stage.water())
     else:
         lay(stage, strip(rng.uniform(2, 5)), herb_strip(stage))
         _tree_row(stage, strip(0.1), along_u)
+
+
+def _avenue(stage: Stage, strip: Callable[..., Zone], along_u: bool) -> None:
+    """A wide road: carriageways with painted lanes and traffic, often a green middle."""
+    rng = stage.rng
+    lanes = int(rng.integers(2, 6))
+    carriageway = lanes * rng.uniform(3.2, 3.8)
+    middle = rng.uniform(1.0, 9.0) if rng.random() < 0.6 else 0.0
+    width = 2 * carriageway + middle
+    side = stage.paved("concrete") if rng.random() < 0.5 else herb_strip(stage)
+    lay(stage, strip(width + rng.uniform(2, 22)), side)
+    lay(stage, strip(width), stage.paved("asphalt" if rng.random() < 0.6 else "asphalt_old"))
+    if middle:
+        lay(stage, strip(middle), herb_strip(stage) if rng.random() < 0.7 else stage.bare(0.1))
+    if stage.canvas.pixel_m < 0.6 and rng.random() < 0.85:
+        paint = stage.paved("marking")
+        for lane in range(lanes + 1):
+            for turn in (-1, 1):
+                offset = turn * (middle / 2 + lane * carriageway / lanes)
+                line = strip(0.25, offset)
+                if lane in (0, lanes):
+                    lay(stage, line, paint)
+                else:
+                    _dashes(stage, line, along_u, paint)
+    line = strip(0.1)
+    length = line.size[0] if along_u else line.size[1]
+    for _ in range(int(rng.poisson(length / 40.0 * rng.random())) if width < 80 else 0):
+        along = rng.uniform(0, length)
+        across = rng.choice([-1, 1]) * (middle / 2 + rng.uniform(0.1, 0.9) * carriageway)
+        u, v = (line.u0 + along, line.v0 + across) if along_u else (
+            line.u0 + across, line.v0 + along)  # fmt: skip
+        if stage.in_sight(u, v, 3.0):
+            x, y = stage.plan.to_ground(u, v)
+            car(stage, x, y, stage.plan.heading_at(u, v) + (0.0 if along_u else math.pi / 2))
+    for turn in (-1, 1):
+        if rng.random() < 0.55:
+            _tree_row(stage, strip(0.1, turn * (width / 2 + rng.uniform(1.5, 4))), along_u)
+
+
+def _dashes(stage: Stage, line: Zone, along_u: bool, paint: int) -> None:
+    """A broken line of 6 m dashes, 9 m apart."""
+    start, stop = (line.u0, line.u1) if along_u else (line.v0, line.v1)
+    for at in np.arange(start, stop, 15.0):
+        end = min(float(at) + 6.0, stop)
+        part = (Zone(float(at), end, line.v0, line.v1) if along_u
+                else Zone(line.u0, line.u1, float(at), end))  # fmt: skip
+        if stage.in_sight(*part.middle, 4.0):
+            lay(stage, part, paint)
 
 
 def _tree_row(stage: Stage, line: Zone, along_u: bool) -> None:
@@ -305,7 +374,7 @@ def paint_land(stage: Stage, places: list[str]) -> list[Block]:
     for line, level, place in sorted(lines, key=lambda entry: -entry[1]):
         kind = draw(rng, place.roads)
         if level == 0 and rng.random() < 0.6:
-            kind = "road"
+            kind = "avenue" if rng.random() < 0.2 else "road"
         boundary(stage, line, kind)
     _through_lines(stage, zone)
     return blocks
@@ -314,8 +383,8 @@ def paint_land(stage: Stage, places: list[str]) -> list[Block]:
 def _through_lines(stage: Stage, zone: Zone) -> None:
     """Now and then a river or a railway."""
     rng = stage.rng
-    if rng.random() < 0.12:
-        paint_river(stage, rng.uniform(zone.v0, zone.v1), rng.uniform(6, 60))
+    if rng.random() < 0.18:
+        paint_river(stage, rng.uniform(zone.v0, zone.v1), rng.uniform(6, 90))
     if rng.random() < 0.08:
         v = rng.uniform(zone.v0, zone.v1)
         lay(stage, Zone(zone.u0, zone.u1, v - 6, v + 6), herb_strip(stage))

@@ -87,6 +87,8 @@ def _bare_field(
 ) -> Look:
     rough = {"ploughed": 0.16, "harrowed": 0.06, "wet": 0.08, "stubble": 0.07}[state]
     tone = {"ploughed": 0.82, "harrowed": 1.05, "wet": 0.62, "stubble": 1.0}[state]
+    if state in ("harrowed", "ploughed") and rng.random() < 0.3:  # dry crumbs are pale
+        soil = mix(soil, spectrum("soil_pale"), rng.uniform(0.1, 0.7))
     ground = soil * np.float32(tone)
     cover = mix(soil * np.float32(0.75), spectrum("stubble"), rng.uniform(0.0, 0.5))
     if state == "stubble":
@@ -98,10 +100,10 @@ def _bare_field(
         row=rng.uniform(0.0, 0.3) if rng.random() < 0.7 else 0.0,
         period=rng.uniform(0.7, 2.2),
         heading=heading,
-        streak=rng.uniform(0.05, 0.25),
+        streak=rng.uniform(0.05, 0.25) if rng.random() < 0.75 else 0.0,
         streak_period=rng.uniform(1.0, 6.0),
-        patch=(0.15, rng.uniform(0.04, 0.16), rng.uniform(0.02, 0.12)),
-        stain=(rough, rng.uniform(0.01, 0.04), rng.uniform(0.01, 0.06)),
+        patch=(0.15, rng.uniform(0.04, 0.16), rng.uniform(0.02, 0.3)),
+        stain=(rough * rng.uniform(0.3, 1.1), rng.uniform(0.01, 0.05), rng.uniform(0.01, 0.15)),
         streak_light=rng.uniform(0.01, 0.09),
     )
 
@@ -216,8 +218,8 @@ def water_look(rng: np.random.Generator, season: Season) -> Look:
     return Look(
         ground=base,
         canopy=spectrum("water_green"),
-        mean=0.1,
-        patch=(0.02, 0.05, 0.08),
-        stain=(0.03, 0.03, 0.06),
+        mean=rng.uniform(0.0, 0.15) if rng.random() < 0.85 else rng.uniform(0.2, 0.7),
+        patch=(0.02, rng.uniform(0.0, 0.08), rng.uniform(0.02, 0.12)),
+        stain=(rng.uniform(0.0, 0.04), rng.uniform(0.0, 0.04), rng.uniform(0.01, 0.1)),
         snow=0.3,
     )

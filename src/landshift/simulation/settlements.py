@@ -9,6 +9,7 @@ import numpy as np
 from landshift.simulation.farmland import lattice, paint_vegetables
 from landshift.simulation.houses import Roof, car, draw_roof, set_building
 from landshift.simulation.lots import paint_lots
+from landshift.simulation.spectra import draw
 from landshift.simulation.stage import Stage, Zone
 
 
@@ -254,7 +255,9 @@ def paint_suburb(stage: Stage, zone: Zone, built: float = 1.0) -> None:
 def paint_apartments(stage: Stage, zone: Zone) -> None:
     """Long blocks in rows."""
     rng = stage.rng
-    lay(stage, zone, stage.paved("concrete") if rng.random() < 0.5 else stage.grass())
+    ground = draw(rng, {"concrete": 3, "asphalt": 1, "asphalt_old": 1, "grass": 4, "bare": 0.7})
+    lay(stage, zone, stage.grass() if ground == "grass" else
+        stage.bare(0.1) if ground == "bare" else stage.paved(ground))  # fmt: skip
     block = (min(rng.uniform(35, 75), zone.size[0] * 0.85), rng.uniform(9, 14))
     height = float(rng.choice([9.0, 15.0, 18.0, 36.0], p=[0.35, 0.35, 0.2, 0.1]))
     step = (block[0] + rng.uniform(6, 14), block[1] + rng.uniform(14, 26))
@@ -294,11 +297,13 @@ def set_halls(stage: Stage, zone: Zone, roofs: list[Roof], count: int, kind: str
     turn = 0.0 if along_u else math.pi / 2
     turn += rng.normal(0, 0.02) if rng.random() < 0.8 else rng.normal(0, 0.15)
     heading = stage.plan.heading_at(*zone.middle) + turn
-    base = rng.uniform(12, 30)
+    large = min(zone.size) > 60 and rng.random() < 0.4
+    base = rng.uniform(24, 75) if large else rng.uniform(12, 30)
+    longest = rng.uniform(60, 240) if large else rng.uniform(30, 120)
     offset, done = rng.uniform(1, 4), 0
     while done < count:
         width = base * rng.uniform(0.85, 1.2) if rng.random() < 0.8 else rng.uniform(9, 45)
-        length = min(run * rng.uniform(0.55, 0.92), rng.uniform(30, 120), 8.0 * width)
+        length = min(run * rng.uniform(0.55, 0.92), longest * rng.uniform(0.7, 1.0), 8.0 * width)
         if offset + width > span or length < 8:
             break
         b = offset + width / 2
@@ -319,8 +324,8 @@ def paint_industry(stage: Stage, zone: Zone, old: bool | None = None) -> None:
     draw_ground = rng.random()
     if draw_ground < 0.45:
         ground = stage.paved("concrete")
-    elif draw_ground < 0.6:
-        ground = stage.paved("asphalt_old")
+    elif draw_ground < 0.7:
+        ground = stage.paved("asphalt" if rng.random() < 0.5 else "asphalt_old")
     else:
         ground = stage.bare(0.1)
     lay(stage, zone, ground)

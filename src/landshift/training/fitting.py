@@ -189,8 +189,9 @@ def _batches(
     recipe: Recipe, scenes: list[Tile], taught: list[Tile], first: int
 ) -> Iterator[dict[str, Tensor]]:
     cutter = Cutter(scenes + taught, recipe.crop_px, recipe.reference_gsd_m)
-    known = np.sqrt([np.count_nonzero(tile.covers) for tile in taught])
-    weights = known / known.sum() if taught else known
+    # Ground that nobody labelled teaches only that nothing changed: an eighth of the rest.
+    known = np.array([max(np.count_nonzero(t.covers), t.covers.size / 8) for t in taught])
+    weights = np.sqrt(known) / np.sqrt(known).sum()
     for step in range(first, recipe.steps):
         rng = np.random.default_rng([recipe.seed, step])
         examples = []

@@ -34,6 +34,9 @@ class Tile:
     """(dates, row, col); codes of `legend.Cover`, 0 where nobody knows."""
     gsd_m: float
     """Side of a pixel, metres."""
+    quiet: bool = False
+    """Whether nothing lasting is known to have changed between its dates, on all of the ground;
+    a picture of one date is quiet by nature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,9 @@ def read_tiles(
     Columns: image, label (raster of cover codes), gsd_m, bands (role of each band, joined by
     spaces), split (``train`` or ``held-out``); paths are relative to the table. Pictures that lack
     one of ``bands``, or whose pixels lie outside ``gsd_m`` by more than a half, are left out.
+    Two more columns may name another picture of the same ground on the same grid, taken when
+    nothing lasting had changed: second, second_label. Any label may be missing where nobody drew
+    one; the pair then still teaches that nothing changed.
     """
     import rasterio  # only here: simulation alone needs no files
 
@@ -70,20 +76,35 @@ def read_tiles(
                 fits = gsd_m[0] / 1.5 <= side_m <= gsd_m[1] * 1.5
                 if not fits or not set(bands) <= set(roles):
                     continue
-                with rasterio.open(table.parent / row["image"]) as source:
-                    picture = source.read([roles.index(role) + 1 for role in bands])
-                with rasterio.open(table.parent / row["label"]) as source:
-                    cover = source.read(1)
-                sides = zip(picture.shape[1:], cover.shape, strict=True)
-                rows, cols = (min(a, b) for a, b in sides)
-                found.append((row["split"], Tile(
-                    Path(row["image"]).name, _scaled(picture)[None, :, :rows, :cols],
-                    np.where(cover > len(Cover), 0, cover).astype(np.uint8)[None, :rows, :cols],
-                    side_m,
-                )))  # fmt: skip
+                dates = [(row["image"], row.get("label") or "")]
+                if row.get("second"):
+                    dates.append((row["second"], row.get("second_label") or ""))
+                seen = [_read_date(table.parent, *date, roles, bands) for date in dates]
+                rows, cols = (min(sides) for sides in zip(*(c.shape for _, c in seen), strict=True))
+                pictures = np.stack([picture[:, :rows, :cols] for picture, _ in seen])
+                covers = np.stack([cover[:rows, :cols] for _, cover in seen])
+                name = " and ".join(Path(image).name for image, _ in dates)
+                found.append((row["split"], Tile(name, pictures, covers, side_m, quiet=True)))
             except (KeyError, ValueError, rasterio.errors.RasterioError) as error:
                 raise InputError(f"line {number} of {table}: {error}") from error
     return found
+
+
+def _read_date(
+    folder: Path, image: str, label: str, roles: list[str], bands: tuple[str, ...]
+) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
+    """One picture's bands, (band, row, col), and its cover codes, (row, col)."""
+    import rasterio  # only here: simulation alone needs no files
+
+    with rasterio.open(folder / image) as source:
+        picture = _scaled(source.read([roles.index(role) + 1 for role in bands]))
+    if not label:
+        return picture, np.zeros(picture.shape[1:], np.uint8)
+    with rasterio.open(folder / label) as source:
+        cover = source.read(1)
+    rows, cols = (min(a, b) for a, b in zip(picture.shape[1:], cover.shape, strict=True))
+    known = np.where(cover > len(Cover), 0, cover).astype(np.uint8)
+    return picture[:, :rows, :cols], known[:rows, :cols]
 
 
 def _scaled(picture: NDArray[np.generic]) -> NDArray[np.float16]:
@@ -133,14 +154,15 @@ class Cutter:
         cover_before, cover_after = covers[0], covers[-1]
         if len(bands) == 1 and not calm:
             after, cover_after = after.copy(), cover_after.copy()
-        if not calm and rng.random() < (0.75 if len(bands) == 1 else 0.15):
+        pasted = np.zeros(cover_after.shape, bool)
+        if not calm and rng.random() < (0.75 if tile.quiet else 0.15):
             donor = self.tiles[rng.integers(len(self.tiles))]
-            after, cover_after = self._pasted(after, cover_after, donor, rng)
+            after, cover_after, pasted = self._pasted(after, cover_after, donor, rng)
         if not calm and rng.random() < 0.5:
             before, after, cover_before, cover_after = after, before, cover_after, cover_before
         kind = kinds(cover_before, cover_after, gsd_m)
-        if len(bands) == 1:
-            kind[(cover_before == 0) & (cover_after == 0)] = SAME
+        if tile.quiet:
+            kind[~pasted] = SAME
         if not calm:
             after, cover_after = _moved(after, cover_after, rng)
         inputs = [self._input(b, gsd_m, rng, calm) for b in (before, after)]
@@ -152,7 +174,7 @@ class Cutter:
         """A part of the tile, twice the crop at most, brought to a random nearby gsd."""
         rows, cols = tile.covers.shape[1:]
         zoom = 1.0
-        if not calm and len(tile.bands) == 1:
+        if not calm and tile.quiet:
             zoom = float(np.exp(rng.uniform(np.log(0.28), np.log(1.4))))
         side = int(min(self.crop_px * 3 // 2 / zoom, min(rows, cols)))
         r, c = rng.integers(0, rows - side + 1), rng.integers(0, cols - side + 1)
@@ -177,8 +199,8 @@ class Cutter:
         cover: NDArray[np.uint8],
         donor: Tile,
         rng: np.random.Generator,
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Some objects of another tile put into this one at the same place in the window.
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:
+        """Some objects of another tile put into this one at the same place in the window; where.
 
         A pair of unlike pictures teaches change without a second date (Zheng et al. 2021,
         "Change is Everywhere", arXiv:2108.07002); here only whole objects change hands, so that
@@ -188,7 +210,7 @@ class Cutter:
         date = rng.integers(len(donor.bands))
         rows, cols = donor.covers.shape[1:]
         if min(rows, cols) < size:
-            return bands, cover
+            return bands, cover, np.zeros(cover.shape, bool)
         r, c = rng.integers(0, rows - size + 1), rng.integers(0, cols - size + 1)
         other = donor.bands[date, :, r : r + size, c : c + size].astype(np.float32)
         other_cover = donor.covers[date, r : r + size, c : c + size]
@@ -208,7 +230,7 @@ class Cutter:
         own, theirs = bands.mean((1, 2)), other.mean((1, 2))
         gain = rng.uniform(0, 1) * (own - theirs)
         mixed = bands * (1 - soft) + (other + gain[:, None, None]) * soft
-        return mixed, np.where(mask, other_cover, cover)
+        return mixed, np.where(mask, other_cover, cover), mask
 
     def _input(
         self, bands: NDArray[np.float32], gsd_m: float, rng: np.random.Generator, calm: bool
@@ -266,7 +288,8 @@ def _recoloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray
     top = float(bands.max()) + 1e-6
     x = np.clip(bands / top, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.2)))
     k = len(x)
-    mix = np.eye(k) + rng.normal(0, 0.04, (k, k))
+    # One in ten as if composed of other bands, or drawn by a scanner from faded film.
+    mix = np.eye(k) + rng.normal(0, 0.04 if rng.random() < 0.9 else 0.25, (k, k))
     if rng.random() < 0.3:
         mix = mix * (1 - (grey := rng.uniform(0, 0.5))) + grey / k
     x = np.tensordot(mix.astype(np.float32), x, 1)
