@@ -70,7 +70,7 @@ def compare_site(
     progress("reading")
     before = read_raster(site.before, grid)
     progress("registering")
-    alignment = _align(before, pictures, settings)
+    alignment = align_pictures(before, pictures, settings)
     after = read_raster(site.after, grid, alignment)  # warped once, from the source's own pixels
     aoi = inside(outline, grid) if outline else before.valid & after.valid
     fitness = judge_fitness(before, after, alignment, aoi, settings.fitness)
@@ -118,10 +118,20 @@ def model_for(
     return load_model(model_name, family)
 
 
-def _align(
+def align_pictures(
     before: Raster, pictures: tuple[PictureInfo, PictureInfo], settings: Settings
 ) -> Alignment:
-    """The alignment of the after picture; nothing to find where both are one file."""
+    """The alignment of the after picture; nothing to find where both are one file.
+
+    Parameters
+    ----------
+    before
+        The before picture on the grid of the comparison.
+    pictures
+        What both pictures say of themselves.
+    settings
+        Of the alignment.
+    """
     if pictures[0].sha256 == pictures[1].sha256:
         return Alignment.identity(before.grid)
     after = read_raster(pictures[1].image, before.grid)
@@ -157,7 +167,7 @@ def _record(picture: PictureInfo) -> ImageRecord:
         path=str(picture.image.path), sha256=picture.sha256,
         date=picture.date.isoformat() if picture.date else None,
         sensor=f"{picture.sensor.name} ({' '.join(b or '-' for b in picture.sensor.bands)})",
-        gsd_m=picture.sensor.gsd_m,
+        gsd_m=picture.sensor.gsd_m, bands=picture.image.bands,
     )  # fmt: skip
 
 

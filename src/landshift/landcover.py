@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landshift.features import (
+    Exposure,
     apply_exposure,
     band_indices,
     measure_exposure,
@@ -134,9 +135,16 @@ def classify(raster: Raster, model: Model, threads: int | None = None) -> LandCo
 
 
 def classify_pair(
-    before: Raster, after: Raster, model: Model, threads: int | None = None
+    before: Raster,
+    after: Raster,
+    model: Model,
+    threads: int | None = None,
+    exposures: tuple[Exposure, Exposure] | None = None,
 ) -> tuple[LandCover, LandCover, Evidence]:
     """Land cover of both dates, and the evidence of change; parameters as in `classify`.
+
+    ``exposures`` are measured on the pictures themselves; given, a part of a picture is seen as
+    in the whole.
 
     Raises
     ------
@@ -146,7 +154,8 @@ def classify_pair(
     if before.grid != after.grid:
         raise ValueError(f"rasters lie on different grids: {before.grid} and {after.grid}")
     shape = before.grid.shape
-    views = (_View(before, model), _View(after, model))
+    seen_as = exposures or (None, None)
+    views = (_View(before, model, seen_as[0]), _View(after, model, seen_as[1]))
     covers = [np.empty((CLASSES, *shape), np.float32) for _ in views]
     change = np.empty((CHANGES, *shape), np.float32)
     valid = before.valid & after.valid
@@ -253,11 +262,13 @@ def _each_block(
 class _View:
     """A raster as the network wants to see it."""
 
-    def __init__(self, raster: Raster, model: Model) -> None:
+    def __init__(self, raster: Raster, model: Model, exposure: Exposure | None = None) -> None:
         self._at = band_indices(raster, model)
         self._raster = raster
         self._scale = scale_channel(raster.grid.gsd_m, model.reference_gsd_m)
-        self._exposure = measure_exposure([raster.bands[at] for at in self._at], raster.valid)
+        self._exposure = exposure or measure_exposure(
+            [raster.bands[at] for at in self._at], raster.valid
+        )
 
     def fill(self, plane: _Plane) -> None:
         """Write the part of the picture on which ``plane`` lies, zeros beyond the picture."""

@@ -37,6 +37,8 @@ class ImageRecord:
     """Name and band roles."""
     gsd_m: float
     """Native side of a pixel, metres."""
+    bands: tuple[str, ...] | None = None
+    """Role of each band of the file, where the user overruled what it says."""
 
 
 @dataclass(frozen=True, eq=False)

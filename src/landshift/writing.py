@@ -306,6 +306,7 @@ def _image_as_json(image: ImageRecord) -> dict[str, Any]:
         "date": image.date,
         "sensor": image.sensor,
         "gsd_m": _number(image.gsd_m, 4),
+        "bands": None if image.bands is None else list(image.bands),
     }
 
 

@@ -17,6 +17,7 @@ from landshift.errors import LandshiftError
 
 _COMMANDS = {
     "compare": "What was built between two pictures, what it replaced, how many hectares.",
+    "explain": "Why a pixel or a building was called what it was.",
     "classify": "Map the land cover of one picture.",
     "align": "Register one picture to another.",
     "simulate": "Make a pair of pictures that knows its truth.",

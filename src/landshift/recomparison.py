@@ -1,0 +1,289 @@
+"""The comparison behind a result folder, made again with everything that it went through.
+
+``report.json`` names the pictures, the model and every setting; ``changes.tif`` holds the grid and
+the aoi. Pictures and model must have the SHA-256 that stands in the report: the same inputs give
+the same answer, and another answer would explain nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.errors import RasterioError
+
+from landshift import __version__, transition
+from landshift.alignment import Alignment
+from landshift.buildings import Building, outline_buildings
+from landshift.change_map import ChangeMap
+from landshift.comparison import align_pictures
+from landshift.errors import ImageError, InputError, ModelError, SettingsError
+from landshift.grid import Grid
+from landshift.kernels import transition as kernel
+from landshift.landcover import Evidence, LandCover, classify_pair
+from landshift.legend import OUTSIDE
+from landshift.model import Model, load_model
+from landshift.radiometry import match_radiometry
+from landshift.raster import Raster
+from landshift.reading import describe_image, read_raster
+from landshift.settings import Settings
+from landshift.site import Image
+
+_MOST_BYTES = 64 * 2**20
+"""Of a report.json; one of ten thousand buildings has 4 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenResult:
+    """What ``compare`` left in a folder, as far as it says how the answer came about."""
+
+    folder: Path
+    images: tuple[Image, Image]
+    """Before and after, as the user named them."""
+    sha256: tuple[str, str]
+    """Of their bytes."""
+    model: str
+    """Name and family, joined by a dash."""
+    model_sha256: str
+    settings: Settings
+    codes: NDArray[np.uint8]
+    """(row, col) of changes.tif."""
+    grid: Grid
+    """Where they lie."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recomparison:
+    """Everything between the pictures and the answer, on one grid."""
+
+    result: WrittenResult
+    model: Model
+    pictures: tuple[Raster, Raster]
+    """Before, and after as aligned and drawn onto the values of before: what is classified."""
+    covers: tuple[LandCover, LandCover]
+    """Class probabilities as the network gives them."""
+    evidence: Evidence
+    alignment: Alignment
+    reach_px: float
+    """How far a like pixel may lie through misregistration, pixels."""
+    without_rims: NDArray[np.float32]
+    """(4, row, col); the evidence once rims of misregistration are taken out."""
+    pooled: NDArray[np.float32]
+    """(4, row, col); probability of each kind of change from evidence, classes and prior."""
+    smoothed: NDArray[np.float32]
+    """(4, row, col); the same once smoothed along edges."""
+    named: NDArray[np.uint8]
+    """(row, col); working codes before small regions are given back, 133 for a replaced
+    building."""
+    changes: ChangeMap
+    """What compare wrote, and what it counted."""
+    buildings: tuple[Building, ...]
+    """In the order of the report."""
+
+
+def read_result(folder: Path, inputs: Path | None = None) -> WrittenResult:
+    """What stands in a result folder.
+
+    Parameters
+    ----------
+    folder
+        What ``compare --out`` or ``batch`` wrote for a site.
+    inputs
+        A folder that holds both pictures under their own names; None: where they were.
+
+    Raises
+    ------
+    InputError
+        When there is no result, or one that an other version wrote.
+    """
+    where = folder / "report.json"
+    try:
+        if where.stat().st_size > _MOST_BYTES:
+            raise InputError(f"{where}: too large for a report")
+        report = json.loads(where.read_text(encoding="utf-8"))
+        images = tuple(_image(report[which], inputs) for which in ("before", "after"))
+        software = report["software"]
+        codes, grid = _read_codes(folder / "changes.tif")
+        return WrittenResult(
+            folder=folder, images=(images[0], images[1]),
+            sha256=(str(report["before"]["sha256"]), str(report["after"]["sha256"])),
+            model=str(software["model"]), model_sha256=str(software["model_sha256"]),
+            settings=settings_from(
+                report["settings"], f"{where} of landshift {software['landshift']}"
+            ),
+            codes=codes, grid=grid,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise InputError(f"{folder}: no result of compare: {where.name} is missing") from error
+    except OSError as error:
+        raise InputError(f"{where}: may not be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{where}: not a report of landshift {__version__}: {error}") from error
+
+
+def _image(record: Mapping[str, Any], inputs: Path | None) -> Image:
+    path = Path(record["path"])
+    day = record.get("date")
+    bands = record.get("bands")
+    return Image(
+        path if inputs is None else inputs / path.name,
+        None,
+        None if bands is None else tuple(str(band) for band in bands),
+        None if day is None else date.fromisoformat(day),
+    )
+
+
+def _read_codes(path: Path) -> tuple[NDArray[np.uint8], Grid]:
+    try:
+        with rasterio.Env(GDAL_PAM_ENABLED="NO"), rasterio.open(path, driver="GTiff") as source:
+            crs = None if source.crs is None else CRS.from_wkt(source.crs.to_wkt())
+            return source.read(1), Grid(crs, source.transform, (source.height, source.width))
+    except RasterioError as error:
+        raise ImageError(f"{path}: damaged or missing; compare wrote it") from error
+
+
+def settings_from(given: Mapping[str, Any], where: str) -> Settings:
+    """Settings as they stand in a report, each part complete.
+
+    Raises
+    ------
+    SettingsError
+        When a setting is missing or unknown: another version has others.
+    """
+    parts = {}
+    for part in fields(Settings):
+        kind = type(getattr(Settings(), part.name))
+        values = given.get(part.name)
+        values = values if isinstance(values, dict) else {}
+        wanted = {one.name for one in fields(kind)}
+        if odd := sorted(wanted ^ values.keys()):
+            state = "missing" if odd[0] in wanted else "unknown here"
+            raise SettingsError(f"{where}: setting {part.name}.{odd[0]} is {state}")
+        parts[part.name] = kind(**{name: _tuples(value) for name, value in values.items()})
+    return Settings(**parts)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def compare_again(
+    result: WrittenResult,
+    model_name: str | None,
+    progress: Callable[[str], None],
+    threads: int | None = None,
+) -> Recomparison:
+    """Make the comparison behind a result again.
+
+    Parameters
+    ----------
+    result
+        See `read_result`.
+    model_name
+        A packaged model's name, or the path of a model file; None: as the report says.
+    progress
+        Told the name of each stage as it begins.
+    threads
+        As in `landcover.classify_pair`.
+
+    Raises
+    ------
+    InputError
+        When a picture or the model is not where it was, or not the same.
+    """
+    settings = result.settings
+    images = tuple(_with_gsd(image, settings) for image in result.images)
+    _check_inputs(images, result)
+    model = _model(result, model_name)
+    progress("reading")
+    before = read_raster(images[0], result.grid)
+    progress("registering")
+    infos = describe_image(images[0]), describe_image(images[1])
+    alignment = align_pictures(before, infos, settings)
+    after = read_raster(images[1], result.grid, alignment)
+    progress("classifying")
+    matched = match_radiometry(after, before, settings.radiometry)
+    *covers, evidence = classify_pair(before, matched, model, threads)
+    progress("explaining")
+    changes = transition.find_transitions(
+        covers[0], covers[1], evidence, alignment, result.codes != OUTSIDE, (before, after),
+        settings.transition,
+    )  # fmt: skip
+    buildings, _ = outline_buildings(changes, after, settings.buildings)
+    stages = _stages((covers[0], covers[1]), evidence, alignment, (before, after), settings)
+    return Recomparison(
+        result, model, (before, matched), (covers[0], covers[1]), evidence, alignment, *stages,
+        changes, buildings,
+    )  # fmt: skip
+
+
+def _with_gsd(image: Image, settings: Settings) -> Image:
+    return Image(image.path, settings.grid.gsd_m, image.bands, image.date)
+
+
+def _check_inputs(images: tuple[Image, ...], result: WrittenResult) -> None:
+    for image, recorded in zip(images, result.sha256, strict=True):
+        if not image.path.is_file():
+            raise ImageError(
+                f"{image.path}: no such file, and {result.folder} was made from it; "
+                "--inputs DIR says where it lies now"
+            )
+        found = describe_image(image).sha256
+        if found != recorded:
+            raise ImageError(
+                f"{image.path}: changed since {result.folder} was made from it: "
+                f"SHA-256 {found[:12]}…, then {recorded[:12]}…"
+            )
+
+
+def _model(result: WrittenResult, model_name: str | None) -> Model:
+    name, _, family = result.model.rpartition("-")
+    if model_name is None and not name.isidentifier():
+        raise ModelError(f"model {result.model!r} is not packaged; --model FILE says where it lies")
+    model = load_model(model_name or name, family)  # type: ignore[arg-type]
+    if model.sha256 != result.model_sha256:
+        raise ModelError(
+            f"model {model_name or name}: not the one that {result.folder} was made with: "
+            f"SHA-256 {model.sha256[:12]}…, then {result.model_sha256[:12]}…; "
+            "--model FILE names another"
+        )
+    return model
+
+
+def _stages(
+    covers: tuple[LandCover, LandCover],
+    evidence: Evidence,
+    alignment: Alignment,
+    pictures: tuple[Raster, Raster],
+    settings: Settings,
+) -> tuple[float, NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
+    """What `transition.find_transitions` goes through and does not hand out.
+
+    Reach, evidence without rims, kinds pooled and smoothed, codes before small regions go back.
+    """
+    own = settings.transition
+    before, after = covers
+    valid = before.valid & after.valid & evidence.valid
+    reach_px = transition.residual_reach_px(alignment, before.grid.gsd_m, own)
+    # the pooling is private to its room: nobody but an explanation needs it alone
+    pooled = transition._kinds(before, after, evidence, valid, reach_px, own)
+    right, down = transition.smoothing_weights(pictures, valid, own)
+    smoothed = pooled.copy()
+    classes = before.probability.copy(), after.probability.copy()
+    for planes in (smoothed, *classes):
+        transition.smooth(planes, right, down, own)
+    named = np.empty(valid.shape, np.uint8)
+    kernel.name_codes(
+        *classes, smoothed, valid, np.array(own.pair_prior, np.float32),
+        np.float32(own.replaced_prior), np.float32(own.change_threshold), named,
+    )  # fmt: skip
+    rimless = transition.without_rims(evidence.probability, reach_px)
+    return reach_px, rimless, pooled, smoothed, named

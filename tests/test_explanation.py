@@ -1,0 +1,243 @@
+"""Why a place was called what it was: the comparison made again, and asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from conftest import CHECKOUT
+from landshift.cli import main
+from landshift.comparison import compare_site
+from landshift.errors import ComparisonError, InputError, SettingsError
+from landshift.explanation import building_at, explain, pixel_at, pixel_under
+from landshift.legend import OUTSIDE, Cover
+from landshift.reading import read_aoi
+from landshift.recomparison import compare_again, read_result, settings_from
+from landshift.settings import BuildingSettings, GridSettings, Settings, TransitionSettings
+from landshift.site import Image, Site
+from landshift.writing import write_report
+from networks import random_model
+from pictures import ground, write
+
+pytestmark = pytest.mark.jit
+TILE = CHECKOUT / "sample_tiles" / "songchon"
+
+
+def quiet(stage):
+    pass
+
+
+def run(*args: object):
+    return CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+def refused(*args: object) -> str:
+    """The one line of an answer that could not be given."""
+    done = run(*args)
+    assert done.exit_code == 1, done.output
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """The report of a sample site, and the comparison made again from its folder."""
+    folder = tmp_path_factory.mktemp("songchon")
+    site = Site("songchon", Image(TILE / "before.tif"), Image(TILE / "after.tif"),
+                read_aoi(TILE / "site.geojson"))  # fmt: skip
+    report = compare_site(site, "open", Settings(), quiet)
+    write_report(report, folder / "out", False, ())
+    return report, compare_again(read_result(folder / "out"), None, quiet)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    """A folder with a pair, half of one picture not seen, a model and the result in ``out``."""
+    folder = tmp_path_factory.mktemp("small")
+    model = random_model(folder)
+    shown = np.ones((200, 240), np.uint8) * 255
+    shown[:, :60] = 0
+    write(folder / "before.tif", ground(200, 240), mask=shown)
+    write(folder / "after.tif", np.roll(ground(200, 240), 2, axis=2))
+    settings = Settings(grid=GridSettings(gsd_m=1.0))
+    site = Site("small", Image(folder / "before.tif"), Image(folder / "after.tif"))
+    path = next(folder.glob("*.npz"))
+    assert model.sha256
+    write_report(compare_site(site, str(path), settings, quiet), folder / "out", False, ())
+    return folder
+
+
+def test_the_comparison_made_again_is_the_one_that_was_written(sample):
+    report, again = sample
+    np.testing.assert_array_equal(again.changes.codes, report.changes.codes)
+    np.testing.assert_array_equal(again.changes.codes, again.result.codes)
+    assert again.result.settings == Settings()
+    assert [one.hectares for one in again.buildings] == [one.hectares for one in report.buildings]
+    assert again.result.grid == report.changes.grid
+
+
+def test_a_building_is_explained(sample):
+    report, again = sample
+    found = explain(again, building_at(again, 1))
+    assert found.building == 1
+    assert found.called.endswith("→ building")
+    assert found.pixels * report.changes.grid.gsd_m**2 == pytest.approx(
+        report.buildings[0].hectares * 1e4, rel=0.1
+    )
+    assert sum(found.before.values()) == pytest.approx(1, abs=1e-4)
+    assert max(found.after, key=found.after.get) == "building"
+    for stage in ("prior", "evidence", "without_rims", "pooled", "smoothed"):
+        assert sum(getattr(one, stage) for one in found.kinds) == pytest.approx(1, abs=1e-4)
+    checks = {check.setting: check for check in found.checks}
+    assert checks["transition.change_threshold"].passed
+    assert checks["transition.change_threshold"].limit == TransitionSettings().change_threshold
+    assert checks["transition.least_change_m2"].passed
+    assert checks["buildings.least_m2"].found == pytest.approx(report.buildings[0].hectares * 1e4)
+    assert checks["buildings.least_m2"].limit == BuildingSettings().least_m2
+    assert [abs(one.fall) for one in found.occlusions] == sorted(
+        (abs(one.fall) for one in found.occlusions), reverse=True
+    )
+
+
+def test_without_its_own_ground_a_new_hall_is_no_change(sample):
+    _, again = sample
+    found = explain(again, building_at(again, 1))
+    left = {one.what: one.change for one in found.occlusions}
+    assert found.change > 0.5
+    assert left["the ground itself, after as before"] < 0.5 * found.change
+    assert left["the ground itself, before as after"] < 0.5 * found.change
+    assert {f"band {band}, after as before" for band in ("red", "green", "blue")} < left.keys()
+
+
+@pytest.mark.parametrize("share", [(0.0, 0.0), (0.31, 0.47), (0.5, 0.5), (0.99, 0.62)])
+def test_a_part_of_the_picture_gives_the_evidence_of_the_whole(sample, share):
+    _, again = sample
+    rows, cols = again.result.grid.shape
+    row, col = int(share[0] * (rows - 1)), int(share[1] * (cols - 1))
+    found = explain(again, pixel_at(again.result.grid, row, col))
+    whole = 1 - float(again.evidence.probability[0, row, col])
+    assert found.change == pytest.approx(whole, abs=1e-4)
+    assert found.kinds[0].evidence == pytest.approx(1 - whole, abs=1e-4)
+
+
+def test_a_pixel_is_explained_as_it_is_called(sample):
+    report, again = sample
+    codes = report.changes.codes
+    for code in (11, 13, 23):
+        places = np.argwhere(codes == code)
+        row, col = (int(value) for value in places[len(places) // 2])
+        found = explain(again, pixel_at(again.result.grid, row, col))
+        before, after = Cover(code // 10).label, Cover(code % 10).label
+        said = f"{before}, as before" if before == after else f"{before} → {after}"
+        assert found.called == said
+        lon, lat = found.lon_lat
+        place = pixel_under(again.result.grid, lon, lat)
+        assert (place.row, place.col) == (row, col)
+    row, col = (int(value) for value in np.argwhere(codes == OUTSIDE)[0])
+    assert explain(again, pixel_at(again.result.grid, row, col)).called == "outside the aoi"
+
+
+def test_places_that_are_not_there_are_told(sample):
+    _, again = sample
+    grid = again.result.grid
+    with pytest.raises(InputError, match="pixel 99999,0 lies outside the result; allowed are 0,0"):
+        pixel_at(grid, 99999, 0)
+    with pytest.raises(InputError, match="0,0 lies outside the result; allowed are 126"):
+        pixel_under(grid, 0.0, 0.0)
+    most = len(again.buildings)
+    with pytest.raises(InputError, match=f"no building 0; allowed are 1 to {most}"):
+        building_at(again, 0)
+
+
+def test_the_command_prints_a_table_and_json(small):
+    model = next(small.glob("*.npz"))
+    args = ("explain", small / "out", "--pixel", "100,120", "--model", model)
+    table = run(*args)
+    assert table.exit_code == 0, table.output
+    for word in ("land cover", "evidence", "what moved it", "threshold", "change_threshold"):
+        assert word in table.stdout
+    plain = json.loads(run(*args, "--json").stdout)
+    assert (plain["row"], plain["col"]) == (100, 120)
+    assert {one["band"] for one in plain["bands"]} == {"red", "green", "blue"}
+    lon, lat = plain["lon_lat"]
+    same = run("explain", small / "out", f"--at={lon},{lat}", "--model", model, "--json")
+    assert json.loads(same.stdout) == plain
+
+
+@pytest.mark.parametrize(
+    "args",
+    [(), ("--pixel", "1,1", "--building", "1"), ("--pixel", "1"), ("--at", "a,b")],
+    ids=["none", "two", "one number", "words"],
+)
+def test_wrong_usage_exits_2(small, args):
+    assert run("explain", small / "out", *args).exit_code == 2
+
+
+def test_pictures_that_moved_or_changed_are_refused(small, tmp_path):
+    model = next(small.glob("*.npz"))
+    shutil.copytree(small / "out", tmp_path / "out")
+    report = tmp_path / "out" / "report.json"
+    report.write_text(report.read_text().replace(str(small), str(tmp_path)))
+    args = ("explain", tmp_path / "out", "--pixel", "100,120", "--model", model)
+    assert "before.tif: no such file" in refused(*args)
+    assert "--inputs DIR" in refused(*args)
+    assert run(*args, "--inputs", small).exit_code == 0
+    write(tmp_path / "before.tif", ground(200, 240, seed=5))
+    shutil.copy(small / "after.tif", tmp_path / "after.tif")
+    assert "before.tif: changed since" in refused(*args)
+
+
+def test_another_model_is_refused(small, tmp_path):
+    random_model(tmp_path, seed=9)
+    place = ("explain", small / "out", "--pixel", "100,120")
+    assert "not the one" in refused(*place, "--model", next(tmp_path.glob("*.npz")))
+    assert "neither packaged" in refused(*place)
+
+
+def test_what_was_not_seen_is_said_to_be(small):
+    model = next(small.glob("*.npz"))
+    said = refused("explain", small / "out", "--pixel", "100,20", "--model", model)
+    assert "was not seen: the before picture shows nothing there" in said
+
+
+def test_an_answer_that_differs_is_not_explained(small, tmp_path):
+    shutil.copytree(small / "out", tmp_path / "out")
+    report = tmp_path / "out" / "report.json"
+    plain = json.loads(report.read_text())
+    plain["settings"]["transition"]["change_threshold"] = 0.0
+    report.write_text(json.dumps(plain))
+    result = read_result(tmp_path / "out")
+    again = compare_again(result, str(next(small.glob("*.npz"))), quiet)
+    place = np.argwhere((again.changes.codes != result.codes) & (result.codes > 0))[0]
+    with pytest.raises(ComparisonError, match="made again, the comparison calls 1 of 1 pixels"):
+        explain(again, pixel_at(result.grid, *(int(value) for value in place)))
+
+
+def test_folders_that_are_no_results_are_told(small, tmp_path):
+    assert "no result of compare" in refused("explain", tmp_path, "--building", "1")
+    for number, text in enumerate(("[]", "{", "{}", '{"before": {}}')):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "report.json").write_text(text)
+        assert "not a report" in refused("explain", folder, "--building", "1")
+    shutil.copytree(small / "out", tmp_path / "out")
+    (tmp_path / "out" / "changes.tif").write_bytes(b"II*\0broken")
+    assert "changes.tif: damaged" in refused("explain", tmp_path / "out", "--building", "1")
+
+
+def test_settings_survive_the_report_or_are_refused():
+    settings = Settings(transition=TransitionSettings(kind_prior=(0.7, 0.1, 0.1, 0.1)))
+    plain = json.loads(json.dumps(settings.as_dict()))
+    assert settings_from(plain, "here") == settings
+    del plain["area"]["edge_share"]
+    with pytest.raises(SettingsError, match=r"here: setting area\.edge_share is missing"):
+        settings_from(plain, "here")
+    plain["area"] |= {"edge_share": 1.0, "edge_colour": 1.0}
+    with pytest.raises(SettingsError, match=r"here: setting area\.edge_colour is unknown here"):
+        settings_from(plain, "here")
