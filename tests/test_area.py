@@ -191,7 +191,7 @@ def test_pixel_noise_keeps_its_promise():
         evidence = replace(nothing, probability=stack)
         changes = find_transitions(
             cover, built, evidence, Aligned(), valid, (),
-            replace(TransitionSettings(), class_weight=0.0, smoothing_sweeps=0, support_px=40),
+            replace(TransitionSettings(), smoothing_sweeps=0, support_px=40),
         )  # fmt: skip
         found = hectares_of(changes, **QUIET)
         wanted = truth.sum() / 1e4

@@ -71,12 +71,6 @@ class TransitionSettings:
     """Share of same, gained, lost and other pixels to expect at a site; None: that of the
     evidence's training. Whoever asks suspects change, so the training's is kept until sites
     nobody picked say otherwise."""
-    evidence_weight: float = 1.0
-    """Power of the siamese evidence. 1: as calibrated. METHODS §0: it finds at F1 0.83 what the
-    difference of two class maps finds at 0.12."""
-    class_weight: float = 0.25
-    """Power of the classes' agreement. Below 1 because errors of both maps at a place go together
-    and because of the measurement above; not fitted yet."""
     pair_prior: tuple[tuple[float, ...], ...] = (
         # to: crop  green build bare  paved woody herb  water
         (1.00, 0.60, 1.00, 0.60, 1.00, 0.15, 0.15, 0.50),  # cropland

@@ -11,47 +11,6 @@ KIND[BUILDING, :] = 2
 np.fill_diagonal(KIND, 0)
 
 
-def agree_within(before, after, weights, reach_px):
-    rows, cols = before.shape[1:]
-    agreement = np.zeros((rows, cols))
-    for row in range(rows):
-        for col in range(cols):
-            r, c = np.mgrid[:rows, :cols]
-            near = (r - row) ** 2 + (c - col) ** 2 <= reach_px**2
-            forth = weights @ (before[:, row, col, None] * after[:, near])
-            back = weights @ (before[:, near] * after[:, row, col, None])
-            agreement[row, col] = min(forth.max(), back.max())
-    return agreement
-
-
-def room(before, after, pair_prior, replaced_prior):
-    """(4, ...) sums of the pairs' weights per kind, the replaced buildings among the changes."""
-    pairs = pair_prior[:, :, None, None] * before[:, None] * after[None]
-    sums = np.stack([pairs[kind == KIND].sum(axis=0) for kind in range(4)])
-    sums[1:] += replaced_prior * before[BUILDING] * after[BUILDING]
-    return sums
-
-
-def weigh_kinds(
-    before, after, agreement, evidence, valid, trained, prior, pair_prior, replaced_prior,
-    class_weight, evidence_weight,
-):  # fmt: skip
-    uniform = np.full((8, 1, 1), 1 / 8)
-    neutral = room(uniform, uniform, pair_prior, replaced_prior)
-    found = room(before, after, pair_prior, replaced_prior)
-    found[0] = agreement
-    kinds = (
-        prior[:, None, None]
-        * (evidence / trained[:, None, None]) ** evidence_weight
-        * (found / neutral) ** class_weight
-    )
-    total = kinds.sum(axis=0)
-    silent = total <= 1e-30
-    kinds = kinds / np.where(silent, 1, total)
-    kinds[:, silent] = np.array([1, 0, 0, 0])[:, None]
-    return np.where(valid, kinds, 0)
-
-
 def outcomes(before, after, kinds, pair_prior, replaced_prior):
     """(65, row, col) probability of every outcome."""
     kinds = kinds.astype(float)
