@@ -14,6 +14,7 @@ from scipy import ndimage
 from landshift.errors import ImageError, NoOverlapError, SettingsError
 from landshift.grid import Grid
 from landshift.reading import describe_image, nearest_codes, plan_grid, plan_own_grid, read_raster
+from landshift.reading.aoi import crs_of
 from landshift.reading.recognition import BandFacts, recognise_bands
 from landshift.settings import GridSettings
 from landshift.site import Aoi, Image
@@ -388,3 +389,13 @@ def test_real_pictures_are_read(real, name, gsd, bands):
     assert raster.sensor.bands == bands
     assert raster.valid.mean() > 0.6
     assert np.isfinite(raster.bands).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("EPSG:32652", 32652), ("urn:ogc:def:crs:EPSG::32652", 32652), ("EPSG:3857", 3857),
+     ("urn:ogc:def:crs:EPSG:6.9:32652", 32652), ("urn:ogc:def:crs:OGC:1.3:CRS84", 4326)],
+)  # fmt: skip
+def test_the_crs_of_an_outline_is_the_one_it_names(tmp_path, name, code):
+    document = {"crs": {"type": "name", "properties": {"name": name}}}
+    assert crs_of(document, tmp_path).to_epsg() == code

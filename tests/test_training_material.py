@@ -1,6 +1,7 @@
 """What the network is taught, and how its probabilities are set right; no PyTorch needed."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from scipy import special
 from landshift.errors import InputError, SettingsError
 from landshift.legend import Cover
 from landshift.training.calibration import calibration_error, fit_scaling
+from landshift.training.folder import read_folder
 from landshift.training.material import (
     GAINED,
     IGNORED,
@@ -152,3 +154,68 @@ def test_bad_recipes_are_refused(tmp_path):
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(SettingsError, match="not TOML"):
         read_recipe(str(tmp_path / "bad.toml"))
+
+
+def picture_file(path, bands=3, side=40, scale=0.5, seed=0):
+    values = np.random.default_rng(seed).integers(0, 255, (bands, side, side)).astype(np.uint8)
+    profile = {"driver": "GTiff", "width": side, "height": side, "count": bands, "dtype": "uint8"}
+    place = {"crs": "EPSG:32652", "transform": Affine(scale, 0, 5e5, 0, -scale, 4.4e6)}
+    with rasterio.open(path, "w", **profile, **place) as out:
+        out.write(values)
+    return values
+
+
+def drawn(path, corners, name="building"):
+    ring = [*corners, corners[0]]
+    crs = {"type": "name", "properties": {"name": "EPSG:32652"}}
+    polygon = {"type": "Polygon", "coordinates": [ring]}
+    feature = {"type": "Feature", "properties": {"class": name}, "geometry": polygon}
+    document = {"type": "FeatureCollection", "crs": crs, "features": [feature]}
+    path.write_text(json.dumps(document))
+
+
+def test_a_folder_of_pictures_and_labels_is_read(tmp_path):
+    square = [(5e5, 4.4e6), (5e5 + 5, 4.4e6), (5e5 + 5, 4.4e6 - 5), (5e5, 4.4e6 - 5)]
+    for number in range(5):
+        values = picture_file(tmp_path / f"town{number}.tif", seed=number)
+        drawn(tmp_path / f"town{number}.geojson", square)
+    picture_file(tmp_path / "nobody_labelled_this.tif")
+    picture_file(tmp_path / "coarse.tif", scale=30.0)
+    drawn(tmp_path / "coarse.geojson", square)
+    codes = np.full((1, 40, 40), int(Cover.WATER), np.uint8)
+    picture_file(tmp_path / "lake.tif")
+    with rasterio.open(tmp_path / "lake.tif") as lake:
+        profile = lake.profile | {"count": 1}
+    with rasterio.open(tmp_path / "lake.label.tif", "w", **profile) as out:
+        out.write(codes)
+    found = read_folder(tmp_path, ("red", "green", "blue"), (0.4, 2.0), None)
+    names = [tile.name for _, tile in found]
+    assert names == ["lake.tif", *(f"town{number}.tif" for number in range(5))]
+    assert [split for split, _ in found].count("held-out") == 1
+    assert (found[0][1].covers == Cover.WATER).all()
+    last = found[-1][1]
+    assert last.quiet
+    assert last.gsd_m == pytest.approx(0.5, rel=1e-3)
+    assert (last.covers[0] == Cover.BUILDING).sum() == 100
+    np.testing.assert_allclose(last.bands[0], values / 255, atol=1e-3)
+
+
+def test_a_folder_without_labels_says_what_it_needs(tmp_path):
+    picture_file(tmp_path / "town.tif")
+    with pytest.raises(InputError, match=r"no labelled picture .* NAME\.geojson"):
+        read_folder(tmp_path, ("red", "green", "blue"), (0.4, 2.0), None)
+
+
+def test_a_second_date_of_quiet_ground_teaches_that_nothing_changed(tmp_path):
+    picture_file(tmp_path / "one.tif", seed=1)
+    picture_file(tmp_path / "two.tif", seed=2)
+    with (tmp_path / "tiles.csv").open("w", newline="") as lines:
+        table = csv.writer(lines)
+        table.writerow(["image", "label", "gsd_m", "bands", "split", "second", "second_label"])
+        table.writerow(["one.tif", "", "0.5", "red green blue", "train", "two.tif", ""])
+    ((_, tile),) = read_tiles(tmp_path / "tiles.csv", ("red", "green", "blue"), (0.4, 2.0))
+    assert tile.bands.shape == (2, 3, 40, 40)
+    example = Cutter([tile], 32, 0.5).example(tile, np.random.default_rng(0), calm=True)
+    assert (example.kind == SAME).all()
+    assert (example.cover_before == 0).all()
+    assert not np.allclose(example.before, example.after)

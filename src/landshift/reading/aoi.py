@@ -26,7 +26,7 @@ from landshift.site import Aoi
 _MOST_BYTES = 20_000_000
 """An outline of a county has some thousand corners; this is room for a quarter of a million."""
 _CRS_NAME = re.compile(
-    r"(?:urn:(?:x-)?ogc:def:crs:)?(EPSG|OGC):[\d.]*:?(CRS84|\d{4,6})", re.IGNORECASE
+    r"(?:urn:(?:x-)?ogc:def:crs:)?(EPSG|OGC):(?:[\d.]*:)?(CRS84|\d{4,6})", re.IGNORECASE
 )
 """Authority codes alone: a name that PROJ would take for a file or a pipeline is not looked up."""
 _SEGMENTS = 32

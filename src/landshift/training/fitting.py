@@ -19,6 +19,7 @@ from torch.nn import functional
 from landshift.model import save_model
 from landshift.sensor import FAMILY_BANDS
 from landshift.training.calibration import fit_scaling
+from landshift.training.folder import read_folder
 from landshift.training.material import (
     IGNORED,
     Cutter,
@@ -42,7 +43,12 @@ _CHECKPOINT_STEPS = 200
 
 
 def train(
-    recipe: Recipe, tiles: Path | None, work: Path, out: Path, report: Callable[[str], None]
+    recipe: Recipe,
+    tiles: Path | None,
+    work: Path,
+    out: Path,
+    report: Callable[[str], None],
+    own_gsd_m: float | None = None,
 ) -> dict[str, Any]:
     """Train, calibrate and write one model; go on from ``work`` if a run was killed.
 
@@ -51,13 +57,16 @@ def train(
     recipe
         All numbers of the run.
     tiles
-        CSV of labelled pictures (`material.read_tiles`), or None for simulation alone.
+        CSV of labelled pictures (`material.read_tiles`), a folder of them
+        (`folder.read_folder`), or None for simulation alone.
     work
         Folder for simulated scenes and checkpoints.
     out
         The ``.npz`` to write.
     report
         Takes one line of progress at a time.
+    own_gsd_m
+        Side of a pixel of a folder's pictures where they have no CRS, metres.
 
     Returns
     -------
@@ -65,7 +74,7 @@ def train(
         The model file's ``meta``.
     """
     gsd_m = (recipe.finest_gsd_m, recipe.coarsest_gsd_m)
-    labelled = read_tiles(tiles, FAMILY_BANDS[recipe.family], gsd_m) if tiles else []
+    labelled = _labelled(tiles, FAMILY_BANDS[recipe.family], gsd_m, own_gsd_m)
     make = (recipe.simulated_px, gsd_m, work / "scenes", report)
     scenes = simulated_tiles(recipe.family, range(1, recipe.simulated_pairs + 1), *make)
     held = range(_HELD_OUT_SEED, _HELD_OUT_SEED + recipe.held_out_pairs)
@@ -89,6 +98,17 @@ def train(
     save_model(part, meta, exported(network))
     part.replace(out)
     return meta
+
+
+def _labelled(
+    tiles: Path | None, bands: tuple[str, ...], gsd_m: tuple[float, float],
+    own_gsd_m: float | None,
+) -> list[tuple[str, Tile]]:  # fmt: skip
+    if tiles is None:
+        return []
+    if tiles.is_dir():
+        return read_folder(tiles, bands, gsd_m, own_gsd_m)
+    return read_tiles(tiles, bands, gsd_m)
 
 
 def _fit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,8 +73,7 @@ def read_tiles(
             try:
                 roles = row["bands"].split()
                 side_m = float(row["gsd_m"])
-                fits = gsd_m[0] / 1.5 <= side_m <= gsd_m[1] * 1.5
-                if not fits or not set(bands) <= set(roles):
+                if not fits_family(roles, side_m, bands, gsd_m):
                     continue
                 dates = [(row["image"], row.get("label") or "")]
                 if row.get("second"):
@@ -97,7 +96,7 @@ def _read_date(
     import rasterio  # only here: simulation alone needs no files
 
     with rasterio.open(folder / image) as source:
-        picture = _scaled(source.read([roles.index(role) + 1 for role in bands]))
+        picture = scaled(source.read([roles.index(role) + 1 for role in bands]))
     if not label:
         return picture, np.zeros(picture.shape[1:], np.uint8)
     with rasterio.open(folder / label) as source:
@@ -107,7 +106,15 @@ def _read_date(
     return picture[:, :rows, :cols], known[:rows, :cols]
 
 
-def _scaled(picture: NDArray[np.generic]) -> NDArray[np.float16]:
+def fits_family(
+    roles: Iterable[str | None], side_m: float, bands: tuple[str, ...], gsd_m: tuple[float, float]
+) -> bool:
+    """Whether a picture has the bands, and pixels within ``gsd_m`` or half again as far."""
+    return set(bands) <= set(roles) and gsd_m[0] / 1.5 <= side_m <= gsd_m[1] * 1.5
+
+
+def scaled(picture: NDArray[np.generic]) -> NDArray[np.float16]:
+    """Stored numbers as display values from 0 to 1, or reflectance."""
     top = 255.0 if picture.dtype == np.uint8 else 10_000.0
     return (picture.astype(np.float32) / top).astype(np.float16)
 
