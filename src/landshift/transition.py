@@ -131,7 +131,7 @@ def find_transitions(
     valid = before.valid & after.valid & evidence.valid
     reach_px = residual_reach_px(alignment, before.grid.gsd_m, settings)
     right, down = smoothing_weights(pictures, valid, settings)
-    kinds = _kinds(evidence, valid, reach_px, settings)
+    kinds = weighed_kinds(evidence, valid, reach_px, settings)
     classes = before.probability.copy(), after.probability.copy()
     for planes in (kinds, *classes):
         smooth(planes, right, down, settings)
@@ -178,13 +178,13 @@ def smooth(planes: Pixels, right: Pixels, down: Pixels, settings: TransitionSett
         plane[:] = current
 
 
-def _kinds(
+def weighed_kinds(
     evidence: Evidence, valid: Mask, reach_px: float, settings: TransitionSettings
 ) -> Pixels:
     """Probability of each kind of change, (4, row, col); 0 where not valid."""
     kinds = without_rims(evidence.probability, reach_px)
     if settings.kind_prior is not None:  # Bayes: other shares of change than the training had
-        shift = np.array(settings.kind_prior, np.float32) / np.array(evidence.prior, np.float32)
+        shift = np.divide(settings.kind_prior, evidence.prior).astype(np.float32)
         kinds *= shift[:, None, None]
         kinds /= np.maximum(kinds.sum(axis=0), np.float32(1e-30))
     kinds[:, ~valid] = 0.0
