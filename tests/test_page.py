@@ -1,13 +1,20 @@
-"""The page: one file that shows everything, asks for nothing, and takes no orders from a name."""
+"""The pages: each one file that shows everything, asks for nothing, and obeys no name."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
 from landshift import page
+from landshift.batch.digest import digest_of
+from landshift.batch.ledger import Ledger
+from landshift.batch.listed_site import ListedSite
+from landshift.batch.morning import write_tables
+from landshift.batch.outcome import Outcome
 from landshift.patches import find_patches
 from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
 
@@ -15,13 +22,52 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
+FORMULA = "=cmd|' /C calc'!A0"
+
+
 def rendered(report):
     return page.render(report, find_patches(report.changes))
 
 
 @pytest.fixture(scope="module")
-def text():
+def report_text():
     return rendered(hostile_report())
+
+
+@pytest.fixture(scope="module")
+def index_text(tmp_path_factory):
+    """The page of six sites: two answered, one of them with caution; the others for a reason."""
+    folder = tmp_path_factory.mktemp("batch")
+    ledger = Ledger(folder)
+    sites = [
+        ListedSite("line 2", HOSTILE, "site-a", HOSTILE, "North", "2024"),
+        ListedSite("line 3", FORMULA, "b c", FORMULA, HOSTILE, "2026", lon=129.6, lat=41.6),
+        ListedSite("line 4", "c", "c", "C", "South", "2026", lon=125.3, lat=38.7),
+        ListedSite("line 5", "d", "", "", "South", "2026", problem="before is missing"),
+        ListedSite("line 6", "e", "e", "E"),
+        ListedSite("line 7", "f", "f", "F", lon=127.0, lat=39.0),
+    ]
+    ledger.list_sites(sites)
+    large = dataclasses.replace(made_report().totals["new_building"], value=2.5, low=1.5, high=4.0)
+    much = made_report()
+    much = dataclasses.replace(much, totals={**much.totals, "new_building": large})
+    calm = dataclasses.replace(much.fitness, verdict="ok", reasons=())
+    for place, outcome in enumerate((
+        Outcome("answered", digest=digest_of(hostile_report())),
+        Outcome("answered", digest=digest_of(dataclasses.replace(much, fitness=calm))),
+        Outcome("refused", "pair", f"all of it is {HOSTILE}"), Outcome("failed", "list", "no"),
+        Outcome("failed", "crash", "SIGSEGV"),
+    )):  # fmt: skip
+        ledger.note_key(place, f"key{place}")
+        ledger.note_outcome(f"key{place}", sites[place].folder or f"none-{place}", outcome)
+    write_tables(ledger, folder)
+    ledger.close()
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=["report_text", "index_text"])
+def text(request):
+    return request.getfixturevalue(request.param)
 
 
 def test_words_of_the_report_stay_words(text):
@@ -43,10 +89,19 @@ def test_the_policy_allows_its_own_scripts_alone(text):
 def test_nothing_is_fetched_by_the_markup(text):
     markup = re.sub(r"<(script|style)\b.*?</\1>", "", text, flags=re.S)
     for value in re.findall(r'\b(?:src|href)="([^"]*)"', markup):
-        assert value.startswith(("data:", "#")), value[:80]
+        beside = re.fullmatch(r"sites/[\w%-]+/report\.html|(sites|summary)\.\w+", value)
+        assert beside or value.startswith(("data:", "#")), value[:80]
     style = re.search(r"<style>(.*?)</style>", text, re.S)
     assert style
     assert "url(" not in style[1]
+
+
+def test_the_index_counts_as_its_tables_do(index_text):
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", index_text.split("</style>")[1]))
+    assert "2 answered · 1 refused · 2 failed · 1 not run" in words
+    assert "1 answered with caution" in words
+    assert "and buildings replaced by others 2.83" in words
+    assert "2 sites have no place on Earth" in words
 
 
 def test_the_licence_of_leaflet_is_kept(text):
@@ -71,11 +126,12 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(params=[(1280, 900, False), (390, 844, True)], ids=["desktop", "phone"])
-def view(browser, text, tmp_path, request):
+@contextmanager
+def opened(browser, folder, text, screen):
     """The page in a tab that notes every complaint and every request."""
-    width, height, phone = request.param
-    (tmp_path / "report.html").write_text(text, encoding="utf-8")
+    width, height, phone = screen
+    file = folder / "page.html"
+    file.write_text(text, encoding="utf-8")
     context = browser.new_context(
         viewport={"width": width, "height": height}, is_mobile=phone, has_touch=phone, offline=True
     )
@@ -86,13 +142,82 @@ def view(browser, text, tmp_path, request):
     tab.on("pageerror", lambda error: heard.append(f"error: {error}"))
     tab.on("dialog", lambda dialog: (heard.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     tab.on("request", lambda sent: sent.url.startswith("data:") or heard.append(sent.url))
-    tab.goto((tmp_path / "report.html").as_uri())
+    tab.goto(file.as_uri())
     yield tab
-    assert heard == [(tmp_path / "report.html").as_uri()]
+    assert heard == [file.as_uri()]
     context.close()
 
 
-def test_a_person_can_use_it(view):
+SCREENS = pytest.mark.parametrize(
+    "screen", [(1280, 900, False), (390, 844, True)], ids=["desktop", "phone"]
+)
+
+
+@SCREENS
+def test_a_person_can_use_the_report(browser, report_text, tmp_path, screen):
+    with opened(browser, tmp_path, report_text, screen) as view:
+        use_the_report(view)
+
+
+@SCREENS
+def test_a_person_can_use_the_index(browser, index_text, tmp_path, screen):
+    with opened(browser, tmp_path, index_text, screen) as view:
+        use_the_index(view)
+
+
+def names_of(view):
+    shown = view.locator("#table tbody tr:visible th")
+    return [name.split("\n")[0] for name in shown.all_inner_texts()]
+
+
+def use_the_index(view):
+    assert view.locator("h1").inner_text() == "6 sites compared"
+    assert view.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    link = view.locator("#table a").nth(1)
+    assert (link.inner_text(), link.get_attribute("href")) == (
+        FORMULA, "sites/b%20c/report.html"
+    )  # fmt: skip
+    # sorted by hectares, the largest first; rows without any stay last both ways
+    heading = view.locator("[data-sort=new]")
+    heading.click()
+    assert names_of(view)[:2] == [FORMULA, HOSTILE]
+    assert view.locator("th[aria-sort=descending]").count() == 1
+    heading.focus()
+    view.keyboard.press("Enter")
+    assert names_of(view)[:2] == [HOSTILE, FORMULA]
+    assert names_of(view)[2:] == ["C", "d", "E", "F"]
+    # filtered: the table, the map and the count agree
+    dots = view.locator("#map path.site")
+    assert dots.count() == 4
+    view.locator("[name=outcome]").select_option("refused")
+    assert names_of(view) == ["C"]
+    assert dots.count() == 1
+    assert view.locator("#shown").inner_text() == "1 of 6 sites are shown."
+    view.locator("#filters button").click()
+    view.locator("[name=least]").fill("0.4")
+    assert names_of(view) == [FORMULA]
+    view.locator("#filters button").click()
+    view.locator("[name=words]").fill("sigsegv")
+    assert names_of(view) == ["E"]
+    assert dots.count() == 0
+    view.locator("#filters button").click()
+    dots.nth(3).wait_for(state="attached")
+    # a site by keyboard on the map, another from the table
+    view.locator(f'#map path[aria-label="{FORMULA}"]').focus()
+    view.keyboard.press("Enter")
+    assert view.locator("#card a").get_attribute("href") == "sites/b%20c/report.html"
+    assert "1.50 – 4.00" in view.locator("#card").inner_text()
+    view.locator("#table tr[data-site='2'] button.show").click()
+    assert f"all of it is {HOSTILE}" in view.locator("#card").inner_text()
+    assert view.locator("#map path.chosen").get_attribute("aria-label") == "C"
+    # on paper
+    view.emulate_media(media="print")
+    view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert view.locator("#table").is_visible()
+    assert not view.locator("#filters").is_visible()
+
+
+def use_the_report(view):
     assert view.locator("h1").inner_text() == HOSTILE
     assert view.locator("#map path.leaflet-interactive").count() > 8
     assert view.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

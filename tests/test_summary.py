@@ -179,7 +179,7 @@ def test_every_site_stands_in_every_table(folder):
     assert summary["all"]["median_cluster_hectares"] == 0.6666
     assert summary["reasons"] == {"crash": 1, "list": 1, "pair": 1}
     assert sorted(p.name for p in out.iterdir() if not p.name.startswith("ledger")) == [
-        "sites.csv", "sites.gpkg", "summary.json",
+        "index.html", "sites.csv", "sites.gpkg", "summary.json",
     ]  # fmt: skip
 
 

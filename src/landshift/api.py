@@ -123,7 +123,7 @@ def compare_list(
     sites
         CSV, GeoJSON, GeoPackage or GeoParquet with columns id, before, after and more.
     out
-        Folder of the sites' results, sites.csv, sites.gpkg and summary.json.
+        Folder of the sites' results, index.html, sites.csv, sites.gpkg and summary.json.
     workers
         Processes at a time.
     gsd_m, model, settings

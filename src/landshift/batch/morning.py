@@ -1,4 +1,5 @@
-"""The morning table: one row a site in sites.csv and sites.gpkg, and the roll-up in summary.json.
+"""The morning table: one row a site in sites.csv and sites.gpkg, the roll-up in summary.json, and a
+page of both, index.html.
 
 Everything is made from the ledger, so that it can be made again; nothing in it depends on when or
 where the work was done.
@@ -19,10 +20,11 @@ import shapely
 
 from landshift.batch.ledger import Ledger
 from landshift.batch.naming import spreadsheet_cell
-from landshift.batch.outcome import Outcome
+from landshift.batch.outcome import KINDS, Outcome
 from landshift.batch.rollup import RollUp, judge_site
 from landshift.change_map import TOTALS
 from landshift.errors import OutputError
+from landshift.page.index import render_index
 from landshift.settings import SummarySettings
 
 _LISTED = ("id", "name", "province", "year")
@@ -44,7 +46,7 @@ _EPOCH = "2000-01-01T00:00:00Z"
 
 
 def write_tables(ledger: Ledger, out: Path) -> RollUp:
-    """Write sites.csv, sites.gpkg and summary.json into ``out``; each takes its place whole.
+    """Write sites.csv, sites.gpkg, summary.json and index.html into ``out``, each of them whole.
 
     Raises
     ------
@@ -66,6 +68,9 @@ def write_tables(ledger: Ledger, out: Path) -> RollUp:
     with _replaced(out / "summary.json") as path:
         text = json.dumps(rollup.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
+    with _replaced(out / "index.html") as path:
+        rows = (site_row(listed, outcome, SummarySettings()) for listed, outcome in ledger.rows())
+        path.write_text(render_index(rows, rollup.as_json(), KINDS), encoding="utf-8")
     return rollup
 
 

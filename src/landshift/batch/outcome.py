@@ -8,7 +8,7 @@ from typing import Any
 
 KINDS = {
     "": "nothing went wrong",
-    "pair": "the pictures are not fit to answer",
+    "pair": "the pair is not fit to compare",
     "input": "a picture, outline or model cannot be used",
     "output": "the result could not be written",
     "error": "a mistake in landshift; the ledger keeps where",

@@ -56,8 +56,8 @@ def batch(
     bands, and aoi (path or WKT) or lat, lon, radius_m. Others travel into the results. Paths are
     relative to the list; pictures may be https or s3 addresses.
 
-    Writes DIR/sites/ID as compare does, DIR/sites.csv, sites.gpkg and summary.json. Exit code 3
-    where some sites failed or were refused.
+    Writes DIR/sites/ID as compare does, DIR/sites.csv, sites.gpkg, summary.json and a page of all,
+    index.html. Exit code 3 where some sites failed or were refused.
     """
     set_up_messages(quiet, verbose)
     from landshift.batch.child import Limits

@@ -11,7 +11,7 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json, not tables.")
 def summarise(folder: Path, as_json: bool) -> None:
-    """Make sites.csv, sites.gpkg and summary.json of a batch again, and print what they say.
+    """Make a batch's sites.csv, sites.gpkg, summary.json, index.html again and print what they say.
 
     DIR is what batch wrote, finished or not.
     """

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from typing import Any
 
-import jinja2
 import numpy as np
 from pyproj import Transformer
 
@@ -23,6 +17,7 @@ from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, REPLACED_CODE, fr
 from landshift.encoding import data_uri, jpeg_bytes
 from landshift.grid import WGS84, Grid
 from landshift.ground import extent_m, to_local_metres, true_north_deg
+from landshift.page.self_contained import fill, resource
 from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
 from landshift.report import SiteReport
@@ -40,25 +35,19 @@ Rings = list[list[list[float]]]
 
 
 def render(report: SiteReport, patches: Sequence[Patch]) -> str:
-    """The page, as text.
-
-    Its Content-Security-Policy allows its own scripts and styles, each by its hash, pictures that
-    stand in it, and nothing else. Every word of the report is escaped.
-    """
-    style, leaflet, script = _style(), _leaflet(), _resource("report.js")
+    """The page, as text; `self_contained.fill` says what it allows itself."""
     kinds = _kinds(report, patches)
     before, after = (
         data_uri(jpeg_bytes(picture.rgba), "image/jpeg")
         for picture in (report.before_picture, report.after_picture)
     )
-    template = _environment().get_template("report.html.j2")
-    return template.render(
-        policy=_policy(style, leaflet, script), style=style, leaflet=leaflet, script=script,
+    return fill(
+        "report.html.j2", resource("report.css"), (resource("report.js"),),
         before_uri=before, after_uri=after, kinds=kinds,
         data=_map_data(report, patches[:_MOST_PATCHES], kinds),
         hidden_patches=max(len(patches) - _MOST_PATCHES, 0),
         north_deg=true_north_deg(report.changes.grid),
-        leaflet_licence=_resource("leaflet/LICENSE"), **_words(report),
+        **_words(report),
     )  # fmt: skip
 
 
@@ -229,40 +218,3 @@ def _corners(grid: Grid) -> list[tuple[float, float]] | None:
         to_degrees.transform(*(grid.transform @ corner))
         for corner in ((0, 0), (cols, 0), (cols, rows), (0, rows))
     ]
-
-
-def _policy(style: str, *scripts: str) -> str:
-    """Content-Security-Policy: nothing but what stands in the page, each script by its hash."""
-    allowed = " ".join(f"'{_hash(script)}'" for script in scripts)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src '{_hash(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return "sha256-" + base64.b64encode(digest).decode("ascii")
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("landshift.page", ""), autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-
-
-@cache
-def _resource(name: str) -> str:
-    return resources.files("landshift.page").joinpath(name).read_text(encoding="utf-8").strip()
-
-
-def _leaflet() -> str:
-    return re.sub(r"//# sourceMappingURL=.*", "", _resource("leaflet/leaflet.js")).strip()
-
-
-def _style() -> str:
-    """Leaflet's style without its marker pictures, which would be asked for beside the page."""
-    leaflet = re.sub(r"url\([^)]*\)", "none", _resource("leaflet/leaflet.css"))
-    return f"{leaflet}\n{_resource('report.css')}"
