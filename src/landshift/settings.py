@@ -184,6 +184,9 @@ class AreaSettings:
 
     least_reported_hectares: float = 0.005
     """Smallest from→to pair listed; totals are always listed."""
+    least_shown_hectares: float = 0.02
+    """Pairs below this stand together on one line of a terminal; report.json lists each. 0.02 ha
+    is what no site is told from none by (`floor_hectares`), and a busy site has a dozen such."""
     site_error: tuple[tuple[float, float], ...] = ((1.5, 0.35), (5.0, 0.5), (100.0, 0.7))
     """(gsd up to, standard deviation of log area between sites): how far a model's hectares are
     off at a site that it never saw. A conservative guess until measured by leaving sites out."""

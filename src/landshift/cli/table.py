@@ -13,6 +13,7 @@ from landshift.area import Hectares
 from landshift.assessment import Assessment
 from landshift.mapping import CoverMap
 from landshift.report import SiteReport
+from landshift.wording import VERDICT_WORDS
 
 _COLOURS = {"ok": "green", "good": "green", "caution": "yellow", "doubtful": "yellow"}
 _MOST_BUILDINGS = 20
@@ -98,8 +99,8 @@ def _verdicts(report: SiteReport) -> str:
     elif math.isfinite(alignment.residual_rms_m):
         words += f", {alignment.residual_rms_m:.2f} m left"
     return (
-        f"[{_COLOURS.get(verdict, 'red')}]{verdict}[/]  "
-        f"alignment [{_COLOURS.get(alignment.verdict, 'red')}]{alignment.verdict}[/] ({words})"
+        f"[{_COLOURS.get(verdict, 'red')}]{VERDICT_WORDS[verdict]}[/], "
+        f"[{_COLOURS.get(alignment.verdict, 'red')}]{VERDICT_WORDS[alignment.verdict]}[/] ({words})"
     )
 
 
@@ -112,9 +113,16 @@ def _hectares_table(report: SiteReport) -> Table:
     table = Table("what became what", box=None, pad_edge=False)
     table.add_column("hectares", justify="right")
     table.add_column("90 % interval", justify="right")
-    for change in report.transitions:
-        if change.before is not change.after:
-            _row(table, f"{change.before.label} → {change.after.label}", change.hectares)
+    changes = [change for change in report.transitions if change.before is not change.after]
+    least = report.settings["area"]["least_shown_hectares"]
+    shown = [change for change in changes if change.hectares.value >= least]
+    small = [change.hectares.value for change in changes if change.hectares.value < least]
+    if len(small) == 1:  # one line either way: then rather the one that says what it was
+        shown, small = changes, []
+    for change in shown:
+        _row(table, f"{change.before.label} → {change.after.label}", change.hectares)
+    if small:
+        table.add_row(f"{len(small)} smaller transitions, together", f"{sum(small):.2f}", "")
     table.add_section()
     for name, words in _TOTALS.items():
         if name in report.totals:

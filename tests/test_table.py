@@ -1,0 +1,49 @@
+"""What stands on a terminal, and what is folded away there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from landshift.area import Hectares, Transition
+from landshift.cli.table import print_report
+from landshift.legend import Cover
+from landshift.settings import AreaSettings
+from reports import made_report
+
+LEAST = AreaSettings().least_shown_hectares
+PAIRS = [(a, b) for a in Cover for b in Cover if a is not b]
+
+
+def printed(capsys, values) -> list[str]:
+    """The lines that are printed of pairs of these hectares."""
+    transitions = tuple(
+        Transition(a, b, Hectares(value, 0.5 * value, 2 * value, "noise"))
+        for (a, b), value in zip(PAIRS, values, strict=False)
+    )
+    print_report(replace(made_report(), transitions=transitions), None)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_small_transitions_stand_on_one_line(capsys):
+    lines = printed(capsys, [0.5, 0.2, LEAST, 0.6 * LEAST, 0.5 * LEAST, 0.4 * LEAST])
+    pairs = [line for line in lines if " → " in line]
+    folded = [line for line in lines if "smaller transitions" in line]
+    assert len(pairs) == 3
+    assert len(folded) == 1
+    assert folded[0].split() == ["3", "smaller", "transitions,", "together", f"{1.5 * LEAST:.2f}"]
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.5, 0.1 * LEAST], [0.1 * LEAST]])
+def test_nothing_is_folded_where_it_saves_no_line(capsys, values):
+    lines = printed(capsys, values)
+    assert len([line for line in lines if " → " in line]) == len(values)
+    assert not [line for line in lines if "smaller transition" in line]
+
+
+def test_totals_are_always_listed(capsys):
+    lines = "\n".join(printed(capsys, [0.1 * LEAST] * 4))
+    assert "4 smaller transitions" in lines
+    for words in ("cropland lost", "greenhouse lost", "new building", "building removed"):
+        assert words in lines
