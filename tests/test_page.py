@@ -16,6 +16,8 @@ from landshift.batch.listed_site import ListedSite
 from landshift.batch.morning import write_tables
 from landshift.batch.outcome import Outcome
 from landshift.patches import find_patches
+from landshift.wording import model_words
+from networks import random_model
 from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -106,6 +108,33 @@ def test_the_index_counts_as_its_tables_do(index_text):
 
 def test_the_licence_of_leaflet_is_kept(text):
     assert "Copyright (c) 2010-2023, Volodymyr Agafonkin" in text
+
+
+def test_what_is_said_of_the_model_comes_from_its_file(tmp_path):
+    scores = [{"what": "halls, twelve towns", "score": "F1", "value": 0.414, "pictures": 12}]
+    told = {"simulated_pairs": 7, "labelled": ["a", "b"], "on_real_pictures": scores}
+    words = model_words(random_model(tmp_path, training=told))
+    assert "7 simulated pairs of pictures and 2 real ones" in words
+    assert "never learned from: halls, twelve towns, F1 0.41 (12 pictures)." in words
+    report = made_report()
+    software = {**report.software, "model_about": f"{words} {HOSTILE}"}
+    shown = rendered(dataclasses.replace(report, software=software))
+    assert shown.count("F1 0.41 (12 pictures)") == 1
+    assert HOSTILE not in shown
+
+
+@pytest.mark.parametrize("told", [{}, {"on_real_pictures": [{"value": "0.9"}, None, 3]},
+                                  {"on_real_pictures": "F1 0.99"}])  # fmt: skip
+def test_a_model_without_scores_says_so(told, tmp_path):
+    words = model_words(random_model(tmp_path, training=told))
+    assert words.endswith("Its file tells no score on real pictures that it never learned from.")
+
+
+def test_the_badges_speak_of_the_pair(report_text):
+    badges = re.findall(r'class="chip[^>]*>([^<]*)<', report_text)
+    assert badges == ["pair to compare with caution", "well aligned"]
+    assert "These two judge the pictures." in report_text
+    assert "fit to answer" not in report_text
 
 
 def test_pictures_without_crs_have_no_north():

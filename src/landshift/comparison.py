@@ -30,6 +30,7 @@ from landshift.sensor import FAMILY_BANDS, Family, Sensor
 from landshift.settings import Settings
 from landshift.site import Site
 from landshift.transition import find_transitions
+from landshift.wording import model_words
 
 _LIBRARIES = ("numpy", "numba", "rasterio", "scikit-image", "scipy", "shapely", "pyproj")
 
@@ -189,4 +190,5 @@ def _software(model: Model) -> dict[str, str]:
         "python": platform.python_version(),
         "model": f"{model.name}-{model.family}",
         "model_sha256": model.sha256,
+        "model_about": model_words(model),
     }

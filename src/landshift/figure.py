@@ -23,7 +23,7 @@ from landshift.ground import extent_m, round_length_m, to_local_metres, true_nor
 from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
 from landshift.report import ImageRecord, SiteReport
-from landshift.wording import TOTAL_WORDS, transition_words
+from landshift.wording import TOTAL_WORDS, VERDICT_WORDS, transition_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +141,7 @@ def _title(figure: Figure, report: SiteReport, height_in: float) -> None:
     of = "site" if report.site.aoi else "the pictures' overlap"
     words = (
         f"{report.changes.aoi_hectares:.2f} ha of {of}, {report.seen_share:.0%} of it seen on both "
-        f"dates; alignment {report.alignment.verdict}; fitness: {report.fitness.verdict}"
+        f"dates; {VERDICT_WORDS[report.alignment.verdict]}; {VERDICT_WORDS[report.fitness.verdict]}"
     )
     _text(figure, 0.02, 1 - 0.29 / height_in, words, _TEXT, va="top", color="0.25")
 

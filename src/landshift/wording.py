@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from landshift.area import Transition
+from landshift.model import Model
 
 TOTAL_WORDS: dict[str, str] = {
     "new_building": "new building",
@@ -24,17 +29,56 @@ TOTAL_MEANINGS: dict[str, str] = {
 """What each of them adds up."""
 
 VERDICT_WORDS: dict[str, str] = {
-    "ok": "fit to answer",
-    "caution": "answer with caution",
-    "refuse": "not fit to answer",
+    "ok": "pair fit to compare",
+    "caution": "pair to compare with caution",
+    "refuse": "pair not fit to compare",
     "good": "well aligned",
     "doubtful": "alignment doubtful",
     "failed": "not aligned",
 }
-"""What a verdict means."""
+"""What a verdict means. It judges the two pictures, not whether the answer is true."""
 
 
 def transition_words(pair: Transition) -> str:
     """``cropland → building``; a building's successor is another building."""
     after = pair.after.label if pair.before is not pair.after else f"another {pair.after.label}"
     return f"{pair.before.label} → {after}"
+
+
+def model_words(model: Model) -> str:
+    """What the model is, and how well it did on real pictures, as its file tells.
+
+    ``training`` of the file's meta may hold ``on_real_pictures``, a list of scores on pictures
+    that the model never learned from: ``what`` was asked on which pictures, the ``score``'s name,
+    its ``value`` 0-1, and ``pictures``, how many.
+    """
+    told = model.training
+    learned = " and ".join(_learned_from(told)) or "material that its file does not name"
+    scores = "; ".join(score_words(told.get("on_real_pictures")))
+    words = f"{model.name}-{model.family} is a neural network that learned from {learned}."
+    if scores:
+        words += f" On real pictures that it never learned from: {scores}."
+    else:
+        words += " Its file tells no score on real pictures that it never learned from."
+    if "taught_from_sha256" in told:
+        words += " Its classes were refitted to polygons drawn by its user; scores are from before."
+    return words
+
+
+def _learned_from(told: Mapping[str, Any]) -> Iterator[str]:
+    simulated, labelled = told.get("simulated_pairs"), told.get("labelled")
+    if isinstance(simulated, int) and simulated > 0:
+        yield f"{simulated} simulated pairs of pictures"
+    if isinstance(labelled, list) and labelled:
+        yield f"{len(labelled)} real ones with labels"
+
+
+def score_words(told: Any) -> Iterator[str]:
+    """Each score of ``on_real_pictures`` that can be understood; the file may be anybody's."""
+    for one in told if isinstance(told, list) else []:
+        if not isinstance(one, Mapping):
+            continue
+        value, pictures = one.get("value"), one.get("pictures")
+        if isinstance(value, int | float) and math.isfinite(value) and isinstance(pictures, int):
+            what, score = (str(one.get(key, ""))[:80] for key in ("what", "score"))
+            yield f"{what}, {score} {value:.2f} ({pictures} pictures)"

@@ -85,6 +85,7 @@ def _words(report: SiteReport) -> dict[str, Any]:
             for one in report.clusters
         ],
         "software": report.software,
+        "model_about": report.software.get("model_about", "Nothing is told of the model."),
         "settings": "\n".join(_setting_lines("", report.settings)),
     }  # fmt: skip
 
