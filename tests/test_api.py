@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import landshift
+from landshift.errors import OutputError
 from networks import random_model
 from pictures import ground, write
 from reports import hostile_report
@@ -62,3 +63,28 @@ def test_compare_classify_and_save(tmp_path):
     cover = landshift.classify(before, model=model)
     assert set(np.unique(landshift.as_dataset(cover).cover)) <= set(range(9))
     assert "data:image/png" in cover._repr_html_()
+
+
+@pytest.mark.jit
+def test_teach_and_assess(tmp_path):
+    """What was drawn is learned; a map is judged by a reference, whatever form the map has."""
+    random_model(tmp_path)
+    model = next(tmp_path.glob("*.npz"))
+    picture = write(tmp_path / "picture.tif", ground(160, 200))
+    cover = landshift.classify(picture, model=model)
+    known = np.zeros((160, 200), np.uint8)
+    for place in range(8):
+        known[20 * place : 20 * place + 12, 10:60] = 1 + place % 2
+    truth = write(tmp_path / "truth.tif", known[None])
+    lesson = landshift.teach(picture, truth, tmp_path / "taught.npz", model=model)
+    assert lesson.regions == 8
+    with pytest.raises(OutputError, match=r"taught\.npz exists"):
+        landshift.teach(picture, truth, tmp_path / "taught.npz", model=model)
+    taught = landshift.classify(picture, model=tmp_path / "taught.npz")
+    assert not np.array_equal(taught.codes, cover.codes)
+    found = landshift.assess(cover, truth)
+    assert found.matrix.sum() == 40
+    shown = found._repr_html_()
+    assert f"{found.overall_accuracy:.0%}" in shown
+    by_file = landshift.assess(write(tmp_path / "map.tif", cover.codes[None]), truth)
+    assert by_file.matrix.tolist() == found.matrix.tolist()

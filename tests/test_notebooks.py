@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from importlib import resources
 
 import pytest
@@ -14,7 +15,7 @@ BOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
 
 
 def test_there_are_notebooks():
-    assert [book.name for book in BOOKS][:2] == ["01_one_site.ipynb", "02_a_batch.ipynb"]
+    assert [book.stem for book in BOOKS] == ["01_one_site", "02_a_batch", "03_teach_it"]
 
 
 @pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
@@ -36,3 +37,14 @@ def test_a_notebook_runs(path):
     book = nbformat.read(path, as_version=4)
     beside = {"metadata": {"path": path.parent}}
     client.NotebookClient(book, timeout=240, resources=beside).execute()
+    if path.stem == "03_teach_it":
+        untaught, taught = map(float, re.findall(r"taught: +(\d+)%", printed(book)))
+        assert taught > untaught
+
+
+def printed(book):
+    """All that its cells print."""
+    return "".join(
+        output.text for cell in book.cells if cell.cell_type == "code"
+        for output in cell.outputs if output.output_type == "stream" and output.name == "stdout"
+    )  # fmt: skip

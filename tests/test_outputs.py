@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,13 +17,21 @@ import numpy as np
 import pyogrio
 import pystac
 import pytest
+import shapely
 from PIL import Image
+from pyarrow import parquet
 from pyproj import CRS
+from pystac.extensions.classification import ClassificationExtension
+from pystac.extensions.file import FileExtension
+from pystac.extensions.projection import ProjectionExtension
+from rio_cogeo.cogeo import cog_validate
 
 from landshift import writing
 from landshift.dataset import cover_as_dataset, pictures_as_array, report_as_dataset
 from landshift.encoding import jpeg_bytes
+from landshift.errors import OutputError
 from landshift.geopackage import write_geopackage
+from landshift.geoparquet import write_geoparquet
 from landshift.google_earth import kmz_bytes
 from landshift.patches import find_patches
 from landshift.preview import make_preview
@@ -37,7 +47,9 @@ KML = "{http://www.opengis.net/kml/2.2}"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("written") / "out"
-    writing.write_report(hostile_report(), out, overwrite=False, figure_formats=())
+    writing.write_report(
+        hostile_report(), out, overwrite=False, figure_formats=(), geoparquet=True
+    )
     return out
 
 
@@ -67,6 +79,42 @@ def test_a_geopackage_of_pictures_without_crs_has_none(tmp_path):
     write_geopackage(report, find_patches(report.changes), tmp_path / "changes.gpkg")
     assert pyogrio.read_info(tmp_path / "changes.gpkg", layer="changes")["features"] == 1
     assert pyogrio.read_info(tmp_path / "changes.gpkg", layer="site")["features"] == 0
+
+
+def test_geoparquet_holds_what_the_geopackage_holds(folder):
+    table = parquet.read_table(folder / "changes.parquet")
+    about = json.loads(table.schema.metadata[b"geo"])
+    (column,) = about["columns"].values()
+    assert (about["version"], about["primary_column"]) == ("1.1.0", "geometry")
+    assert CRS.from_json_dict(column["crs"]).to_epsg() == 32652
+    meta, _, geometry, fields = pyogrio.raw.read(folder / "changes.gpkg", layer="changes")
+    for name, values in zip(meta["fields"], fields, strict=True):
+        assert table[name].to_pylist() == values.tolist()
+    assert shapely.equals(
+        shapely.from_wkb(table["geometry"].to_pylist()), shapely.from_wkb(geometry)
+    ).all()
+    assert column["bbox"] == list(shapely.total_bounds(shapely.from_wkb(geometry)))
+
+
+def test_geoparquet_of_pictures_without_crs_says_so(tmp_path):
+    report = made_report(LOCAL)
+    write_geoparquet(report, find_patches(report.changes), tmp_path / "changes.parquet")
+    about = json.loads(parquet.read_schema(tmp_path / "changes.parquet").metadata[b"geo"])
+    assert about["columns"]["geometry"]["crs"] is None
+
+
+def test_geoparquet_without_pyarrow_is_one_clear_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    out = tmp_path / "out"
+    with pytest.raises(OutputError, match=r"changes.parquet needs pyarrow: pip install"):
+        writing.write_report(made_report(), out, False, (), geoparquet=True)
+    assert not out.exists()
+
+
+def test_cogs_are_cogs(folder):
+    for name in ("changes.tif", "probability.tif"):
+        valid, errors, _ = cog_validate(folder / name, strict=True)
+        assert valid, errors
 
 
 def test_qgis_opens_every_layer_with_names_and_colours(folder):
@@ -158,6 +206,25 @@ def test_the_stac_item_passes_the_core_schema_without_a_network(folder):
     document = json.loads((folder / "stac-item.json").read_text("utf-8"))
     document["stac_extensions"] = []  # pystac carries the core schemas alone
     pystac.Item.from_dict(document).validate()
+
+
+def test_pystac_reads_every_extension_of_the_stac_item(folder):
+    """Schemas of extensions are on the network; pystac's own classes know their fields."""
+    item = pystac.Item.from_dict(json.loads((folder / "stac-item.json").read_text("utf-8")))
+    for extension in (ProjectionExtension, ClassificationExtension, FileExtension):
+        assert extension.get_schema_uri() in item.stac_extensions
+    place = ProjectionExtension.ext(item)
+    assert (place.epsg, place.shape) == (32652, [300, 400])
+    assert place.transform[:6] == list(UTM.transform)[:6]
+    assert place.bbox == pytest.approx(UTM.bounds)
+    changes = item.assets["changes"]
+    classes = ClassificationExtension.ext(changes).classes
+    assert len({one.value for one in classes}) == len(classes) == 65
+    for one in classes:
+        assert re.fullmatch(r"[0-9A-Za-z_-]+", one.name)
+        assert one.color_hint is None or re.fullmatch(r"[0-9A-F]{6}", one.color_hint)
+    assert FileExtension.ext(changes).size == (folder / "changes.tif").stat().st_size
+    assert re.fullmatch(r"1220[0-9a-f]{64}", FileExtension.ext(changes).checksum)
 
 
 def test_no_stac_item_without_place_or_time(tmp_path):

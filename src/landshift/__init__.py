@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from landshift.api import (
         as_dataset,
+        assess,
         classify,
         compare,
         compare_list,
         draw,
         pictures,
         save,
+        teach,
     )
 
 __version__ = "0.1.0"
 __all__ = [
-    "__version__", "as_dataset", "classify", "compare", "compare_list", "draw", "pictures", "save",
+    "__version__", "as_dataset", "assess", "classify", "compare", "compare_list", "draw",
+    "pictures", "save", "teach",
 ]  # fmt: skip
 
 _REFUSED_DRIVERS = [

@@ -8,14 +8,18 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from landshift.batch.child import Limits
 from landshift.batch.night import BatchPlan, run_batch
 from landshift.batch.site_list import read_site_list
 from landshift.comparison import compare_site
 from landshift.dataset import cover_as_dataset, pictures_as_array, report_as_dataset
+from landshift.legend import OUTSIDE
+from landshift.lessons import assess_map, teach_model
 from landshift.mapping import CoverMap, map_cover
 from landshift.patches import find_patches
-from landshift.reading import read_aoi
+from landshift.reading import read_aoi, read_codes
 from landshift.report import SiteReport
 from landshift.settings import Settings
 from landshift.site import Image, Site
@@ -25,7 +29,13 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["as_dataset", "classify", "compare", "compare_list", "draw", "pictures", "save"]
+    from landshift.assessment import Assessment
+    from landshift.teaching import Lesson
+
+__all__ = [
+    "as_dataset", "assess", "classify", "compare", "compare_list", "draw", "pictures", "save",
+    "teach",
+]  # fmt: skip
 
 
 def compare(
@@ -143,6 +153,93 @@ def compare_list(
     return {done.listed.id: done.outcome.status for done in run_batch(plan)}
 
 
+def teach(
+    image: str | Path,
+    polygons: str | Path,
+    out: str | Path,
+    *,
+    gsd_m: float | None = None,
+    bands: Sequence[str] | None = None,
+    model: str | Path = "open",
+    settings: Settings | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Lesson:
+    """Refit the classes of a model to polygons drawn on a picture; the rest stays as it was.
+
+    Parameters
+    ----------
+    image
+        The picture that was drawn on.
+    polygons
+        GeoJSON with a property ``class`` (cropland, greenhouse, building, bare, paved, woody,
+        herbaceous, water), or a raster of codes 1-8.
+    out
+        The model file to write; give it to `classify` or `compare` as ``model``.
+    overwrite
+        Replace ``out`` where it exists.
+    gsd_m, bands, model, settings, progress
+        As in `compare`; ``model`` is what is refitted.
+
+    Returns
+    -------
+    Lesson
+        What was drawn, and how much of it is named rightly before and after.
+
+    Raises
+    ------
+    InputError
+        When picture, polygons or model cannot be used, or too little was drawn.
+    OutputError
+        When ``out`` exists or cannot be written.
+    """
+    picture = Image(Path(image), gsd_m, None if bands is None else tuple(bands))
+    return teach_model(
+        picture, Path(polygons), Path(out), str(model), _at(settings, gsd_m), overwrite, progress
+    )
+
+
+def assess(
+    mapped: CoverMap | SiteReport | str | Path,
+    reference: str | Path,
+    *,
+    gsd_m: float | None = None,
+    confidence: float = 0.9,
+) -> Assessment:
+    """How right a map is, by a reference: error matrix, scores, hectares corrected for errors.
+
+    Parameters
+    ----------
+    mapped
+        What `classify` or `compare` gave, or a raster that they wrote.
+    reference
+        A raster of the same codes, 0 where nobody knows, or GeoJSON polygons with a property
+        ``class``.
+    gsd_m
+        Side of a pixel of ``mapped`` in metres, where it is a file without CRS.
+    confidence
+        Of all intervals, 0-1.
+
+    Raises
+    ------
+    InputError
+        When a file cannot be used, or nothing of the reference lies on the map.
+
+    References
+    ----------
+    Olofsson et al. 2014, Remote Sensing of Environment 148, 42-57: the reference should be a
+    random sample within each class of the map.
+    """
+    if isinstance(mapped, CoverMap):
+        codes, grid = mapped.codes, mapped.grid
+    elif isinstance(mapped, SiteReport):
+        changes = mapped.changes
+        codes, grid = np.where(changes.codes == OUTSIDE, 0, changes.codes), changes.grid
+    else:
+        codes, grid = read_codes(Path(mapped), gsd_m)
+    return assess_map(codes.astype(np.uint8), grid, Path(reference), confidence)
+
+
 def as_dataset(result: SiteReport | CoverMap) -> xr.Dataset:
     """The maps of a comparison or a classification, with coordinates, CRS and attributes."""
     if isinstance(result, SiteReport):
@@ -164,7 +261,7 @@ def draw(report: SiteReport) -> Figure:
 
 def save(
     report: SiteReport, out: str | Path, *, overwrite: bool = False,
-    figures: Sequence[str] = ("png",),
+    figures: Sequence[str] = ("png",), geoparquet: bool = False,
 ) -> None:  # fmt: skip
     """Write the folder that ``landshift compare --out`` writes.
 
@@ -178,13 +275,15 @@ def save(
         Replace an earlier result.
     figures
         Formats of the figure: any of png, svg, pdf.
+    geoparquet
+        Write changes.parquet too; needs the extra ``geoparquet``.
 
     Raises
     ------
     OutputError
         When the folder exists or cannot be written.
     """
-    write_report(report, Path(out), overwrite, tuple(figures))
+    write_report(report, Path(out), overwrite, tuple(figures), geoparquet)
 
 
 def _at(settings: Settings | None, gsd_m: float | None) -> Settings:

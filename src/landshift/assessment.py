@@ -7,6 +7,7 @@ Remote Sensing of Environment 148:42-57, doi:10.1016/j.rse.2014.02.015; equation
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,23 @@ class Assessment:
     """Mapped area of classes with fewer than 2 units in the reference: no other number here says
     anything of it."""
     classes: tuple[ClassScore, ...]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a row of the error matrix and scores for each class."""
+        head = "".join(f"<th>{escape(label)}</th>" for label in self.labels)
+        rows = "".join(
+            f"<tr><th>{escape(score.label)}</th>"
+            + "".join(f"<td>{units}</td>" for units in row)
+            + f"<td>{score.f1:.2f}</td><td>{score.mapped_hectares:.2f}</td>"
+            f"<td>{score.hectares:.2f} ({score.low:.2f} to {score.high:.2f})</td></tr>"
+            for score, row in zip(self.classes, self.matrix, strict=True)
+        )
+        return (
+            f"<p>{self.overall_accuracy:.0%} ± {self.overall_error:.0%} of the area is mapped "
+            f"rightly ({self.confidence:.0%} interval). Units by class, rows as mapped, columns as "
+            f"in the reference:</p><table><tr><th></th>{head}<th>F1</th><th>mapped ha</th>"
+            f"<th>corrected ha</th></tr>{rows}</table>"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain nested values."""

@@ -30,6 +30,8 @@ _ASSETS: dict[str, tuple[str, str, str, str]] = {
     "probability": ("probability.tif", _COG, "data", "probability of the code, percent"),
     "patches": ("changes.gpkg", "application/geopackage+sqlite3", "data",
                 "patches of change, buildings and outlines"),
+    "patches-parquet": ("changes.parquet", "application/vnd.apache.parquet", "data",
+                        "patches of change"),
     "buildings": ("buildings.geojson", "application/geo+json", "data", "new buildings"),
     "report": ("report.json", "application/json", "metadata", "everything found"),
     "page": ("report.html", "text/html", "overview", "the report to look at"),

@@ -93,7 +93,11 @@ def check_file(path: Path, overwrite: bool) -> None:
 
 
 def write_report(
-    report: SiteReport, out: Path, overwrite: bool, figure_formats: tuple[str, ...] = ("png",)
+    report: SiteReport,
+    out: Path,
+    overwrite: bool,
+    figure_formats: tuple[str, ...] = ("png",),
+    geoparquet: bool = False,
 ) -> None:
     """Write the folder ``out``: report, maps, buildings, and all that people look at.
 
@@ -107,6 +111,8 @@ def write_report(
         Whether an earlier result may be replaced.
     figure_formats
         Any of png, svg, pdf; none for no figure.
+    geoparquet
+        Whether to write changes.parquet too; it needs pyarrow.
 
     Raises
     ------
@@ -130,10 +136,12 @@ def write_report(
         )  # fmt: skip
         features = json.dumps(buildings_as_geojson(report), indent=1, allow_nan=False)
         (folder / "buildings.geojson").write_text(features + "\n", encoding="utf-8")
-        _write_views(report, folder, figure_formats)
+        _write_views(report, folder, figure_formats, geoparquet)
 
 
-def _write_views(report: SiteReport, folder: Path, figure_formats: tuple[str, ...]) -> None:
+def _write_views(
+    report: SiteReport, folder: Path, figure_formats: tuple[str, ...], geoparquet: bool
+) -> None:
     """Write what people open: figure, page, GeoPackage, KMZ; and the STAC Item of all of it."""
     # what draws them takes a second to load, and whoever only wants numbers need not wait
     from landshift import figure, geopackage, google_earth, page, stac
@@ -143,6 +151,10 @@ def _write_views(report: SiteReport, folder: Path, figure_formats: tuple[str, ..
         (folder / f"figure.{kind}").write_bytes(figure.draw_bytes(report, patches, kind))
     (folder / "report.html").write_text(page.render(report, patches), encoding="utf-8")
     geopackage.write_geopackage(report, patches, folder / "changes.gpkg")
+    if geoparquet:
+        from landshift.geoparquet import write_geoparquet
+
+        write_geoparquet(report, patches, folder / "changes.parquet")
     overlays = google_earth.kmz_bytes(report, patches)
     if overlays is not None:
         (folder / "site.kmz").write_bytes(overlays)

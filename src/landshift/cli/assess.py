@@ -29,32 +29,14 @@ def assess(
     """
     import json
 
-    import numpy as np
-
-    from landshift.assessment import assess as assess_matrix
-    from landshift.assessment import error_matrix, thinned
     from landshift.cli.table import print_assessment
-    from landshift.errors import InputError
-    from landshift.legend import code_label
-    from landshift.reading import read_codes, read_reference
+    from landshift.lessons import assess_map
+    from landshift.reading import read_codes
     from landshift.settings import AssessmentSettings
 
     mapped, grid = read_codes(map_, gsd)
-    known = read_reference(reference, grid)
     spacing_m = spacing or AssessmentSettings().spacing_m
-    sample = thinned(known, max(1, round(spacing_m / grid.gsd_m)))
-    codes = np.union1d(mapped[mapped > 0], sample[(sample > 0) & (mapped > 0)])
-    number = np.zeros(256, np.uint8)
-    number[codes] = np.arange(1, len(codes) + 1)
-    hectares = [float((mapped == code).sum(axis=1) @ grid.pixel_hectares) for code in codes]
-    labels = tuple(code_label(int(code)) for code in codes)
-    matrix = error_matrix(number[mapped], number[sample], len(codes))
-    if not matrix.any():
-        raise InputError(f"{reference}: no unit of it lies on {map_}; nothing can be compared")
-    try:
-        found = assess_matrix(matrix, np.array(hectares), labels, confidence)
-    except ValueError as error:
-        raise InputError(f"{reference}: {error}") from error
+    found = assess_map(mapped, grid, reference, confidence, spacing_m)
     if as_json:
         click.echo(json.dumps(found.as_dict() | {"spacing_m": spacing_m}))
     else:

@@ -36,13 +36,15 @@ _FILE = click.Path(path_type=Path)
 @click.option("--out", type=_FILE, metavar="DIR", help="Write maps, buildings and report there.")
 @click.option("--figure-format", type=click.Choice(["png", "svg", "pdf", "none"]), multiple=True,
               default=("png",), show_default=True, help="Of the figure in DIR; may be repeated.")
+@click.option("--geoparquet", is_flag=True, help="Write changes.parquet too; needs pyarrow.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier result in DIR.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, not as a table.")
 @verbosity
 def compare(
     before: Path, after: Path, aoi: Path | None, gsd: float | None,
     bands: tuple[tuple[str, ...], ...], before_date: datetime | None, after_date: datetime | None,
-    model: str, out: Path | None, figure_format: tuple[str, ...], overwrite: bool,
+    model: str, out: Path | None, figure_format: tuple[str, ...],
+    geoparquet: bool, overwrite: bool,
     as_json: bool, quiet: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Compare two pictures of a site: BEFORE and AFTER.
@@ -80,7 +82,7 @@ def compare(
     report = compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd)), progress_to_stderr())
     if out is not None:
         formats = tuple(kind for kind in figure_format if kind != "none")
-        write_report(report, out, overwrite, formats)
+        write_report(report, out, overwrite, formats, geoparquet)
     if as_json:
         for warning in report.warnings:
             log.warning("warning: %s", warning)

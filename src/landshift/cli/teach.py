@@ -32,32 +32,13 @@ def teach(
     paved, woody, herbaceous, water), or a raster of codes 1-8. The network itself is kept; the
     evidence of change stays as it was. Use the result with --model NPZ.
     """
-    from landshift.comparison import model_for
-    from landshift.model import save_model
-    from landshift.reading import describe_image, plan_own_grid, read_raster, read_reference
-    from landshift.settings import GridSettings, Settings, TeachingSettings
+    from landshift.lessons import teach_model
+    from landshift.settings import GridSettings, Settings
     from landshift.site import Image
-    from landshift.teaching import model_meta
-    from landshift.teaching import teach as refit
-    from landshift.writing import check_file
 
-    check_file(out, overwrite)
-    progress = progress_to_stderr()
-    picture = Image(image, gsd, bands)
-    info = describe_image(picture)
     settings = Settings(grid=GridSettings(gsd_m=gsd))
-    old = model_for(info, info, model, settings)
-    grid = plan_own_grid(info, settings.grid, old.finest_gsd_m)
-    progress("reading")
-    raster, drawn = read_raster(picture, grid), read_reference(labels, grid)
-    progress("learning")
-    new, lesson = refit(raster, drawn, old, TeachingSettings())
-    part = out.with_suffix(".part.npz")
-    try:
-        save_model(part, model_meta(new), new.layers)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    picture = Image(image, gsd, bands)
+    lesson = teach_model(picture, labels, out, model, settings, overwrite, progress_to_stderr())
     click.echo(
         f"{out}: {lesson.regions} regions of {lesson.pixels} pixels; right before "
         f"{lesson.accuracy_before:.0%}, on regions left out {lesson.accuracy_left_out:.0%}"

@@ -1,0 +1,81 @@
+"""What people know of the ground: a model taught by it, a map judged by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landshift.assessment import Assessment, assess, error_matrix, thinned
+from landshift.comparison import model_for
+from landshift.errors import InputError
+from landshift.grid import Grid
+from landshift.legend import code_label
+from landshift.model import save_model
+from landshift.reading import describe_image, plan_own_grid, read_raster, read_reference
+from landshift.settings import AssessmentSettings, Settings, TeachingSettings
+from landshift.site import Image
+from landshift.teaching import Lesson, model_meta, teach
+from landshift.writing import check_file
+
+
+def teach_model(
+    image: Image, polygons: Path, out: Path, model_name: str, settings: Settings, overwrite: bool,
+    progress: Callable[[str], None],
+) -> Lesson:  # fmt: skip
+    """Refit the classes of a model to what was drawn on ``image``, and write it to ``out``.
+
+    Raises
+    ------
+    InputError
+        When the picture, the polygons or the model cannot be used, or too little was drawn.
+    OutputError
+        When the file exists or cannot be made.
+    """
+    check_file(out, overwrite)
+    info = describe_image(image)
+    old = model_for(info, info, model_name, settings)
+    grid = plan_own_grid(info, settings.grid, old.finest_gsd_m)
+    progress("reading")
+    raster, drawn = read_raster(image, grid), read_reference(polygons, grid)
+    progress("learning")
+    new, lesson = teach(raster, drawn, old, TeachingSettings())
+    part = out.with_suffix(".part.npz")
+    try:
+        save_model(part, model_meta(new), new.layers)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return lesson
+
+
+def assess_map(
+    mapped: NDArray[np.uint8],
+    grid: Grid,
+    reference: Path,
+    confidence: float,
+    spacing_m: float = AssessmentSettings.spacing_m,
+) -> Assessment:
+    """Compare codes (row, col) on ``grid`` with a reference, thinned to units that err separately.
+
+    Raises
+    ------
+    InputError
+        When the reference cannot be used, or nothing of it lies on the map.
+    """
+    known = read_reference(reference, grid)
+    sample = thinned(known, max(1, round(spacing_m / grid.gsd_m)))
+    codes = np.union1d(mapped[mapped > 0], sample[(sample > 0) & (mapped > 0)])
+    number = np.zeros(256, np.uint8)
+    number[codes] = np.arange(1, len(codes) + 1)
+    hectares = [float((mapped == code).sum(axis=1) @ grid.pixel_hectares) for code in codes]
+    labels = tuple(code_label(int(code)) for code in codes)
+    matrix = error_matrix(number[mapped], number[sample], len(codes))
+    if not matrix.any():
+        raise InputError(f"{reference}: no unit of it lies on the map; nothing can be compared")
+    try:
+        return assess(matrix, np.array(hectares), labels, confidence)
+    except ValueError as error:
+        raise InputError(f"{reference}: {error}") from error
