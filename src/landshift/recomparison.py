@@ -273,8 +273,7 @@ def _stages(
     before, after = covers
     valid = before.valid & after.valid & evidence.valid
     reach_px = transition.residual_reach_px(alignment, before.grid.gsd_m, own)
-    # the pooling is private to its room: nobody but an explanation needs it alone
-    pooled = transition._kinds(before, after, evidence, valid, reach_px, own)
+    pooled = transition.weighed_kinds(evidence, valid, reach_px, own)
     right, down = transition.smoothing_weights(pictures, valid, own)
     smoothed = pooled.copy()
     classes = before.probability.copy(), after.probability.copy()
