@@ -155,6 +155,16 @@ def test_cross_spectra(pair, weight):
 
 
 @FEW
+@given(spectra)
+def test_damped_cross_spectrum(pair):
+    weights = np.linspace(0.2, 1, 6, dtype=np.float32)
+    moving = pair[1, 0].copy()
+    registration.damped_cross_spectrum(pair[0, 0], moving, weights, weights[::-1].copy())
+    expected = oracle.damped_cross_spectrum(*pair[:, 0].astype(complex), weights, weights[::-1])
+    np.testing.assert_allclose(moving, expected, atol=1e-3)
+
+
+@FEW
 @given(spectra, hnp.arrays(np.float32, 3, elements=st.sampled_from([0.0, 0.5, 1.0])))
 def test_pool_spectra(pair, trust):
     ring = np.add.outer(np.arange(6), np.arange(6)) // 3
@@ -182,10 +192,8 @@ def test_find_peaks(surfaces):
 @FEW
 @given(spectra, st.floats(-3, 3), st.floats(-3, 3))
 def test_correlation_at(pair, y, x):
-    frequency = 2 * np.pi * np.fft.fftfreq(6)
-    found = registration.correlation_at(
-        pair[0, 0], y, x, frequency, np.empty(6, complex), np.empty((6, 3), complex)
-    )
+    frequency = (2 * np.pi * np.fft.fftfreq(6)).astype(np.float32)
+    found = registration.correlation_at(pair[0, 0], y, x, frequency, *np.empty((2, 6), np.float32))
     np.testing.assert_allclose(found, oracle.correlation_at(pair[0, 0], y, x), atol=1e-2)
 
 
@@ -224,3 +232,30 @@ def test_windows_see_no_further_than_the_picture(whole, doubled):
     if whole:
         expected = oracle.phasor_image(image.astype(float), valid, 0.1, doubled)[4:16, 4:16]
         np.testing.assert_allclose(phasors[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.02])
+@pytest.mark.parametrize("whole", [False, True])
+def test_windows_are_the_same_cut_singly_or_out_of_the_whole(whole, slope):
+    rng = np.random.default_rng(2)
+    image = rng.normal(size=(100, 90)).astype(np.float32)
+    valid = np.ones(image.shape, bool) if whole else rng.random(image.shape) > 0.01
+    lattice = np.full((2, 13, 12), 1.3, np.float32)
+    lattice[0] += slope * np.arange(12, dtype=np.float32)
+    lattice[1] -= slope * np.arange(13, dtype=np.float32)[:, None]
+    tops, lefts = np.array([0, 4, 60, 30]), np.array([0, 40, 50, 20])
+    common = {"image": image, "valid": valid, "whole": whole, "lattice": lattice, "step": 8.0,
+              "floor": np.float32(0.1), "doubled": False,
+              "table": window.filter_table(0.0)}  # fmt: skip
+    taper = rng.random((20, 20)).astype(np.float32)
+    singly, share = np.empty((4, 20, 20), np.complex64), np.empty(4, np.float32)
+    window.cut_windows(tops=tops, lefts=lefts, taper=taper, phasors=singly, share=share, **common)
+    phasors, known = np.empty(image.shape, np.complex64), np.empty(image.shape, np.bool_)
+    window.cut_whole(phasors=phasors, known=known, **common)
+    gathered, of_whole = np.empty_like(singly), np.empty_like(share)
+    window.gather_windows(phasors, tops, lefts, taper, gathered)
+    window.shares_known(known, tops, lefts, 20, of_whole)
+    np.testing.assert_allclose(of_whole, share, atol=1e-6)
+    assert np.abs(gathered).max() > 0.3
+    # between pixels the two passes of a bent cut depend a little on where it begins
+    assert np.abs(gathered - singly).max() < (1e-5 if slope == 0 else 0.1)

@@ -74,6 +74,11 @@ def cross_spectra(reference, moving, weight):
     return weight * reference.conj() * moving, energy
 
 
+def damped_cross_spectrum(reference, moving, along_row, along_col):
+    cross = reference.conj() * moving
+    return np.outer(along_row, along_col) * cross / (np.sqrt(np.abs(cross)) + 1e-20)
+
+
 def pool_spectra(reference, moving, trust, ring):
     out = np.zeros((3, ring.max() + 1))
     parts = ((reference.conj() * moving).real, np.abs(reference) ** 2, np.abs(moving) ** 2)

@@ -23,7 +23,7 @@ from landshift.alignment.tie_points import (
     lay_windows,
     measure,
 )
-from landshift.kernels import gradient, window
+from landshift.kernels import gradient, registration, window
 
 _SLOPE_LIMIT = 0.035
 """Largest rotation plus scale that an affine guess may have; 1° and 1 % make 0.0275."""
@@ -95,7 +95,7 @@ def _full_shape(level: Level) -> tuple[int, int]:
     return rows * level.factor, cols * level.factor
 
 
-def _surface(reference: Level, moving: Level, start: Field, doubled: bool) -> Floats:
+def _surface(reference: Level, moving: Level, start: Field, doubled: bool) -> NDArray[np.float32]:
     shape = reference.image.shape
     padded = [fft.next_fast_len(n + n // 4) for n in shape]
     edge = np.multiply.outer(*[_ramp(n) for n in shape]).astype(np.float32)
@@ -107,11 +107,9 @@ def _surface(reference: Level, moving: Level, start: Field, doubled: bool) -> Fl
             image, valid = _turned(level, start)
         gradient.phasor_image(image, valid, np.float32(level.floor), doubled, phasors)
         spectra.append(fft.fft2(phasors * edge, padded))
-    cross = np.conj(spectra[0]) * spectra[1]
-    cross /= np.sqrt(np.abs(cross)) + 1e-20
-    across, down = fft.fftfreq(padded[1]), fft.fftfreq(padded[0])
-    cross *= np.exp(-(down[:, None] ** 2 + across**2) / (2 * 0.12**2)).astype(np.float32)
-    return np.ascontiguousarray(fft.ifft2(cross).real).astype(np.float64)
+    down, across = (np.exp(-0.5 * (fft.fftfreq(n) / 0.12) ** 2).astype(np.float32) for n in padded)
+    registration.damped_cross_spectrum(spectra[0], spectra[1], down, across)
+    return np.ascontiguousarray(fft.ifft2(spectra[1], overwrite_x=True).real)
 
 
 def _ramp(n: int) -> Floats:
@@ -200,6 +198,8 @@ class Start:
 
     field: Field
     doubled: bool
+    ties: Ties
+    """The coarse windows' tie points that agree on it."""
     share: float
     """Share of the coarse windows that agree on it, 0-1."""
     rival: float
@@ -230,7 +230,7 @@ def find_start(
     """
     shape = _full_shape(reference)
     tops = lay_windows(_shape(reference), side, _JUDGES)
-    tried: list[tuple[float, Consensus, bool]] = []
+    tried: list[_Tried] = []
     for turn, scale in _SLOPES:
         half = constant_field(shape).half_px
         trend = np.array([[0.0, scale * half, turn * half], [0.0, -turn * half, scale * half]])
@@ -244,24 +244,30 @@ def find_start(
                 ties, compared = measure(reference, moving, guess.field, tops, windows)
                 seen = consensus(shape, ties, 3.0 * reference.factor, rng)
                 if seen is not None:
-                    tried.append((float(seen.agreeing.sum()) / compared, seen, doubled))
-            if tried and max(tried, key=_share)[0] > _CONVINCING:
+                    share = float(seen.agreeing.sum()) / compared
+                    tried.append(_Tried(share, seen.field, ties.where(seen.agreeing), doubled))
+            if tried and max(one.share for one in tried) > _CONVINCING:
                 return _best(tried)
-        if tried and max(tried, key=_share)[0] > _PLAUSIBLE:
+        if tried and max(one.share for one in tried) > _PLAUSIBLE:
             return _best(tried)
     return _best(tried) if tried else None
 
 
-def _share(one: tuple[float, Consensus, bool]) -> float:
-    return one[0]
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    share: float
+    field: Field
+    ties: Ties
+    doubled: bool
 
 
-def _best(tried: list[tuple[float, Consensus, bool]]) -> Start:
-    share, seen, doubled = max(tried, key=_share)
-    centre = seen.field.trend[:, 0]
+def _best(tried: list[_Tried]) -> Start:
+    best = max(tried, key=lambda one: one.share)
+    centre = best.field.trend[:, 0]
     # Another guess may lead to the same place; only a different one is a rival.
-    other = [s for s, c, _ in tried if np.hypot(*(c.field.trend[:, 0] - centre)) > 6.0]
-    return Start(seen.field, doubled, share, max(other, default=0.0) / max(share, 1e-9))
+    far = [one.share for one in tried if np.hypot(*(one.field.trend[:, 0] - centre)) > 6.0]
+    rival = max(far, default=0.0) / max(best.share, 1e-9)
+    return Start(best.field, best.doubled, best.ties, best.share, rival)
 
 
 def _shape(level: Level) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from landshift.alignment.coarse import Start, consensus, find_start
-from landshift.alignment.displacement import Field, Fit, Floats, Model, constant_field, fit_field
+from landshift.alignment.displacement import Field, Fit, Floats, Model, fit_field, fit_trend
 from landshift.alignment.outcome import Alignment, Verdict
 from landshift.alignment.proof import Proof, prove
 from landshift.alignment.tie_points import (
@@ -19,19 +19,28 @@ from landshift.alignment.tie_points import (
     lattice_nodes,
     lay_windows,
     measure,
-    no_ties,
     pyramid,
 )
 from landshift.grid import Grid
 from landshift.raster import Raster
 from landshift.settings import AlignmentSettings
 
-_VARIANTS = ((False, 0.0), (True, 0.0), (False, 1.75), (True, 1.75))
-"""Kinds of comparison among which each pair chooses: phasors doubled or not, and the blur, px.
-Blur removes aliasing, which moves tie points by hundredths of a pixel; across unlike bands, where
-only sharp detail agrees, it costs more than it gains."""
+_BLUR_PX = 1.75
+"""Deviation of the Gaussian that removes aliasing, px. Where a picture is sharper than its pixels,
+what lies beyond half the sampling rate folds back and pulls every tie point toward whole pixels,
+by up to 0.03 px; across unlike bands, where only sharp detail agrees, blur costs more than it
+gains."""
+_LEAN = 1.25
+"""Scatter of blurred tie points over that of sharp ones up to which they are preferred. Source: the
+score's seeds 0-5 and 200-205: 0.2-1.0 in one band, 1.9-3.3 across red and near infrared."""
 _BENT_WINDOWS = 4
 """Windows to a field's correlation length above which smaller ones would only add noise."""
+_BENT_PX = 0.1
+"""Bend, rms px, above which large windows lose more than they gain: by a Hann window of 64 px 12 %
+of a wave of 150 px is lost."""
+_STRAIGHT_PX = 1.5
+"""Displacement by the first guess's slopes up to which its own windows, cut with a bare shift, are
+good enough to go on with, px."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +56,7 @@ class _Work:
     rng: np.random.Generator
 
 
-def estimate_alignment(
-    reference: Raster, moving: Raster, settings: AlignmentSettings
-) -> Alignment:
+def estimate_alignment(reference: Raster, moving: Raster, settings: AlignmentSettings) -> Alignment:
     """Find how far the content of ``moving`` must move to lie on ``reference``, and prove it.
 
     Both rasters lie on one grid, the moving one where its own georeference puts it. The answer is
@@ -58,14 +65,13 @@ def estimate_alignment(
     if reference.grid != moving.grid:
         raise ValueError(f"rasters lie on different grids: {reference.grid} and {moving.grid}")
     grid = reference.grid
-    seen = float(np.mean(reference.valid & moving.valid))
     side = _window_side(grid.shape, settings)
     if side < settings.least_window_px:
         return Alignment.failed(
             grid, f"the picture is {grid.shape[0]} × {grid.shape[1]} px; "
             f"needed are {2 * settings.least_window_px + 4} px a side",
         )  # fmt: skip
-    if seen == 0:
+    if not any((a & b).any() for a, b in zip(reference.valid, moving.valid, strict=True)):
         return Alignment.failed(grid, "the pictures have no pixel in common")
     roles = _shared_roles(reference, moving)
     levels = [
@@ -108,13 +114,11 @@ def _start(work: _Work, grid: Grid) -> Start | None:
     if work.settings.max_shift_m is not None:
         most = min(most, work.settings.max_shift_m / grid.gsd_m / reference.factor + 1)
     side = _window_side((rows, cols), work.settings)
-    return find_start(
-        reference, moving, side, most, work.settings.least_share, work.rng
-    )
+    return find_start(reference, moving, side, most, work.settings.least_share, work.rng)
 
 
 def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
-    settings = work.settings
+    settings, least = work.settings, work.settings.least_share
     side = _window_side(work.shape, settings)
     tops = lay_windows(work.shape, side, settings.most_windows)
     held = _held_back(tops)
@@ -122,40 +126,61 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
     if fit is None:
         return Alignment.failed(grid, "the first guess was not borne out at full size")
     doubled, blur = _choose_variant(work, fit.field, tops[~held], side)
-    fine = [replace(levels[0], blur_px=blur) for levels in (work.reference, work.moving)]
-    sides = [side]
-    bent = fit.field.model == "field" and fit.field.reach_px < _BENT_WINDOWS * side
-    if bent and settings.fine_window_px < side:
-        sides = [side, settings.fine_window_px, settings.fine_window_px]
-    ties = fit_ties = None
-    for now in sides:
-        if now < side and fit.field.model != "field":
-            break
-        places = tops[~held] if now == side else _apart(
-            lay_windows(work.shape, now, settings.most_fine_windows), now, tops[held], side
-        )  # fmt: skip
-        windows = Windows(now, 4, doubled, settings.least_share, True)
-        ties, _ = measure(fine[0], fine[1], fit.field, places, windows)
-        # What lies farther off was matched by mistake: the field has converged to within this.
-        near = ties.where(np.hypot(*ties.miss.T) < settings.near_px)
-        again = _fit(work, near, fit.field, now)
-        if again is None:
-            break
-        fit, fit_ties = again, near
-    if fit_ties is None:
-        return Alignment.failed(grid, "too few windows agree at full size", ties)
-    windows = Windows(side, side // 4, doubled, settings.least_share, False)
-    proof = prove(
-        fine[0], fine[1], fit.field, tops[held], windows, settings.agree_px,
-        constant_field(work.shape),
-    )  # fmt: skip
+    found = _fitted(work, fit.field, tops[~held], Windows(side, 4, doubled, least, True), blur)
+    if found is None:
+        return Alignment.failed(grid, "too few windows agree at full size")
+    fit, ties = found
+    if settings.fine_window_px < side and _is_bent(fit.field, work.shape, side):
+        blur, fine = 0.0, settings.fine_window_px
+        places = _apart(
+            lay_windows(work.shape, fine, settings.most_fine_windows), fine, tops[held], side
+        )
+        for _ in range(2):
+            windows = Windows(fine, 4, doubled, least, True)
+            found = _fitted(work, fit.field, places, windows, blur)
+            if found is None:
+                break
+            fit, ties = found
+    windows = Windows(side, side // 4, doubled, least, False)
+    proof = prove(*_full(work, blur), fit.field, tops[held], windows, settings.agree_px)
     middle = (np.array(work.shape) - 1) / 2
     moved_m = float(np.hypot(*fit.field.at(*middle))) * grid.gsd_m
     verdict, reason = judge(proof, start, moved_m, settings)
     if verdict == "failed":
-        return Alignment.failed(grid, reason, fit_ties, fit.kept)
-    found = _outcome(grid, fit, fit_ties, proof, verdict, reason)
-    return _doubted(work, found, side, len(tops)) if verdict == "good" else found
+        return Alignment.failed(grid, reason, ties, fit.kept)
+    outcome = _outcome(grid, fit, ties, proof, verdict, reason)
+    return _doubted(work, outcome, side, len(tops)) if verdict == "good" else outcome
+
+
+def _full(work: _Work, blur_px: float) -> tuple[Level, Level]:
+    """Both full pictures, to be looked at with this blur."""
+    reference, moving = (
+        replace(levels[0], blur_px=blur_px) for levels in (work.reference, work.moving)
+    )
+    return reference, moving
+
+
+def _fitted(
+    work: _Work, field: Field, tops: NDArray[np.int64], windows: Windows, blur_px: float
+) -> tuple[Fit, Ties] | None:
+    """A new fit to windows cut where ``field`` says, and its tie points."""
+    ties, _ = measure(*_full(work, blur_px), field, tops, windows)
+    # What lies farther off was matched by mistake: the field has converged to within this.
+    near = ties.where(np.hypot(*ties.miss.T) < work.settings.near_px)
+    fit = _fit(work, near, field, windows.side)
+    return None if fit is None else (fit, near)
+
+
+def _is_bent(field: Field, shape: tuple[int, int], side: int) -> bool:
+    """Whether windows of ``side`` px are too large to follow the field."""
+    if field.model != "field" or field.reach_px >= _BENT_WINDOWS * side:
+        return False
+    row, col = (np.linspace(0, n - 1, 12) for n in shape)
+    moved = field.on_lattice(row, col).reshape(2, -1).T
+    place = np.stack(np.meshgrid(row, col, indexing="ij"), axis=-1).reshape(-1, 2)
+    flat = fit_trend(shape, place, moved, np.ones(len(place)))
+    bend = moved - flat.at(place[:, 0], place[:, 1]).T
+    return bool(np.sqrt(np.mean(np.sum(bend**2, axis=1))) > _BENT_PX)
 
 
 def _doubted(work: _Work, found: Alignment, side: int, windows: int) -> Alignment:
@@ -208,11 +233,13 @@ def _apart(
 
 
 def _descend(work: _Work, start: Start, tops: NDArray[np.int64], side: int) -> Fit | None:
-    """Follow the start through every second level to the full picture; fit a field there."""
+    """Follow the start from level to level to the full picture; fit a field there."""
     field, agreed = start.field, None
     last = len(work.reference) - 1
-    ties = no_ties()
-    for index in sorted({*range(last - 2, 0, -2), 0}, reverse=True):
+    ties = start.ties
+    if last == 0 and np.abs(field.trend[:, 1:]).sum(axis=1).max() < _STRAIGHT_PX:
+        return _fit(work, _unrivalled(ties, work.settings), field, side)
+    for index in range(max(last - 1, 0), -1, -1):
         reference, moving = work.reference[index], work.moving[index]
         rows, cols = reference.image.shape
         places = lay_windows((rows, cols), side, 150) if index else tops[:: len(tops) // 160 + 1]
@@ -223,10 +250,13 @@ def _descend(work: _Work, start: Start, tops: NDArray[np.int64], side: int) -> F
             return None
         field = agreed.field
     assert agreed is not None
-    near = ties.where(agreed.agreeing & (ties.rival < work.settings.most_rival))
-    if len(near) < 4:
-        near = ties.where(agreed.agreeing)
-    return _fit(work, near, field, side)
+    return _fit(work, _unrivalled(ties.where(agreed.agreeing), work.settings), field, side)
+
+
+def _unrivalled(ties: Ties, settings: AlignmentSettings) -> Ties:
+    """Those with one clear peak, or all where these are too few."""
+    near = ties.where(ties.rival < settings.most_rival)
+    return ties if len(near) < 4 else near
 
 
 def _fit(work: _Work, ties: Ties, field: Field, side: int) -> Fit | None:
@@ -243,25 +273,24 @@ def _fit(work: _Work, ties: Ties, field: Field, side: int) -> Fit | None:
 def _choose_variant(
     work: _Work, field: Field, tops: NDArray[np.int64], side: int
 ) -> tuple[bool, float]:
-    """The kind of comparison whose tie points scatter least about a smooth field."""
+    """Whether to double phasors, and the blur, px: what promises the least error of the whole."""
     some = tops[:: len(tops) // 48 + 1]
-    best, choice = np.inf, _VARIANTS[0]
-    for doubled, blur in _VARIANTS:
-        levels = [replace(pair[0], blur_px=blur) for pair in (work.reference, work.moving)]
+
+    def seen(doubled: bool, blur_px: float) -> Ties:
         windows = Windows(side, 4, doubled, work.settings.least_share, True)
-        ties, _ = measure(levels[0], levels[1], field, some, windows)
-        scatter = _scatter(ties)
-        if blur > 0 and field.model == "field":
-            scatter *= 2  # the small windows that follow a field hold too few blurred grains
-        if scatter < best:
-            best, choice = scatter, (doubled, blur)
-    return choice
+        return measure(*_full(work, blur_px), field, some, windows)[0]
+
+    sharp = seen(False, 0.0), seen(True, 0.0)
+    doubled = _scatter(sharp[1]) < _scatter(sharp[0])
+    soft = _scatter(seen(doubled, _BLUR_PX))
+    # Sharp tie points all lean the same way, of which their scatter says nothing.
+    return doubled, _BLUR_PX if soft < _LEAN * _scatter(sharp[doubled]) else 0.0
 
 
 def _scatter(ties: Ties) -> float:
     """Deviation that the mean of all tie points would have, by their misfit and their spread."""
     if len(ties) < 4:
-        return np.inf
+        return 1e3
     weight = 1 / ties.spread**2
     middle = np.average(ties.miss, axis=0, weights=weight)
     off = np.abs(ties.miss - middle) / ties.spread
@@ -333,7 +362,7 @@ for a trend and for a field. Source: the score's kinds, seeds 0-5."""
 def _uncertainty(fit: Fit, rows: Floats, cols: Floats) -> Floats:
     """Radial deviation (row, col), px: the tie points' scatter, what they share, aliasing."""
     field = fit.field
-    every = max(1, len(rows) // 24), max(1, len(cols) // 24)
+    every = max(1, len(rows) // 12), max(1, len(cols) // 12)
     few = [np.unique(np.r_[a[::k], a[-1]]) for a, k in zip((rows, cols), every, strict=True)]
     spread = field.deviation(*np.meshgrid(*few, indexing="ij"))
     variance = (spread**2).sum(axis=0)

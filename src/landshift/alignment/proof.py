@@ -9,16 +9,21 @@ from numpy.typing import NDArray
 
 from landshift.alignment.displacement import Field, Floats
 from landshift.alignment.tie_points import (
+    Cut,
+    Displaced,
     Level,
     Ties,
     Windows,
     agreement,
+    cut,
     lattice_of,
-    measure,
+    lattice_step,
+    low_pass,
+    no_ties,
+    peaks,
+    spectra,
 )
 from landshift.kernels import window
-
-_STEP = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,9 @@ class Inverse:
     """The displacement from the moving picture's places back to the reference's."""
 
     lattice: NDArray[np.float32]
-    """(2, node row, node col) forward displacement on nodes `_STEP` px apart, px."""
+    """(2, node row, node col) forward displacement, px."""
+    step_px: int
+    """Pixels between nodes."""
 
     def at(self, row: Floats, col: Floats) -> Floats:
         """Displacement (2, ...) back from places of the moving picture, px."""
@@ -36,7 +43,7 @@ class Inverse:
         for _ in range(4):  # the slope is below 0.1, so that each step gains a digit
             forth = np.empty_like(place)
             row_now, col_now = place + back
-            window.lattice_values(self.lattice, float(_STEP), row_now, col_now, forth)
+            window.lattice_values(self.lattice, float(self.step_px), row_now, col_now, forth)
             back = -forth
         return back.reshape(2, *shape)
 
@@ -47,7 +54,8 @@ class Inverse:
 
 def inverse(field: Field, shape: tuple[int, int]) -> Inverse:
     """The displacement that undoes ``field`` on a grid of (rows, cols)."""
-    return Inverse(lattice_of(field, shape, 1, _STEP))
+    step = lattice_step(shape)
+    return Inverse(lattice_of(field, shape, 1, step), step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +84,7 @@ class Proof:
 
 def prove(
     reference: Level, moving: Level, field: Field, tops: NDArray[np.int64], windows: Windows,
-    tolerance_px: float, still: Field,
+    tolerance_px: float,
 ) -> Proof:  # fmt: skip
     """Compare the held-back windows at ``tops`` in both directions.
 
@@ -92,22 +100,34 @@ def prove(
         With a reach far beyond ``tolerance_px``, so that agreement by chance is rare.
     tolerance_px
         Farthest peak from zero that agrees.
-    still
-        A field that moves nothing.
     """
-    shape = reference.image.shape
-    forth, compared = measure(reference, moving, field, tops, windows)
-    back, _ = measure(moving, reference, inverse(field, (shape[0], shape[1])), tops, windows)
+    shape = (reference.image.shape[0], reference.image.shape[1])
+    backward = inverse(field, shape)
+    still, came = cut(reference, None, tops, windows), cut(moving, None, tops, windows)
+    moved, undone = cut(moving, field, tops, windows), cut(reference, backward, tops, windows)
+    forth, compared = _compared(still, moved, field, tops, windows)
+    back, _ = _compared(came, undone, backward, tops, windows)
     near = _matches(forth, back, tolerance_px)
     miss = np.hypot(*forth.miss[near].T)
     return Proof(
         compared=compared, agreeing=int(near.sum()),
-        spread_share=_spread_share(forth.place, near, (shape[0], shape[1])),
+        spread_share=_spread_share(forth.place, near, shape),
         residual_px=float(np.sqrt(np.mean(miss**2))) if near.any() else float("nan"),
         rival=float(np.median(forth.rival[near])) if near.any() else 1.0,
-        agreement_before=agreement(reference, moving, still, tops, windows),
-        agreement_after=agreement(reference, moving, field, tops, windows),
+        agreement_before=agreement(still, came, tops, windows),
+        agreement_after=agreement(still, moved, tops, windows),
     )  # fmt: skip
+
+
+def _compared(
+    one: Cut, other: Cut, field: Displaced, tops: NDArray[np.int64], windows: Windows
+) -> tuple[Ties, int]:
+    """Tie points of windows already cut at full size, and how many were compared."""
+    own, cross, good = spectra(one, other, tops, windows)
+    if good.size == 0:
+        return no_ties(), 0
+    weight = low_pass(windows.side)
+    return peaks(own, cross, tops[good], field, 1, windows, weight), int(good.size)
 
 
 def _matches(forth: Ties, back: Ties, tolerance_px: float) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ found in the moving picture at ``place + moved``.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,11 @@ from scipy import fft
 from landshift.alignment.displacement import Floats
 from landshift.kernels import gradient, registration, window
 
-_STEP = 8
-"""Pixels of a level between the nodes on which a displacement is handed to the kernels."""
-_BATCH_BYTES = 24_000_000
+_LEAST_STEP, _MOST_NODES = 8, 128
+"""Pixels of a level between the nodes on which a displacement is handed to the kernels, at least;
+nodes along the longer side, at most some: ten and more to a field's correlation length, which costs
+a thousandth of its bend."""
+_BATCH_BYTES = 12_000_000
 """Window spectra held at once: memory stays bounded whatever the picture's size."""
 
 
@@ -117,17 +119,23 @@ def build_level(
     return Level(image, valid, factor, blur_px, max(2.0 * middle, 1e-12), bool(valid.all()))
 
 
-def pyramid(
-    image: NDArray[np.float32], valid: NDArray[np.bool_], most_px: int
-) -> list[Level]:
-    """Levels from the full picture down to one of at most ``most_px`` on its longer side."""
-    levels = [build_level(image, valid, 1)]
-    while max(levels[-1].image.shape) > most_px:
-        last = levels[-1]
+def pyramid(image: NDArray[np.float32], valid: NDArray[np.bool_], most_px: int) -> list[Level]:
+    """The full picture, and every second level from one of at most ``most_px`` a side upwards.
+
+    From the finest to the coarsest. Levels between are not kept: the first of them would be a
+    quarter of the picture.
+    """
+    last = build_level(image, valid, 1)
+    levels, halvings = [last], 0
+    while max(last.image.shape) >> halvings > most_px:
+        halvings += 1
+    for left in range(halvings - 1, -1, -1):
         shape = (last.image.shape[0] // 2, last.image.shape[1] // 2)
         half, half_valid = np.empty(shape, np.float32), np.empty(shape, np.bool_)
         gradient.halve(last.image, last.valid, half, half_valid)
-        levels.append(build_level(half, half_valid, last.factor * 2))
+        last = build_level(half, half_valid, last.factor * 2)
+        if left % 2 == 0:
+            levels.append(last)
     return levels
 
 
@@ -163,6 +171,11 @@ def lattice_of(
     return (field.on_lattice(row, col) / factor).astype(np.float32)
 
 
+def lattice_step(shape: tuple[int, ...]) -> int:
+    """Pixels between nodes that do for any field on a level of this shape."""
+    return max(_LEAST_STEP, max(shape) // _MOST_NODES)
+
+
 def measure(
     reference: Level, moving: Level, field: Displaced, tops: NDArray[np.int64], windows: Windows,
 ) -> tuple[Ties, int]:  # fmt: skip
@@ -186,7 +199,6 @@ def measure(
     int
         How many windows both pictures show enough of.
     """
-    lattice = lattice_of(field, reference.image.shape, reference.factor, _STEP)
     many = max(1, _BATCH_BYTES // (windows.side**2 * 8))
     weight = None if windows.pooled else low_pass(windows.side)
     parts, compared = [], 0
@@ -194,31 +206,90 @@ def measure(
     for batch in range(batches):
         # Every batch is spread over the picture, for the first one sets the weights of all.
         some = tops[batch::batches]
-        own, other, seen = _spectra(reference, moving, lattice, some, windows)
-        good = np.flatnonzero(seen >= windows.least_share)
+        still, moved = cut(reference, None, some, windows), cut(moving, field, some, windows)
+        own, other, good = spectra(still, moved, some, windows)
         compared += good.size
         if good.size == 0:
             continue
-        if good.size < len(some):
-            own, other, some = own[good], other[good], some[good]
         if weight is None:
             weight = _coherence_weight(own, other)
-        parts.append(_peaks(own, other, some, field, reference.factor, windows, weight))
+        parts.append(peaks(own, other, some[good], field, reference.factor, windows, weight))
     return (join(parts) if parts else no_ties()), compared
 
 
-def agreement(
-    reference: Level, moving: Level, field: Displaced, tops: NDArray[np.int64], windows: Windows
-) -> float:
-    """Mean normalised correlation of the windows where ``field`` puts them; NaN without any."""
-    lattice = lattice_of(field, reference.image.shape, reference.factor, _STEP)
-    own, other, seen = _spectra(reference, moving, lattice, tops, windows)
-    energy = np.empty(len(tops), np.float32)
-    registration.cross_spectra(own, other, low_pass(windows.side), energy)
-    good = (seen >= windows.least_share) & (energy > 0)
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Phasors of one picture's windows, or of the whole picture where the windows overlap much."""
+
+    share: NDArray[np.float32]
+    """(window,) part of each that was seen, 0-1."""
+    windows: NDArray[np.complex64] | None
+    """(window, side, side)"""
+    whole: NDArray[np.complex64] | None
+    """(row, col)"""
+
+    def phasors(
+        self, tops: NDArray[np.int64], good: NDArray[np.intp], side: int
+    ) -> NDArray[np.complex64]:
+        """Of the ``good`` windows (window, side, side), tapered."""
+        if self.windows is not None:
+            return self.windows[good]
+        assert self.whole is not None
+        out = np.empty((len(good), side, side), np.complex64)
+        top, left = np.ascontiguousarray(tops[good].T)
+        window.gather_windows(self.whole, top, left, taper(side), out)
+        return out
+
+
+def cut(level: Level, field: Displaced | None, tops: NDArray[np.int64], windows: Windows) -> Cut:
+    """Windows of a picture at ``tops`` (n, 2), displaced by ``field``; None moves nothing."""
+    side, shape = windows.side, level.image.shape
+    lattice = np.zeros((2, 2, 2), np.float32)
+    if field is not None:
+        lattice = lattice_of(field, shape, level.factor, lattice_step(shape))
+    top, left = np.ascontiguousarray(tops.T)
+    share = np.empty(len(tops), np.float32)
+    common: dict[str, Any] = {
+        "image": level.image, "valid": level.valid, "whole": level.whole, "lattice": lattice,
+        "step": float(lattice_step(shape)), "floor": np.float32(level.floor),
+        "doubled": windows.doubled, "table": window.filter_table(level.blur_px),
+    }  # fmt: skip
+    if len(tops) * side**2 < level.image.size:
+        phasors = np.empty((len(tops), side, side), np.complex64)
+        window.cut_windows(
+            tops=top, lefts=left, taper=taper(side), phasors=phasors, share=share, **common
+        )
+        return Cut(share, phasors, None)
+    phasors, known = np.empty(shape, np.complex64), np.empty(shape, np.bool_)
+    window.cut_whole(phasors=phasors, known=known, **common)
+    window.shares_known(known, top, left, side, share)
+    return Cut(share, None, phasors)
+
+
+def spectra(
+    one: Cut, other: Cut, tops: NDArray[np.int64], windows: Windows
+) -> tuple[NDArray[np.complex64], NDArray[np.complex64], NDArray[np.intp]]:
+    """Spectra (window, side, side) of two pictures' windows, and which of ``tops`` they are.
+
+    Left out are those of which either picture shows too little.
+    """
+    good = np.flatnonzero(np.minimum(one.share, other.share) >= windows.least_share)
+    pair = (
+        fft.fft2(each.phasors(tops, good, windows.side), axes=(1, 2), overwrite_x=True)
+        for each in (one, other)
+    )
+    return next(pair), next(pair), good
+
+
+def agreement(one: Cut, other: Cut, tops: NDArray[np.int64], windows: Windows) -> float:
+    """Mean normalised correlation of windows as they were cut; NaN without any."""
+    own, cross, _ = spectra(one, other, tops, windows)
+    energy = np.empty(len(own), np.float32)
+    registration.cross_spectra(own, cross, low_pass(windows.side), energy)
+    good = energy > 0
     if not good.any():
         return float("nan")
-    return float(np.mean(other[good].real.sum(axis=(1, 2), dtype=np.float64) / energy[good]))
+    return float(np.mean(cross.real.sum(axis=(1, 2), dtype=np.float64)[good] / energy[good]))
 
 
 def no_ties() -> Ties:
@@ -239,40 +310,20 @@ def low_pass(side: int) -> NDArray[np.float32]:
     return np.asarray(np.exp(-(line[:, None] ** 2 + line**2) / (2 * 0.17**2)), np.float32)
 
 
-def _spectra(
-    reference: Level, moving: Level, lattice: NDArray[np.float32],
-    tops: NDArray[np.int64], windows: Windows,
-) -> tuple[NDArray[np.complex64], NDArray[np.complex64], NDArray[np.float32]]:  # fmt: skip
-    """Spectra (window, side, side) of both pictures' windows, and the share seen in both."""
-    side, count = windows.side, len(tops)
-    top, left = np.ascontiguousarray(tops[:, 0]), np.ascontiguousarray(tops[:, 1])
-    shares = np.empty((2, count), np.float32)
-    spectra = []
-    still = np.zeros((2, 2, 2), np.float32)
-    for index, level in enumerate((reference, moving)):
-        phasors = np.empty((count, side, side), np.complex64)
-        window.cut_windows(
-            image=level.image, valid=level.valid, whole=level.whole, tops=top, lefts=left,
-            lattice=lattice if index else still, step=float(_STEP),
-            floor=np.float32(level.floor), doubled=windows.doubled, taper=taper(side),
-            table=window.filter_table(level.blur_px), phasors=phasors, share=shares[index],
-        )  # fmt: skip
-        spectra.append(fft.fft2(phasors, axes=(1, 2), overwrite_x=True))
-    return spectra[0], spectra[1], shares.min(axis=0)
-
-
-def _peaks(
+def peaks(
     own: NDArray[np.complex64], other: NDArray[np.complex64], tops: NDArray[np.int64],
     field: Displaced, factor: int, windows: Windows, weight: NDArray[np.float32],
 ) -> Ties:  # fmt: skip
+    """Tie points from spectra (window, side, side) of windows cut at ``tops`` where ``field`` says.
+
+    ``weight`` is (side, side); ``other`` becomes the cross-spectrum, in place.
+    """
     count, side = len(own), windows.side
     energy = np.empty(count, np.float32)
     registration.cross_spectra(own, other, weight, energy)
     place = np.zeros((count, 2))
     height, second = np.ones(count, np.float32), np.zeros(count, np.float32)
-    registration.find_peaks(
-        fft.ifft2(other, axes=(1, 2)), windows.reach, 4, place, height, second
-    )
+    registration.find_peaks(fft.ifft2(other, axes=(1, 2)), windows.reach, 4, place, height, second)
     at_rim = np.abs(place).max(axis=1) >= windows.reach
     peak, curvature = np.empty(count), np.empty((count, 3))
     registration.refine_peaks(other, 4, place, peak, curvature)

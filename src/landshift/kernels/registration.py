@@ -6,6 +6,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from landshift.kernels.window import FAST
+
+SETTLED_PX = 0.01
+"""A Newton step's length from which its end is the peak: the next would be its square, 1e-4 px."""
+
 
 @njit(cache=True, nogil=True)
 def pool_spectra(
@@ -37,7 +42,7 @@ def pool_spectra(
                 power_moving[k] += weight * (b.real * b.real + b.imag * b.imag)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def cross_spectra(
     reference: NDArray[np.complex64],
     moving: NDArray[np.complex64],
@@ -53,12 +58,41 @@ def cross_spectra(
     for window in range(windows):
         own, other = 0.0, 0.0
         for row in range(side):
+            a = reference[window, row].view(np.float32)
+            b = moving[window, row].view(np.float32)
+            one, two = np.float32(0), np.float32(0)
             for col in range(side):
-                a, b, w = reference[window, row, col], moving[window, row, col], weight[row, col]
-                own += w * (a.real * a.real + a.imag * a.imag)
-                other += w * (b.real * b.real + b.imag * b.imag)
-                moving[window, row, col] = w * a.conjugate() * b
+                w = weight[row, col]
+                a0, a1, b0, b1 = a[2 * col], a[2 * col + 1], b[2 * col], b[2 * col + 1]
+                one += w * (a0 * a0 + a1 * a1)
+                two += w * (b0 * b0 + b1 * b1)
+                b[2 * col] = w * (a0 * b0 + a1 * b1)
+                b[2 * col + 1] = w * (a0 * b1 - a1 * b0)
+            own += float(one)
+            other += float(two)
         energy[window] = np.sqrt(own * other)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def damped_cross_spectrum(
+    reference: NDArray[np.complex64],
+    moving: NDArray[np.complex64],
+    along_row: NDArray[np.float32],
+    along_col: NDArray[np.float32],
+) -> None:
+    """Turn ``moving`` (row, col) into the cross-spectrum over the root of its magnitude, in place.
+
+    Then weighted by ``along_row`` (row,) times ``along_col`` (col,).
+    """
+    rows, cols = reference.shape
+    for row in range(rows):
+        a, b = reference[row].view(np.float32), moving[row].view(np.float32)
+        for col in range(cols):
+            a0, a1, b0, b1 = a[2 * col], a[2 * col + 1], b[2 * col], b[2 * col + 1]
+            real, imag = a0 * b0 + a1 * b1, a0 * b1 - a1 * b0
+            size = np.sqrt(np.sqrt(real * real + imag * imag)) + np.float32(1e-20)
+            weight = along_row[row] * along_col[col] / size
+            b[2 * col], b[2 * col + 1] = weight * real, weight * imag
 
 
 @njit(cache=True, nogil=True)
@@ -103,44 +137,48 @@ def find_peaks(
         height[window], second[window] = best, other
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def correlation_at(
     cross: NDArray[np.complex64],
     y: float,
     x: float,
-    frequency: NDArray[np.float64],
-    phase: NDArray[np.complex128],
-    across: NDArray[np.complex128],
+    frequency: NDArray[np.float32],
+    cosine: NDArray[np.float32],
+    sine: NDArray[np.float32],
 ) -> tuple[float, float, float, float, float, float]:
     """Correlation at offset (y, x) px, and its derivatives: f, fy, fx, fyy, fyx, fxx.
 
     ``cross`` (side, side) is the cross-spectrum and ``frequency`` (side,) in radians per px;
-    ``phase`` (side,) and ``across`` (side, 3) are scratch. One matrix product along the columns,
-    one along the rows: the exact trigonometric interpolant at the cost of 3 · side² products.
+    ``cosine`` and ``sine`` (side,) are scratch. One matrix product along the columns, one along
+    the rows: the exact trigonometric interpolant at the cost of 3 · side² products.
     """
     side = frequency.size
     for k in range(side):
-        phase[k] = np.exp(1j * frequency[k] * x)
-    for row in range(side):
-        s0 = s1 = s2 = 0.0 + 0.0j
-        for col in range(side):
-            value = cross[row, col] * phase[col]
-            w = frequency[col]
-            s0 += value
-            s1 += w * value
-            s2 += w * w * value
-        across[row, 0], across[row, 1], across[row, 2] = s0, s1, s2
+        cosine[k] = np.cos(frequency[k] * x)
+        sine[k] = np.sin(frequency[k] * x)
     f = fy = fx = fyy = fyx = fxx = 0.0
     for row in range(side):
+        value = cross[row].view(np.float32)
+        r0 = r1 = r2 = i0 = i1 = i2 = np.float32(0)
+        for col in range(side):
+            w = frequency[col]
+            real = value[2 * col] * cosine[col] - value[2 * col + 1] * sine[col]
+            imag = value[2 * col] * sine[col] + value[2 * col + 1] * cosine[col]
+            r0 += real
+            i0 += imag
+            r1 += w * real
+            i1 += w * imag
+            r2 += w * w * real
+            i2 += w * w * imag
         w = frequency[row]
-        turn = np.exp(1j * w * y)
-        a0, a1, a2 = across[row, 0] * turn, across[row, 1] * turn, across[row, 2] * turn
-        f += a0.real
-        fy -= w * a0.imag
-        fx -= a1.imag
-        fyy -= w * w * a0.real
-        fyx -= w * a1.real
-        fxx -= a2.real
+        c, s = np.cos(w * y), np.sin(w * y)
+        real = r0 * c - i0 * s
+        f += real
+        fy -= w * (r0 * s + i0 * c)
+        fx -= r1 * s + i1 * c
+        fyy -= w * w * real
+        fyx -= w * (r1 * c - i1 * s)
+        fxx -= r2 * c - i2 * s
     return f, fy, fx, fyy, fyx, fxx
 
 
@@ -157,25 +195,25 @@ def refine_peaks(
     ``cross`` (window, side, side) is the cross-spectrum, ``place`` (window, 2) the start and the
     result in px, ``height`` (window,) the correlation there (sum over frequencies),
     ``curvature`` (window, 3) minus its second derivatives (row row, row col, col col) per px².
-    A peak that is not a maximum, or that wanders more than 1.5 px, gets curvature 0.
+    A peak that is not a maximum, or that wanders more than 1.5 px, gets curvature 0. ``steps`` is
+    the most that are taken; a peak that moves less than `SETTLED_PX` has arrived.
     """
     windows, side, _ = cross.shape
-    frequency = np.empty(side)
+    frequency = np.empty(side, np.float32)
     for k in range(side):
         frequency[k] = 2 * np.pi * (k if k < (side + 1) // 2 else k - side) / side
-    phase, across = np.empty(side, np.complex128), np.empty((side, 3), np.complex128)
+    cosine, sine = np.empty(side, np.float32), np.empty(side, np.float32)
     for window in range(windows):
         y, x = place[window, 0], place[window, 1]
         curvature[window, :] = 0.0
+        arrived = False
         for step in range(steps + 1):
-            f, fy, fx, fyy, fyx, fxx = correlation_at(
-                cross[window], y, x, frequency, phase, across
-            )
+            f, fy, fx, fyy, fyx, fxx = correlation_at(cross[window], y, x, frequency, cosine, sine)
             height[window] = f
             determinant = fyy * fxx - fyx * fyx
             if fyy >= 0 or determinant <= 0:
                 break
-            if step == steps:
+            if step == steps or arrived:
                 if (y - place[window, 0]) ** 2 + (x - place[window, 1]) ** 2 <= 2.25:
                     place[window, 0], place[window, 1] = y, x
                     curvature[window, 0] = -fyy
@@ -188,3 +226,4 @@ def refine_peaks(
             if length > 0.7:  # a Newton step is to be trusted near the peak alone
                 move_y, move_x = 0.7 * move_y / length, 0.7 * move_x / length
             y, x = y + move_y, x + move_x
+            arrived = length < SETTLED_PX

@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 PHASES = 512
 """Sub-pixel positions tabulated for the interpolating filter: 1/1024 px is its largest error."""
+TILE = 64
+"""Side of the parts in which a whole picture is resampled, px: they stay in the cache."""
+_LANCZOS_TAPS = 6
+FAST = {"contract", "reassoc", "nsz", "arcp"}
+"""Reorderings of float arithmetic that let loops use vector instructions; NaN keeps its meaning."""
 
 
 @njit(cache=True, nogil=True)
@@ -90,7 +95,7 @@ def lattice_values(
         displacement[1, place] = right
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def patch_displacement(
     lattice: NDArray[np.float32],
     step: float,
@@ -102,23 +107,28 @@ def patch_displacement(
     """Fill ``down`` and ``right`` (row, col) with the lattice's values, from (top, left) on."""
     rows, cols = down.shape
     most_i, most_j = lattice.shape[1] - 1, lattice.shape[2] - 1
+    node, part = np.empty(cols, np.int64), np.empty(cols, np.float32)
+    for col in range(cols):
+        j = min(max((left + col) / step, 0.0), float(most_j))
+        node[col] = min(int(j), most_j - 1)
+        part[col] = np.float32(j - node[col])
+    line = np.empty(most_j + 1, np.float32)
+    first, last = node[0], node[cols - 1] + 2
     for row in range(rows):
         i = min(max((top + row) / step, 0.0), float(most_i))
         i0 = min(int(i), most_i - 1)
         v = np.float32(i - i0)
-        for col in range(cols):
-            j = min(max((left + col) / step, 0.0), float(most_j))
-            j0 = min(int(j), most_j - 1)
-            u = np.float32(j - j0)
-            a = lattice[0, i0, j0] + v * (lattice[0, i0 + 1, j0] - lattice[0, i0, j0])
-            b = lattice[0, i0, j0 + 1] + v * (lattice[0, i0 + 1, j0 + 1] - lattice[0, i0, j0 + 1])
-            down[row, col] = a + u * (b - a)
-            a = lattice[1, i0, j0] + v * (lattice[1, i0 + 1, j0] - lattice[1, i0, j0])
-            b = lattice[1, i0, j0 + 1] + v * (lattice[1, i0 + 1, j0 + 1] - lattice[1, i0, j0 + 1])
-            right[row, col] = a + u * (b - a)
+        for component in range(2):
+            out = (down if component == 0 else right)[row]
+            for j0 in range(first, last):
+                near, far = lattice[component, i0, j0], lattice[component, i0 + 1, j0]
+                line[j0] = near + v * (far - near)
+            for col in range(cols):
+                j0 = node[col]
+                out[col] = line[j0] + part[col] * (line[j0 + 1] - line[j0])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def cut_shifted(
     image: NDArray[np.float32],
     y: float,
@@ -137,28 +147,64 @@ def cut_shifted(
     wy = table[int((y - y0) * PHASES + 0.5)]
     wx = table[int((x - x0) * PHASES + 0.5)]
     first_row, first_col = y0 - taps // 2 + 1, x0 - taps // 2 + 1
-    width = patch.shape[1]
+    height, width = patch.shape
     inside = first_col >= 0 and first_col + width + taps <= cols
-    for line in range(patch.shape[0] + taps - 1):
+    for line in range(height + taps - 1):
         source = image[min(max(first_row + line, 0), rows - 1)]
-        lines[line, :width] = 0
-        for tap in range(taps):
-            w, offset = wx[tap], first_col + tap
-            if inside:
-                for col in range(width):
-                    lines[line, col] += w * source[offset + col]
-            else:
-                for col in range(width):
-                    lines[line, col] += w * source[min(max(offset + col, 0), cols - 1)]
-    for row in range(patch.shape[0]):
-        patch[row, :] = 0
+        out = lines[line, :width]
+        if inside:
+            filter_along(source[first_col:], wx, out)
+        else:
+            for col in range(width):
+                total = np.float32(0)
+                for tap in range(taps):
+                    total += wx[tap] * source[min(max(first_col + tap + col, 0), cols - 1)]
+                out[col] = total
+    for row in range(height):
+        out = patch[row]
+        out[:] = 0
         for tap in range(taps):
             w = wy[tap]
+            source = lines[row + tap, :width]
             for col in range(width):
-                patch[row, col] += w * lines[row + tap, col]
+                out[col] += w * source[col]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def filter_along(
+    source: NDArray[np.float32], weights: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Fill ``out`` (col,) with sums of ``source`` from the same col on, ``weights`` (tap,)."""
+    if weights.size == _LANCZOS_TAPS:
+        w0, w1, w2, w3, w4, w5 = (
+            weights[0], weights[1], weights[2], weights[3], weights[4], weights[5],
+        )  # fmt: skip
+        for col in range(out.size):
+            out[col] = (
+                w0 * source[col] + w1 * source[col + 1] + w2 * source[col + 2]
+                + w3 * source[col + 3] + w4 * source[col + 4] + w5 * source[col + 5]
+            )  # fmt: skip
+        return
+    out[:] = 0
+    for tap in range(weights.size):
+        w = weights[tap]
+        part = source[tap:]
+        for col in range(out.size):
+            out[col] += w * part[col]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def span(places: NDArray[np.float32], along: int) -> tuple[int, int]:
+    """Lowest and highest whole pixel of ``places`` (row, col) plus their row (0) or col (1)."""
+    lowest, highest = np.float32(1e30), np.float32(-1e30)
+    for row in range(places.shape[0]):
+        for col in range(places.shape[1]):
+            place = places[row, col] + np.float32(row if along == 0 else col)
+            lowest, highest = min(lowest, place), max(highest, place)
+    return int(np.floor(lowest)), int(np.floor(highest))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def cut_bent(
     image: NDArray[np.float32],
     top: int,
@@ -177,32 +223,36 @@ def cut_bent(
     """
     rows, cols = image.shape
     taps = table.shape[1]
+    reach = taps // 2
     height, width = patch.shape
-    lowest, highest = np.float32(1e30), np.float32(-1e30)
-    for col in range(width):
-        for row in range(height):
-            y = row + down[row, col]
-            lowest, highest = min(lowest, y), max(highest, y)
-    first = int(np.floor(lowest)) - taps // 2 + 1
-    count = int(np.floor(highest)) + taps // 2 + 1 - first
+    lowest, highest = span(down, 0)
+    first, count = lowest - reach + 1, highest - lowest + taps
     if count > lines.shape[0]:
         return False
-    middle = down[height // 2, width // 2]
+    lowest, highest = span(right, 1)
+    inside = left + lowest - reach >= 0 and left + highest + reach + 1 < cols
+    middle, half = down[height // 2, width // 2], np.float32(0.5)
+    bottom, phases = np.float32(height - 1), np.float32(PHASES)
     for line in range(count):
         source = image[min(max(top + first + line, 0), rows - 1)]
+        # The row of the patch that this source row serves: two fixed-point steps.
+        guess = int(min(max(np.float32(first + line) - middle, np.float32(0)), bottom))
         for col in range(width):
-            # The row of the patch that this source row serves: two fixed-point steps.
-            row = min(max(first + line - middle, np.float32(0)), np.float32(height - 1))
-            row = first + line - down[int(row), col]
-            row = min(max(row, np.float32(0)), np.float32(height - 1))
+            row = np.float32(first + line) - down[guess, col]
+            row = min(max(row, np.float32(0)), bottom)
             r = min(int(row), height - 2)
-            part = row - r
-            x = left + col + (right[r, col] + part * (right[r + 1, col] - right[r, col]))
+            part = row - np.float32(r)
+            x = np.float32(col) + (right[r, col] + part * (right[r + 1, col] - right[r, col]))
             x0 = int(np.floor(x))
-            w = table[int((x - x0) * PHASES + np.float32(0.5))]
-            x0 += 1 - taps // 2
+            w = table[int((x - np.float32(x0)) * phases + half)]
+            x0 += left + 1 - reach
             total = np.float32(0)
-            if x0 >= 0 and x0 + taps <= cols:
+            if inside and taps == _LANCZOS_TAPS:
+                total = (
+                    w[0] * source[x0] + w[1] * source[x0 + 1] + w[2] * source[x0 + 2]
+                    + w[3] * source[x0 + 3] + w[4] * source[x0 + 4] + w[5] * source[x0 + 5]
+                )  # fmt: skip
+            elif inside:
                 for tap in range(taps):
                     total += w[tap] * source[x0 + tap]
             else:
@@ -211,10 +261,10 @@ def cut_bent(
             lines[line, col] = total
     for row in range(height):
         for col in range(width):
-            y = row + down[row, col]
+            y = np.float32(row) + down[row, col]
             y0 = int(np.floor(y))
-            w = table[int((y - y0) * PHASES + np.float32(0.5))]
-            line = y0 + 1 - taps // 2 - first
+            w = table[int((y - np.float32(y0)) * phases + half)]
+            line = y0 + 1 - reach - first
             total = np.float32(0)
             for tap in range(taps):
                 total += w[tap] * lines[line + tap, col]
@@ -254,40 +304,107 @@ def patch_seen(
 
 
 @njit(cache=True, nogil=True)
-def patch_phasors(
-    patch: NDArray[np.float32],
-    seen: NDArray[np.bool_],
-    floor: np.float32,
-    doubled: bool,
-    taper: NDArray[np.float32],
-    phasors: NDArray[np.complex64],
-) -> float:
-    """Tapered phasors (side, side) of a patch (side + 2, side + 2); returns the share seen."""
-    side = phasors.shape[0]
+def patch_known(seen: NDArray[np.bool_], known: NDArray[np.bool_]) -> int:
+    """Fill ``known`` (side, side): a pixel of ``seen`` (side + 2, side + 2) and its four
+    neighbours were seen. Returns how many.
+    """
     count = 0
-    half = np.float32(0.5)
-    for row in range(side):
-        for col in range(side):
+    for row in range(known.shape[0]):
+        for col in range(known.shape[1]):
             r, c = row + 1, col + 1
-            if not (
+            known[row, col] = (
                 seen[r, c] and seen[r - 1, c] and seen[r + 1, c] and seen[r, c - 1]
                 and seen[r, c + 1]
-            ):
-                phasors[row, col] = 0
-                continue
-            count += 1
-            gx = half * (patch[r, c + 1] - patch[r, c - 1])
-            gy = half * (patch[r + 1, c] - patch[r - 1, c])
+            )  # fmt: skip
+            count += known[row, col]
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def patch_phasors(
+    patch: NDArray[np.float32],
+    floor: np.float32,
+    doubled: bool,
+    phasors: NDArray[np.complex64],
+) -> None:
+    """Fill ``phasors`` (side, side) from a patch (side + 2, side + 2); see `gradient.phasor`."""
+    half = np.float32(0.5)
+    for row in range(phasors.shape[0]):
+        above, here, below = patch[row, 1:], patch[row + 1], patch[row + 2, 1:]
+        parts = phasors[row].view(np.float32)
+        for col in range(phasors.shape[1]):
+            gx = half * (here[col + 2] - here[col])
+            gy = half * (below[col] - above[col])
             length = np.sqrt(gx * gx + gy * gy)
-            weight = taper[row, col] / (length + floor)
+            weight = np.float32(1) / (length + floor)
             if doubled:
                 weight = weight / (length + np.float32(1e-30))
-                phasors[row, col] = complex(
-                    weight * (gx * gx - gy * gy), weight * np.float32(2.0) * gx * gy
-                )
+                parts[2 * col] = weight * (gx * gx - gy * gy)
+                parts[2 * col + 1] = weight * np.float32(2) * gx * gy
             else:
-                phasors[row, col] = complex(weight * gx, weight * gy)
-    return float(count) / float(side * side)
+                parts[2 * col] = weight * gx
+                parts[2 * col + 1] = weight * gy
+
+
+@njit(cache=True, nogil=True)
+def is_constant(lattice: NDArray[np.float32]) -> bool:
+    """Whether a lattice says the same everywhere, to within what the filters resolve."""
+    for component in range(2):
+        if lattice[component].max() - lattice[component].min() >= 0.5 / PHASES:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def cut_phasors(
+    image: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    whole: bool,
+    top: int,
+    left: int,
+    lattice: NDArray[np.float32],
+    step: float,
+    constant: bool,
+    floor: np.float32,
+    doubled: bool,
+    table: NDArray[np.float32],
+    phasors: NDArray[np.complex64],
+    known: NDArray[np.bool_],
+) -> int:
+    """Fill ``phasors`` and ``known`` (side, side) from pixel (top, left) on; returns how many
+    pixels are known. ``constant`` says that the lattice is; see `cut_windows` for the rest.
+    """
+    side = phasors.shape[0] + 2
+    rows, cols = image.shape
+    patch = np.empty((side, side), np.float32)
+    lines = np.empty((side + side // 4 + table.shape[1] + 2, side), np.float32)
+    y, x = top - 1 + lattice[0, 0, 0], left - 1 + lattice[1, 0, 0]
+    inside = y >= 3 and y + side + 3 < rows and x >= 3 and x + side + 3 < cols
+    if constant and whole and inside:
+        cut_shifted(image, y, x, table, lines, patch)
+        known[:, :] = True
+        patch_phasors(patch, floor, doubled, phasors)
+        return known.size
+    down, right = np.empty((side, side), np.float32), np.empty((side, side), np.float32)
+    seen = np.empty((side, side), np.bool_)
+    patch_displacement(lattice, step, top - 1, left - 1, down, right)
+    patch_seen(valid, whole, top - 1, left - 1, down, right, seen)
+    count = patch_known(seen, known)
+    if count > 0 and constant:
+        cut_shifted(image, y, x, table, lines, patch)
+    elif count > 0 and not cut_bent(image, top - 1, left - 1, down, right, table, lines, patch):
+        known[:, :] = False
+        count = 0
+    if count == 0:
+        phasors[:, :] = 0
+        return 0
+    patch_phasors(patch, floor, doubled, phasors)
+    if count < known.size:
+        for row in range(known.shape[0]):
+            for col in range(known.shape[1]):
+                if not known[row, col]:
+                    phasors[row, col] = 0
+    return count
 
 
 @njit(cache=True, nogil=True)
@@ -311,25 +428,75 @@ def cut_windows(
     ``tops`` and ``lefts`` (window,) are the windows' first pixels on the reference's grid; the
     picture is sampled at the places displaced by ``lattice`` with the filters of ``table``.
     """
-    side = phasors.shape[1] + 2
-    patch = np.empty((side, side), np.float32)
-    seen = np.empty((side, side), np.bool_)
-    down, right = np.empty((side, side), np.float32), np.empty((side, side), np.float32)
-    lines = np.empty((side + side // 4 + table.shape[1] + 2, side), np.float32)
+    side = phasors.shape[1]
+    known = np.empty((side, side), np.bool_)
+    constant = is_constant(lattice)
     for window in range(tops.size):
-        top, left = tops[window] - 1, lefts[window] - 1
-        patch_displacement(lattice, step, top, left, down, right)
-        bend = max(
-            np.abs(down - down[side // 2, side // 2]).max(),
-            np.abs(right - right[side // 2, side // 2]).max(),
-        )
-        good = True
-        if bend < 0.5 / PHASES:
-            y, x = top + down[side // 2, side // 2], left + right[side // 2, side // 2]
-            cut_shifted(image, y, x, table, lines, patch)
-        else:
-            good = cut_bent(image, top, left, down, right, table, lines, patch)
-        patch_seen(valid, whole, top, left, down, right, seen)
-        share[window] = patch_phasors(patch, seen, floor, doubled, taper, phasors[window])
-        if not good:
-            share[window] = 0
+        count = cut_phasors(
+            image, valid, whole, tops[window], lefts[window], lattice, step, constant, floor,
+            doubled, table, phasors[window], known,
+        )  # fmt: skip
+        phasors[window] *= taper
+        share[window] = count / (side * side)
+
+
+@njit(cache=True, nogil=True)
+def cut_whole(
+    image: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    whole: bool,
+    lattice: NDArray[np.float32],
+    step: float,
+    floor: np.float32,
+    doubled: bool,
+    table: NDArray[np.float32],
+    phasors: NDArray[np.complex64],
+    known: NDArray[np.bool_],
+) -> None:
+    """Fill ``phasors`` and ``known`` (row, col) for the whole grid, as `cut_windows` does.
+
+    Windows that overlap, cut from it by `gather_windows`, cost a fraction of their own cutting.
+    """
+    rows, cols = phasors.shape
+    constant = is_constant(lattice)
+    tile, seen = np.empty((TILE, TILE), np.complex64), np.empty((TILE, TILE), np.bool_)
+    for top in range(0, rows, TILE):
+        for left in range(0, cols, TILE):
+            cut_phasors(
+                image, valid, whole, top, left, lattice, step, constant, floor, doubled, table,
+                tile, seen,
+            )  # fmt: skip
+            height, width = min(TILE, rows - top), min(TILE, cols - left)
+            phasors[top : top + height, left : left + width] = tile[:height, :width]
+            known[top : top + height, left : left + width] = seen[:height, :width]
+
+
+@njit(cache=True, nogil=True)
+def shares_known(
+    known: NDArray[np.bool_], tops: NDArray[np.int64], lefts: NDArray[np.int64], side: int,
+    share: NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Fill ``share`` (window,) with the known part of each window of ``side`` px."""
+    for window in range(tops.size):
+        count = 0
+        for row in range(side):
+            line = known[tops[window] + row, lefts[window] : lefts[window] + side]
+            for col in range(side):
+                count += line[col]
+        share[window] = count / (side * side)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def gather_windows(
+    whole: NDArray[np.complex64], tops: NDArray[np.int64], lefts: NDArray[np.int64],
+    taper: NDArray[np.float32], phasors: NDArray[np.complex64],
+) -> None:  # fmt: skip
+    """Fill ``phasors`` (window, side, side) with tapered parts of ``whole`` (row, col)."""
+    side = phasors.shape[1]
+    for window in range(tops.size):
+        for row in range(side):
+            source = whole[tops[window] + row, lefts[window] : lefts[window] + side]
+            parts, out = source.view(np.float32), phasors[window, row].view(np.float32)
+            for col in range(side):
+                out[2 * col] = parts[2 * col] * taper[row, col]
+                out[2 * col + 1] = parts[2 * col + 1] * taper[row, col]
