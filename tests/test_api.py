@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
 from datetime import date
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 import landshift
+import landshift.api
+from conftest import CHECKOUT
 from landshift.errors import OutputError
 from networks import random_model
 from pictures import ground, write
@@ -88,3 +91,18 @@ def test_teach_and_assess(tmp_path):
     assert f"{found.overall_accuracy:.0%}" in shown
     by_file = landshift.assess(write(tmp_path / "map.tif", cover.codes[None]), truth)
     assert by_file.matrix.tolist() == found.matrix.tolist()
+
+
+@pytest.mark.jit
+def test_the_examples_of_the_docstrings_run(monkeypatch):
+    """In the order of the file; one goes on with what the other made."""
+    monkeypatch.chdir(CHECKOUT)
+    examples = doctest.DocTestFinder(recurse=True).find(landshift.api)
+    examples = sorted((one for one in examples if one.examples), key=lambda one: one.lineno)
+    assert {one.name.split(".")[-1] for one in examples} >= {"compare", "classify", "save"}
+    runner = doctest.DocTestRunner()
+    kept = {}
+    for one in examples:
+        one.globs = kept
+        runner.run(one, clear_globs=False)
+    assert runner.summarize(verbose=False).failed == 0

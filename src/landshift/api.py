@@ -19,7 +19,7 @@ from landshift.legend import OUTSIDE
 from landshift.lessons import assess_map, teach_model
 from landshift.mapping import CoverMap, map_cover
 from landshift.patches import find_patches
-from landshift.reading import read_aoi, read_codes
+from landshift.reading import read_aoi, read_codes, read_facts
 from landshift.report import SiteReport
 from landshift.settings import Settings
 from landshift.site import Image, Site
@@ -61,13 +61,13 @@ def compare(
     aoi
         GeoJSON of the site's outline; without one the pictures' overlap is the site.
     name
-        What people call the site.
+        What people call the site; else as the outline's file says.
     gsd_m
         Side of a pixel in metres: of the pictures where they have no CRS, else to work at.
     bands
         Role of each band, in both pictures, where the files do not say it.
     before_date, after_date
-        Days of the pictures, where the files do not say it.
+        Days of the pictures, where neither they nor the outline's file say it.
     model
         A packaged model's name, or the path of a model file.
     settings
@@ -81,15 +81,33 @@ def compare(
         When a picture, the outline or the model cannot be used.
     ComparisonError
         When no answer can be trusted; the message says why.
+
+    Examples
+    --------
+    >>> import landshift
+    >>> report = landshift.compare(
+    ...     "sample_tiles/songchon/before.tif", "sample_tiles/songchon/after.tif",
+    ...     aoi="sample_tiles/songchon/site.geojson", name="Songchon (simulated)",
+    ... )
+    >>> report.before.date, report.after.date
+    ('2024-03-20', '2024-11-04')
+    >>> new = report.totals["new_building"]
+    >>> 0 <= new.low <= new.value <= new.high
+    True
     """
     roles = None if bands is None else tuple(bands)
     before, after = Path(before), Path(after)
+    facts = {} if aoi is None else read_facts(Path(aoi))
+    days = [
+        given or (date.fromisoformat(facts[key]) if key in facts else None)
+        for given, key in ((before_date, "before_date"), (after_date, "after_date"))
+    ]
     site = Site(
-        id=_site_id(name or before.stem),
-        before=Image(before, gsd_m, roles, before_date),
-        after=Image(after, gsd_m, roles, after_date),
+        id=_site_id(facts.get("id") or name or before.stem),
+        before=Image(before, gsd_m, roles, days[0]),
+        after=Image(after, gsd_m, roles, days[1]),
         aoi=None if aoi is None else read_aoi(Path(aoi)),
-        name=name,
+        name=name or facts.get("name", ""),
     )
     return compare_site(site, str(model), _at(settings, gsd_m), progress)
 
@@ -110,6 +128,13 @@ def classify(
     ------
     InputError
         When the picture or the model cannot be used.
+
+    Examples
+    --------
+    >>> import landshift
+    >>> cover = landshift.classify("sample_tiles/songchon/after.tif")
+    >>> sorted(cover.hectares)[:3]
+    ['bare', 'building', 'cropland']
     """
     roles = None if bands is None else tuple(bands)
     picture = Image(Path(image), gsd_m, roles, day)
@@ -145,6 +170,20 @@ def compare_list(
     -------
     dict
         Identifier of each site → answered, refused, failed or not run.
+
+    Examples
+    --------
+    A site that cannot be answered takes no other with it:
+
+    >>> import pathlib, tempfile
+    >>> import landshift
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> text = "id,before,after\\nlost,gone.tif,gone.tif\\n"
+    >>> written = (folder / "sites.csv").write_text(text)
+    >>> landshift.compare_list(folder / "sites.csv", folder / "out")
+    {'lost': 'failed'}
+    >>> sorted(path.name for path in (folder / "out").glob("*.html"))
+    ['index.html']
     """
     plan = BatchPlan(
         sites=read_site_list(Path(sites)), out=Path(out), model=str(model),
@@ -241,19 +280,49 @@ def assess(
 
 
 def as_dataset(result: SiteReport | CoverMap) -> xr.Dataset:
-    """The maps of a comparison or a classification, with coordinates, CRS and attributes."""
+    """The maps of a comparison or a classification, with coordinates, CRS and attributes.
+
+    Examples
+    --------
+    With ``report`` and ``cover`` of `compare` and `classify`:
+
+    >>> maps = landshift.as_dataset(report)
+    >>> maps.code.dims, maps.x.attrs["units"]
+    (('y', 'x'), 'm')
+    >>> maps.after.attrs["flag_meanings"].split()[:4]
+    ['not_seen', 'cropland', 'greenhouse', 'building']
+    >>> "EPSG" in landshift.as_dataset(cover).spatial_ref.attrs["crs_wkt"]
+    True
+    """
     if isinstance(result, SiteReport):
         return report_as_dataset(result)
     return cover_as_dataset(result.codes, result.grid)
 
 
 def pictures(report: SiteReport) -> xr.DataArray:
-    """Both pictures of a comparison, aligned and stretched for display."""
+    """Both pictures of a comparison, aligned and stretched for display.
+
+    Examples
+    --------
+    With ``report`` of `compare`:
+
+    >>> landshift.pictures(report).sel(which="after").dims
+    ('y', 'x', 'channel')
+    """
     return pictures_as_array(report)
 
 
 def draw(report: SiteReport) -> Figure:
-    """The figure of a comparison, as matplotlib's Figure."""
+    """The figure of a comparison, as matplotlib's Figure.
+
+    Examples
+    --------
+    With ``report`` of `compare`:
+
+    >>> figure = landshift.draw(report)
+    >>> float(figure.get_figwidth())
+    7.2
+    """
     from landshift.figure import draw as draw_figure  # matplotlib takes a second to load
 
     return draw_figure(report, find_patches(report.changes))
@@ -282,6 +351,14 @@ def save(
     ------
     OutputError
         When the folder exists or cannot be written.
+
+    Examples
+    --------
+    With ``report`` of `compare`, and a new folder:
+
+    >>> landshift.save(report, folder / "songchon", figures=[])
+    >>> (folder / "songchon" / "report.html").is_file()
+    True
     """
     write_report(report, Path(out), overwrite, tuple(figures), geoparquet)
 
