@@ -93,6 +93,7 @@ class SiteReport:
             f"<table><tr>{pictures}</tr></table><table><tr><th></th><th>hectares</th>"
             f"<th>90 % interval</th></tr>{rows}</table>"
             + "".join(f"<p>! {escape(warning)}</p>" for warning in self.warnings)
+            + f"<p><small>{escape(self.software.get('model_about', ''))}</small></p>"
         )
 
 
