@@ -109,4 +109,5 @@ def _print_end(counts: dict[str, int], total: int, out: Path) -> None:
     done = sum(counts.values())
     rest = f", {total - done} not run" if done < total else ""
     click.echo(f"{total} sites: {told or 'none done'}{rest}; written to {out}")
+    click.echo(f"open {out / 'index.html'} to see them all")
 

@@ -109,7 +109,10 @@
   const frame = () => {
     const places = [...markers].filter(([n]) => !rows[n].hidden).map(([n]) => data.sites[n].place);
     if (places.length) {
-      map.fitBounds(L.latLngBounds(places), { padding: [60, 40], maxZoom: 11, animate: false });
+      // room for names on the right, where the buttons are too
+      map.fitBounds(L.latLngBounds(places), {
+        paddingTopLeft: [60, 40], paddingBottomRight: [130, 40], maxZoom: 11, animate: false,
+      });
     }
   };
   const STEPS = [30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001];
