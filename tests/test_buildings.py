@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from shapely.geometry import Point, Polygon, box
 
+from building_sites import LEAST_M2, building_site
 from landshift.buildings import outline_buildings, outlines
 from landshift.buildings.roofs import close_cracks, join_halves, part_regions, rectangularity
 from landshift.grid import Grid
@@ -18,6 +19,13 @@ from posteriors import change_map, picture, rectangle, utm_grid
 SETTINGS = BuildingSettings()
 GSD = 0.5
 SHAPE = (260, 260)
+SIMULATED = [
+    *(("build_halls", seed, 0.5) for seed in range(5)),
+    *(("build_frames", seed, 0.5) for seed in range(6)),
+    ("build_halls", 1, 0.3),
+    ("build_frames", 2, 0.3),
+]
+"""What was built, seed, gsd in metres."""
 
 
 def found_in(new, was=Cover.CROPLAND, grid=None, roof_noise=2.0, **of_map):
@@ -154,6 +162,62 @@ def test_a_frame_is_no_roof():
                     np.random.default_rng(1))  # fmt: skip
     buildings, _ = outline_buildings(change_map(np.where(new, 13, 11), grid), after, SETTINGS)
     assert [one.stage for one in buildings] == ["frame or foundation"]
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """True halls of simulated sites, each with the building that overlaps it most, and clusters."""
+    sites = []
+    for event, seed, gsd_m in SIMULATED:
+        changes, after, halls = building_site(event, seed, gsd_m)
+        found, clusters = outline_buildings(changes, after, SETTINGS)
+        large = [one for one in found if one.hectares * 1e4 >= LEAST_M2]
+        matched = []
+        for hall in halls:
+            shares = [outlines.overlap(hall.outline, one.outline) for one in large]
+            best = int(np.argmax(shares)) if shares else 0
+            matched.append((hall, large[best] if shares and shares[best] >= 0.5 else None))
+        sites.append((large, matched, clusters))
+    return sites
+
+
+def pairs_of(sites):
+    return [(hall, one) for _, matched, _ in sites for hall, one in matched if one is not None]
+
+
+def test_new_halls_of_simulated_sites_are_found_as_they_stand(simulated):
+    true = sum(len(matched) for _, matched, _ in simulated)
+    found = sum(len(large) for large, _, _ in simulated)
+    pairs = pairs_of(simulated)
+    assert true >= 20
+    assert len(pairs) >= 0.9 * true
+    assert len(pairs) >= 0.9 * found
+    for hall, one in pairs:
+        assert one.hectares == pytest.approx(hall.outline.area / 1e4, rel=0.1)
+        assert off_azimuth(one.azimuth_deg, hall.azimuth_deg) < 3.0
+
+
+def test_frames_and_roofs_of_simulated_sites_are_told_apart(simulated):
+    for frame, stage in ((True, "frame or foundation"), (False, "roofed")):
+        stages = [one.stage for hall, one in pairs_of(simulated) if hall.frame is frame]
+        assert len(stages) >= 8
+        assert stages.count(stage) >= 0.9 * len(stages)
+
+
+def test_halls_of_one_simulated_site_form_one_cluster(simulated):
+    for large, matched, clusters in simulated:
+        sure = all(one is not None for _, one in matched)
+        if len(matched) < 2 or len(large) != len(matched) or not sure:
+            continue
+        assert len(clusters[0].buildings) == len(matched)
+        turn = outlines.turn_deg(clusters[0].azimuth_deg, matched[0][0].azimuth_deg)
+        assert turn < 3.0
+
+
+def test_a_shorter_hall_close_by_is_no_half_of_a_roof():
+    new = hall(110, 130, 60, 20, 90) | hall(110 + 2 * 17.4, 130, 44, 11, 90)
+    buildings, _ = found_in(new)
+    assert len(buildings) == 2
 
 
 def test_what_stood_there_and_what_was_replaced():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,9 @@ Mask = NDArray[np.bool_]
 Stage = Literal["roofed", "frame or foundation"]
 
 _SQUARE_METRES_PER_HECTARE = 10_000.0
+_GROUND_PX = 3, 8
+"""From where to where, pixels from a building, the ground beside it is looked at: past the blur of
+its outline."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def outline_buildings(
             shape = _shape(changes, regions, number, window, settings)
             if shape is not None:
                 shapes.append(shape)
-    pooled = outlines.pooled_azimuth([shape.rectangle for shape in shapes])
+    pooled = outlines.pooled_azimuth([shape.steady_rectangle for shape in shapes])
     steps = _brightness_steps(picture)
     found = [_building(changes, shape, pooled, steps, settings) for shape in shapes]
     found.sort(key=lambda building: (-building.hectares, building.outline.bounds))
@@ -115,6 +118,12 @@ class Shape:
     """At sub-pixel precision, in the grid's CRS, without holes."""
     rectangle: outlines.Rectangle
     """Its minimum rotated rectangle, metres of the CRS."""
+
+    @property
+    def steady_rectangle(self) -> outlines.Rectangle:
+        """The same, turned as its area lies."""
+        azimuth = outlines.steady_azimuth(self.outline, self.rectangle)
+        return replace(self.rectangle, azimuth_deg=azimuth)
 
 
 def _shape(
@@ -207,7 +216,7 @@ def _building(
         azimuth_deg=rectangle.azimuth_deg,
         rectangularity=min(shape.outline.area / shape.rectangle.area, 1.0),
         was=was,
-        stage=_stage(steps[view], shape.mask, settings),
+        stage=_stage(steps, shape, settings),
         probability=float(changes.new_building_probability[view][shape.mask].mean()),
         replaced=was is Cover.BUILDING,
     )
@@ -219,14 +228,26 @@ def _brightness_steps(picture: Raster) -> NDArray[np.float32]:
     return np.asarray(np.hypot(down, right), np.float32)
 
 
-def _stage(steps: NDArray[np.float32], mask: Mask, settings: BuildingSettings) -> Stage:
-    """A roof is even inside and ends at a sharp line; a frame is as rough inside as at its rim."""
+def _stage(steps: NDArray[np.float32], shape: Shape, settings: BuildingSettings) -> Stage:
+    """A roof is even inside and ends at a sharp line; a frame is rough, inside as at its rim."""
+    reach = _GROUND_PX[1] + 1
+    rows, cols = shape.mask.shape
+    top, left = max(shape.row - reach, 0), max(shape.col - reach, 0)
+    view = steps[top : shape.row + rows + reach, left : shape.col + cols + reach]
+    mask = np.zeros(view.shape, np.bool_)
+    mask[shape.row - top : shape.row - top + rows, shape.col - left : shape.col - left + cols] = (
+        shape.mask
+    )
     core = ndimage.binary_erosion(mask, iterations=2)
-    rim = mask & ~ndimage.binary_erosion(mask) | ndimage.binary_dilation(mask) & ~mask
     if not core.any():
         return "roofed"
-    inside, around = float(np.median(steps[core])), float(np.median(steps[rim]))
-    return "frame or foundation" if inside > settings.frame_texture * around else "roofed"
+    rim = mask & ~ndimage.binary_erosion(mask) | ndimage.binary_dilation(mask) & ~mask
+    near, far = (ndimage.binary_dilation(mask, iterations=count) for count in _GROUND_PX)
+    ground = far & ~near
+    inside, around = float(np.median(view[core])), float(np.median(view[rim]))
+    beside = float(np.median(view[ground])) if ground.any() else 0.0
+    rough = inside > settings.frame_texture * around and inside > settings.frame_roughness * beside
+    return "frame or foundation" if rough else "roofed"
 
 
 def find_clusters(

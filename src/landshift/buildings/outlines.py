@@ -119,16 +119,44 @@ def fitted_rectangle(outline: Polygon, azimuth_deg: float) -> Rectangle:
 
 def _deviations(ring: NDArray[np.float64]) -> tuple[float, float]:
     """Standard deviations of x and y over the area inside a closed ring (point, 2)."""
+    square = _covariance(ring)
+    return tuple(np.sqrt(np.maximum(np.diagonal(square), 1e-12)).tolist())
+
+
+def _covariance(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariance (2, 2) of x and y over the area inside a closed ring (point, 2)."""
     ring = ring - ring[0]
-    (x0, y0), (x1, y1) = ring[:-1].T, ring[1:].T
-    cross = x0 * y1 - x1 * y0
+    one, two = ring[:-1], ring[1:]
+    cross = one[:, 0] * two[:, 1] - two[:, 0] * one[:, 1]
     area = cross.sum() / 2
-    found = []
-    for p0, p1 in ((x0, x1), (y0, y1)):
-        mean = (cross * (p0 + p1)).sum() / (6 * area)
-        square = (cross * (p0 * p0 + p0 * p1 + p1 * p1)).sum() / (12 * area)
-        found.append(float(np.sqrt(max(square - mean**2, 1e-12))))
-    return found[0], found[1]
+    mean = (cross[:, None] * (one + two)).sum(axis=0) / (6 * area)
+    # Green's theorem: the integrals of x², xy and y² over the triangles to the origin
+    both = one + two
+    terms = one[:, :, None] * one[:, None] + two[:, :, None] * two[:, None]
+    terms = terms + both[:, :, None] * both[:, None]
+    return np.asarray((cross[:, None, None] * terms).sum(axis=0) / (24 * area)) - np.outer(
+        mean, mean
+    )
+
+
+def principal_azimuth(outline: Polygon) -> float:
+    """Direction of the longest spread of ``outline``'s area, 0-180 clockwise from north.
+
+    Steps of pixels along the sides hardly turn it, as they do the minimum rectangle.
+    """
+    spread = _covariance(np.array(outline.exterior.coords))
+    east_north = 2.0 * spread[0, 1]
+    return float(np.degrees(np.arctan2(east_north, spread[1, 1] - spread[0, 0])) / 2 % 180.0)
+
+
+def steady_azimuth(outline: Polygon, rectangle: Rectangle) -> float:
+    """Azimuth of ``outline`` by its area, or by its minimum ``rectangle`` where the two disagree.
+
+    They do where it is no rectangle, or nearly a square.
+    """
+    axis = principal_azimuth(outline)
+    agrees = turn_deg(axis, rectangle.azimuth_deg) <= float(_TRIED_TURNS_DEG.max())
+    return axis if agrees else rectangle.azimuth_deg
 
 
 def best_rectangle(
@@ -136,6 +164,8 @@ def best_rectangle(
 ) -> tuple[Rectangle, float]:
     """The rectangle that overlaps ``outline`` most, and its overlap; the site's azimuth preferred.
 
+    The principal axis is taken where it costs no more than half of `pooled_loss`: over a few
+    degrees overlap hardly changes, and steps of pixels decide.
     The pooled azimuth is taken within `pooled_azimuth_deg` where it costs no more than
     `pooled_loss` of overlap: a cluster's shared azimuth is better known than a building's own.
     """
@@ -143,6 +173,10 @@ def best_rectangle(
     overlaps = [overlap(outline, one.polygon) for one in tried]
     place = int(np.argmax(overlaps))
     best, most = tried[place], overlaps[place]
+    axis = fitted_rectangle(outline, principal_azimuth(outline))
+    reached = overlap(outline, axis.polygon)
+    if reached >= most - settings.pooled_loss / 2:
+        best, most = axis, reached
     if pooled_deg is not None and turn_deg(best.azimuth_deg, pooled_deg) <= (
         settings.pooled_azimuth_deg
     ):

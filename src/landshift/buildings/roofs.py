@@ -102,7 +102,9 @@ def join_halves(regions: Labels, gsd_m: float, settings: BuildingSettings) -> La
         merged = False
         for one, two in _close_pairs(result, settings.merge_gap_m / gsd_m):
             both = (result == one) | (result == two)
-            if rectangularity(both) >= settings.merge_rectangularity:
+            if rectangularity(both) >= settings.merge_rectangularity and ends_meet(
+                result == one, result == two, settings.merge_ends_m / gsd_m
+            ):
                 result[result == two] = one
                 merged = True
                 break
@@ -126,10 +128,32 @@ def _close_pairs(regions: Labels, gap_px: float) -> list[tuple[int, int]]:
 
 def rectangularity(mask: Mask) -> float:
     """Pixels of ``mask`` over the area of the minimum rotated rectangle of their corners."""
-    row, col = np.nonzero(mask)
-    corners = np.concatenate([np.column_stack([row + r, col + c]) for r in (0, 1) for c in (0, 1)])
     try:
-        corners = corners[ConvexHull(corners).vertices]
+        corners = _corners(mask)
     except QhullError:
         return 1.0
-    return float(row.size / MultiPoint(corners).minimum_rotated_rectangle.area)
+    return float(mask.sum() / MultiPoint(corners).minimum_rotated_rectangle.area)
+
+
+def ends_meet(one: Mask, two: Mask, apart_px: float) -> bool:
+    """Whether two regions, side by side or end to end, begin and end together.
+
+    Along the sides of their common rectangle: on one of the two both must reach from the same
+    place to the same place, give or take ``apart_px``, or 2 px where pixels are coarse.
+    """
+    rectangle = MultiPoint(_corners(one | two)).minimum_rotated_rectangle
+    first, second = np.diff(np.array(rectangle.exterior.coords)[:3], axis=0)
+    allowed = max(apart_px, 2.0)
+    for side in (first, second):
+        spans = [_corners(mask) @ (side / np.hypot(*side)) for mask in (one, two)]
+        ends = np.array([(span.min(), span.max()) for span in spans])
+        if np.abs(ends[0] - ends[1]).max() <= allowed:
+            return True
+    return False
+
+
+def _corners(mask: Mask) -> NDArray[np.float64]:
+    """Corners (point, 2) of the convex hull of a mask's pixels, as row and col."""
+    row, col = np.nonzero(mask)
+    corners = np.concatenate([np.column_stack([row + r, col + c]) for r in (0, 1) for c in (0, 1)])
+    return np.asarray(corners[ConvexHull(corners).vertices], np.float64)
