@@ -9,6 +9,7 @@ import pytest
 import rasterio
 from affine import Affine
 from click.testing import CliRunner
+from PIL import Image as PILImage
 from pyproj import CRS
 from scipy import ndimage
 
@@ -142,6 +143,25 @@ def test_a_third_of_the_scene_rebuilt_and_a_third_clouded():
     found = estimate_alignment(raster(one, valid), raster(other), SETTINGS)
     assert found.verdict != "failed", found.reason
     assert error_px(found, lambda r, c: (r - 4.2, c + 2.7)) < 0.05
+
+
+@jit
+def test_errors_are_as_large_as_the_stated_uncertainty_says():
+    ratios = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        move = rng.uniform(-4, 4, 2)
+        noise = (0.1, 0.5)[seed % 2]
+        one, other = (
+            picture + rng.normal(0, noise * picture.std(), picture.shape)
+            for picture in shifted(*move, rows=192, cols=192, seed=seed)
+        )
+        found = estimate_alignment(raster(one), raster(other), SETTINGS)
+        assert found.verdict == "good", found.reason
+        miss = np.hypot(found.east_m - move[1] * GSD, found.north_m + move[0] * GSD)
+        ratios.append(miss / found.uncertainty_m)
+    # a radial error of normal components has its 90th percentile at 1.5 deviations
+    assert 0.7 < np.quantile(ratios, 0.9) < 2.5, ratios
 
 
 @jit
@@ -297,9 +317,10 @@ def write(path, picture):
 def test_align_writes_what_it_was_asked_for(tmp_path):
     one, other = shifted(3.6, -2.3)
     paths = write(tmp_path / "one.tif", one), write(tmp_path / "other.tif", other)
-    out, field, ties = (tmp_path / name for name in ("out.tif", "field.tif", "ties.geojson"))
+    names = ("out.tif", "field.tif", "ties.geojson", "quiver.png")
+    out, field, ties, quiver = (tmp_path / name for name in names)
     args = ["align", *map(str, paths), "--out", str(out), "--field", str(field),
-            "--tie-points", str(ties), "--json"]  # fmt: skip
+            "--tie-points", str(ties), "--quiver", str(quiver), "--json"]  # fmt: skip
     done = CliRunner().invoke(main, args)
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
@@ -316,6 +337,9 @@ def test_align_writes_what_it_was_asked_for(tmp_path):
     assert len(json.loads(ties.read_text())["features"]) == (
         answer["tie_points"] + answer["tie_points_dropped"]
     )
+    with PILImage.open(quiver) as drawn:
+        pixels = np.asarray(drawn.convert("RGB"))
+    assert (pixels == (0, 114, 178)).all(axis=2).sum() > 500  # arrows were drawn
     assert CliRunner().invoke(main, args).exit_code == 1  # nothing is replaced unasked
 
 

@@ -23,24 +23,44 @@ _FILE = click.Path(path_type=Path)
 @click.argument("reference", type=_FILE)
 @click.argument("image", type=_FILE)
 @click.option("--out", type=_FILE, metavar="TIF", help="IMAGE on REFERENCE's pixels, to write.")
-@click.option("--field", type=_FILE, metavar="TIF",
-              help="Bands east_m and north_m to write: how far IMAGE's content must move.")
-@click.option("--uncertainty", type=_FILE, metavar="TIF",
-              help="One band uncertainty_m to write: radial standard deviation of the field.")
+@click.option(
+    "--field",
+    type=_FILE,
+    metavar="TIF",
+    help="Bands east_m and north_m to write: how far IMAGE's content must move.",
+)
+@click.option(
+    "--uncertainty",
+    type=_FILE,
+    metavar="TIF",
+    help="One band uncertainty_m to write: radial standard deviation of the field.",
+)
 @click.option("--tie-points", type=_FILE, metavar="GEOJSON", help="Tie points to write.")
-@click.option("--model", type=click.Choice(["auto", "shift", "affine", "field"]), default="auto",
-              show_default=True, help="What the displacement may be.")
+@click.option(
+    "--quiver",
+    type=_FILE,
+    metavar="PNG",
+    help="Picture to draw of the field and of what the tie points miss.",
+)
+@click.option(
+    "--model",
+    type=click.Choice(["auto", "shift", "affine", "field"]),
+    default="auto",
+    show_default=True,
+    help="What the displacement may be.",
+)
 @click.option("--max-shift-m", type=float, metavar="M", help="Longest shift allowed, metres.")
-@click.option("--gsd", type=float, metavar="METRES",
-              help="Side of a pixel of pictures that have no CRS.")
+@click.option(
+    "--gsd", type=float, metavar="METRES", help="Side of a pixel of pictures that have no CRS."
+)
 @click.option("--check", is_flag=True, help="Only measure; --out is not needed.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @verbosity
 def align(
     reference: Path, image: Path, out: Path | None, field: Path | None, uncertainty: Path | None,
-    tie_points: Path | None, model: Any, max_shift_m: float | None, gsd: float | None,
-    check: bool, overwrite: bool, as_json: bool, quiet: bool, verbose: bool,
+    tie_points: Path | None, quiver: Path | None, model: Any, max_shift_m: float | None,
+    gsd: float | None, check: bool, overwrite: bool, as_json: bool, quiet: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Register IMAGE to REFERENCE, and say how far that is to be believed.
 
@@ -62,14 +82,15 @@ def align(
     from landshift.writing import check_file, write_picture
 
     settings = AlignmentSettings(model=model, max_shift_m=max_shift_m)
-    for path in (out, field, uncertainty, tie_points):
+    for path in (out, field, uncertainty, tie_points, quiver):
         if path is not None:
             check_file(path, overwrite)
     ours, other = Image(reference, gsd), Image(image, gsd)
     infos = describe_image(ours), describe_image(other)
     _check_metres(infos[0])
     grid = _working_grid(*infos)
-    found = estimate_alignment(read_raster(ours, grid), read_raster(other, grid), settings)
+    still = read_raster(ours, grid)
+    found = estimate_alignment(still, read_raster(other, grid), settings)
     if found.verdict == "failed":
         raise AlignmentError(f"could not align {image} to {reference}: {found.reason}")
     if found.verdict == "doubtful":
@@ -80,6 +101,10 @@ def align(
     if tie_points is not None:
         text = json.dumps(_tie_points(found), indent=1, allow_nan=False)
         tie_points.write_text(text + "\n", encoding="utf-8")
+    if quiver is not None:
+        from landshift.alignment.quiver import quiver_bytes
+
+        quiver.write_bytes(quiver_bytes(found, still))
     click.echo(json.dumps(_summary(found), allow_nan=False) if as_json else _sentence(found))
 
 
