@@ -5,8 +5,9 @@
 
 For each sensor family, simulated pairs of 320 × 320 px (rgb at 0.5 and 1 m in turn, rgbn at 3 m,
 multispectral at 10 m) are written as GeoTIFF and compared as ``landshift compare`` does; the truth
-is counted on the exact class maps inside the aoi, the inner 256 × 256 px. A third of the pairs have
-no lasting change, as in training. Printed, as markdown, for each family and total: at how many
+is counted on the exact class maps inside the aoi, the inner 256 × 256 px (walls as the roof above
+them; a building that took another's place is not in it). A third of the pairs have no lasting
+change, as in training. Printed, as markdown, for each family and total: at how many
 sites the interval holds the truth (85 to 95 % is the goal), the median width of the interval and
 the median error, both over the truth, over sites with at least 0.1 ha of it, and the number of
 those; and how many pairs were refused.
@@ -112,12 +113,14 @@ def rows(family: str, results: list[dict]) -> list[str]:
         # the report's own precision is a square metre
         held = (low - 1e-4 <= true) & (true <= high + 1e-4)
         big = true >= LEAST_TRUE
-        width = np.median((high - low)[big] / true[big]) if big.any() else np.nan
-        error = np.median(np.abs(value - true)[big] / true[big]) if big.any() else np.nan
+        shares = "–", "–", "–"
+        if big.any():
+            width = np.median((high - low)[big] / true[big])
+            error = np.median(np.abs(value - true)[big] / true[big])
+            shares = f"{held[big].mean():.0%} of {big.sum()}", f"{width:.2f}", f"{error:.2f}"
         out.append(
             f"| {family} | {name} | {held.mean():.0%} of {len(answered)} | "
-            f"{held[big].mean() if big.any() else np.nan:.0%} of {big.sum()} | {width:.2f} | "
-            f"{error:.2f} | {len(results) - len(answered)} |"
+            f"{' | '.join(shares)} | {len(results) - len(answered)} |"
         )
     return out
 
