@@ -106,6 +106,8 @@ def resumed(path: Path) -> dict[tuple[str, int], dict]:
 
 def rows(family: str, results: list[dict]) -> list[str]:
     answered = [one for one in results if "found" in one]
+    if not answered:
+        return [f"| {family} | all | – | – | – | – | {len(results)} |"]
     out = []
     for name in SHOWN:
         true = np.array([one["true"][name] for one in answered])

@@ -11,6 +11,7 @@ import numpy as np
 from landshift.sensor import FAMILY_BANDS
 from landshift.simulation.canvas import Canvas, FloatArray
 from landshift.simulation.geolocation import Displacement, displaced
+from landshift.simulation.greenhouses import paint_tunnels
 from landshift.simulation.layout import PLACES, paint_land
 from landshift.simulation.light import View
 from landshift.simulation.noise import noise
@@ -19,7 +20,7 @@ from landshift.simulation.rendering import Rendering, Weather, render
 from landshift.simulation.seasons import Season, season_of
 from landshift.simulation.sensors import draw_camera, expose, pooled
 from landshift.simulation.spectra import mix, spectrum
-from landshift.simulation.stage import Stage, draw_plan, set_stage
+from landshift.simulation.stage import Stage, Zone, draw_plan, set_stage
 from landshift.simulation.surfaces import CROPLAND, GREENHOUSE, HERBACEOUS, WATER, WOODY, Look
 
 QUIET_FAMILIES = ("season", "sun", "view", "film", "haze", "shift")
@@ -112,6 +113,11 @@ def _set_scene(
     plan = draw_plan(rng, max(full) * pixel_m)
     stage = set_stage(rng, Canvas.blank(full, pixel_m), plan, seasons, False)
     paint_land(stage, places)
+    if family == "film":  # a block of tunnels in the middle, or some pairs would have none
+        extent = max(full) * pixel_m
+        u, v = plan.to_plan(extent / 2, extent / 2)
+        half = 0.3 * extent
+        paint_tunnels(stage, Zone(u - half, u + half, v - half, v + half))
     weather = draw_weather(rng, first, rng.exponential(1.5), coarse=False)
     return _Scene(
         stage, weather, days, (noise(rng, "fractal", full), noise(rng, "smooth", full)), seeds
@@ -161,7 +167,7 @@ def _film_off(scene: _Scene, before: FloatArray, gsd_m: float) -> _Changed:
     rng = np.random.default_rng((*scene.seed, 3))
     stage = scene.stage
     covered, later = stage.table.looks
-    share = rng.uniform(0.3, 1.0)
+    share = rng.uniform(0.3, 1.0)  # of the kinds of film that a scene has, 8 to a block
     for surface, cover in enumerate(stage.table.cover):
         later[surface] = covered[surface]
         if cover == GREENHOUSE and rng.random() < share:
