@@ -1,27 +1,44 @@
-"""Accuracy and CPU time of registration against other tools, in one run, as a markdown table.
+"""What registration costs, how exact it is beside other tools, and whether it errs in confidence.
 
-    python benchmarks/registration.py [--side 512] [--cases 4]
+    python benchmarks/registration.py compare [--side 512] [--cases 4]
+    python benchmarks/registration.py speed [--sides 512 2048 8192]
+    python benchmarks/registration.py confidence [--cases 300]
 
-Each case is a synthetic scene sampled twice from a finer one, so that no estimator's own
-interpolation is the truth. A tool that is not installed is left out and named.
+``compare`` prints a markdown table; each case is a synthetic scene sampled twice from a finer one,
+so that no estimator's own interpolation is the truth. A tool that is not installed is left out and
+named. ``speed`` prints CPU seconds of warm estimation and of reading and warping one band, and peak
+memory, each side in a process of its own. ``confidence`` mixes pairs that can be registered with as
+many that cannot (different places, clouds over 95 %, noise, featureless water) and counts answers
+that are wrong (1 px or more) and called good, and right ones that are not; exit code 1 if there is
+any of the first.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import rasterio
 from affine import Affine
 from pyproj import CRS
-from scipy import ndimage
+from scipy import fft, ndimage
 
-from landshift.alignment import estimate_alignment
+from landshift.alignment import Alignment, estimate_alignment
 from landshift.grid import Grid
 from landshift.raster import Raster
+from landshift.reading import read_raster
 from landshift.sensor import Sensor
 from landshift.settings import AlignmentSettings
+from landshift.site import Image
 
 Shift = tuple[float, float]
 Method = Callable[[np.ndarray, np.ndarray], Shift]
@@ -58,11 +75,22 @@ def case(side: int, seed: int, kind: str) -> tuple[np.ndarray, np.ndarray, Shift
     return one.astype(np.float32), other.astype(np.float32), shift
 
 
+def grid_of(shape: tuple[int, int]) -> Grid:
+    return Grid(CRS.from_epsg(32652), Affine(1, 0, 500_000, 0, -1, 4_600_000), shape)
+
+
+def raster(picture: np.ndarray, valid: np.ndarray | None = None) -> Raster:
+    valid = np.ones(picture.shape, bool) if valid is None else valid
+    bands = np.ascontiguousarray(picture, np.float32)[None]
+    return Raster(bands, valid, grid_of(picture.shape), Sensor(("",), 1.0))
+
+
+def aligned(one: np.ndarray, other: np.ndarray, valid: np.ndarray | None = None) -> Alignment:
+    return estimate_alignment(raster(one), raster(other, valid), AlignmentSettings())
+
+
 def landshift(one: np.ndarray, other: np.ndarray) -> Shift:
-    grid = Grid(CRS.from_epsg(32652), Affine(1, 0, 500_000, 0, -1, 4_600_000), one.shape)
-    valid = np.ones(one.shape, bool)
-    rasters = (Raster(p[None].copy(), valid.copy(), grid, Sensor(("",), 1.0)) for p in (one, other))
-    found = estimate_alignment(*rasters, AlignmentSettings())
+    found = aligned(one, other)
     return -found.north_m, found.east_m
 
 
@@ -76,6 +104,7 @@ def phase_correlation(one: np.ndarray, other: np.ndarray) -> Shift:
 def simple_itk(one: np.ndarray, other: np.ndarray) -> Shift:
     import SimpleITK as sitk
 
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(64)
     method.SetOptimizerAsRegularStepGradientDescent(4.0, 1e-4, 200)
@@ -95,20 +124,16 @@ METHODS: dict[str, Method] = {
 KINDS = ("plain", "noise", "reversed", "rebuilt")
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--side", type=int, default=512)
-    options.add_argument("--cases", type=int, default=4)
-    asked = options.parse_args()
+def compare(asked: argparse.Namespace) -> None:
     cases = {k: [case(asked.side, s, k) for s in range(asked.cases)] for k in KINDS}
     print(f"| {asked.side} px | " + " | ".join(f"{k}, px" for k in KINDS) + " | CPU s | ratio |")
     print("|---" * (len(KINDS) + 3) + "|")
-    own = 0.0
+    own, missing = 0.0, []
     for name, method in METHODS.items():
         try:
             method(*cases["plain"][0][:2])  # compile before the clock starts
-        except ImportError as missing:
-            print(f"| {name}: not installed ({missing.name}) |")
+        except ImportError as lacking:
+            missing.append(f"{name} ({lacking.name})")
             continue
         cells, spent = [], []
         for kind in KINDS:
@@ -122,6 +147,145 @@ def main() -> None:
         cpu = float(np.median(spent))
         own = own or cpu
         print(f"| {name} | " + " | ".join(cells) + f" | {cpu:.2f} | {cpu / own:.1f} |", flush=True)
+    print("not installed: " + (", ".join(missing) or "none"))
+
+
+def large_pair(side: int, down: float, right: float) -> tuple[np.ndarray, np.ndarray]:
+    """1/f noise from 0 to 20 000 and the same moved by an exact Fourier shift, uint16."""
+    pad = 64
+    n = side + 2 * pad
+    noise = np.random.default_rng(4).standard_normal((n, n), np.float32)
+    y, x = fft.fftfreq(n).astype(np.float32)[:, None], fft.rfftfreq(n).astype(np.float32)
+    spectrum = fft.rfft2(noise, overwrite_x=True) / (np.hypot(y, x) + 0.004)
+    scale = 0.0
+    pictures = []
+    for turn in (1.0, np.exp(2j * np.pi * (y * down + x * right)).astype(np.complex64)):
+        picture = fft.irfft2(spectrum * turn, (n, n))[pad:-pad, pad:-pad]
+        scale = scale or float(picture.std()) / 2000
+        pictures.append((picture / scale + 10_000).clip(0, 20_000).astype(np.uint16))
+    return pictures[0], pictures[1]
+
+
+def speed(asked: argparse.Namespace) -> None:
+    heads = ("side, px", "estimation, CPU s", "read and warp of a band, CPU s",
+             "peak beyond both rasters, MB", "peak in all, MB", "error, px")  # fmt: skip
+    print("| " + " | ".join(heads) + " |")
+    print("|---" * 6 + "|")
+    for side in asked.sides:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, picture in zip(("one", "other"), large_pair(side, 6.3, -4.7), strict=True):
+                profile = {"driver": "GTiff", "count": 1, "dtype": "uint16", "height": side,
+                           "width": side, "crs": "EPSG:32652", "tiled": True,
+                           "transform": grid_of((side, side)).transform}  # fmt: skip
+                with rasterio.open(Path(folder) / f"{name}.tif", "w", **profile) as target:
+                    target.write(picture, 1)
+            command = [sys.executable, __file__, "child", folder]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+        a = json.loads(done.stdout)
+        print(f"| {side} | {a['estimation_s']:.2f} | {a['warp_s']:.2f} | {a['beyond_mb']:.0f} "
+              f"| {a['peak_mb']:.0f} | {a['error_px']:.4f} |", flush=True)  # fmt: skip
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def child(asked: argparse.Namespace) -> None:
+    """One side of `speed`, in a process that has done nothing else."""
+    one, other = (Image(asked.folder / f"{name}.tif", None) for name in ("one", "other"))
+    with rasterio.open(one.path) as source:
+        grid = grid_of(source.shape)
+    still, moving = read_raster(one, grid), read_raster(other, grid)
+    small = np.random.default_rng(0).normal(size=(150, 150))
+    aligned(small, small)  # compile
+    before = peak_mb()
+    spent = []
+    for _ in range(5):
+        start = time.process_time()
+        found = estimate_alignment(still, moving, AlignmentSettings())
+        spent.append(time.process_time() - start)
+    peak = peak_mb()
+    del still, moving
+    warps = []
+    for _ in range(3):
+        start = time.process_time()
+        read_raster(other, grid, found)
+        warps.append(time.process_time() - start)
+    print(json.dumps({
+        "estimation_s": np.median(spent), "warp_s": np.median(warps), "peak_mb": peak,
+        "beyond_mb": peak - before, "verdict": found.verdict,
+        "error_px": float(np.hypot(found.north_m + 6.3, found.east_m + 4.7)),
+    }))  # fmt: skip
+
+
+UNSOLVABLE = ("other place", "clouds", "pure noise", "water")
+
+
+def unsolvable(side: int, seed: int, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A pair that shows nothing in common, and where the second one was seen."""
+    rng = np.random.default_rng(seed)
+    seen = np.ones((side, side), bool)
+    one, other, _ = case(side, seed, "plain")
+    if kind == "other place":
+        other = case(side, seed + 10_000, "plain")[1]
+    elif kind == "pure noise":
+        one, other = rng.normal(size=(2, side, side))
+    elif kind == "water":
+        one, other = (
+            ndimage.gaussian_filter(rng.normal(size=(side, side)), 30)
+            + 0.002 * rng.normal(size=(side, side))
+            for _ in range(2)
+        )
+    else:
+        cover = ndimage.gaussian_filter(rng.normal(size=(side, side)), 9)
+        seen = cover > np.quantile(cover, 0.96)
+    return one, other, seen
+
+
+def confidence(asked: argparse.Namespace) -> None:
+    counts: Counter[tuple[str, bool, str]] = Counter()
+    for seed in range(asked.cases):
+        if seed % 2:
+            kind = UNSOLVABLE[seed // 2 % len(UNSOLVABLE)]
+            found, right = aligned(*unsolvable(192, seed, kind)), False
+            if kind == "clouds" and found.verdict != "failed":
+                move = case(192, seed, "plain")[2]
+                right = np.hypot(found.north_m + move[0], found.east_m - move[1]) < 1
+        else:
+            kind = KINDS[seed // 2 % len(KINDS)]
+            one, other, move = case(192, seed, kind)
+            found = aligned(one, other)
+            right = np.hypot(found.north_m + move[0], found.east_m - move[1]) < 1
+        counts[kind, bool(right), found.verdict] += 1
+    print("| pair | answer | good | doubtful | failed |\n|---|---|---|---|---|")
+    for kind, right in sorted({key[:2] for key in counts}):
+        cells = " | ".join(str(counts[kind, right, v]) for v in ("good", "doubtful", "failed"))
+        print(f"| {kind} | {'right' if right else 'wrong'} | {cells} |")
+    total = {v: sum(n for k, n in counts.items() if k[1] is v) for v in (True, False)}
+    doubted = sum(n for k, n in counts.items() if k[1] and k[2] != "good")
+    sure = sum(n for k, n in counts.items() if not k[1] and k[2] == "good")
+    print(f"wrong and called good: {sure} of {total[False]}")
+    print(f"right and not called good: {doubted} of {total[True]}")
+    sys.exit(1 if sure else 0)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parts = options.add_subparsers(dest="part", required=True)
+    part = parts.add_parser("compare")
+    part.add_argument("--side", type=int, default=512)
+    part.add_argument("--cases", type=int, default=4)
+    part = parts.add_parser("speed")
+    part.add_argument("--sides", type=int, nargs="+", default=[512, 2048, 8192])
+    part = parts.add_parser("confidence")
+    part.add_argument("--cases", type=int, default=300)
+    part = parts.add_parser("child")
+    part.add_argument("folder", type=Path)
+    asked = options.parse_args()
+    todo = {"compare": compare, "speed": speed, "confidence": confidence, "child": child}
+    todo[asked.part](asked)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,21 @@ def test_a_straight_slope_is_sampled_exactly():
     np.testing.assert_allclose(out[0], 3.0 * (y + 4.3) + 7.0 * (x + 5.6), rtol=1e-5)
 
 
+def test_a_pixel_unseen_elsewhere_changes_nothing():
+    rng = np.random.default_rng(3)
+    source = rng.uniform(0, 255, (2, 60, 60)).astype(np.float32)
+    valid = np.ones((60, 60), bool)
+    places = (20.37, 1.0, 0.01), (20.81, -0.01, 1.0), (16, 16)
+    whole, seen = resampled(kernel.resample_block, source, valid, places)
+    valid[2, 2] = False
+    parted, still_seen = resampled(kernel.resample_block, source, valid, places)
+    assert seen.all()
+    assert still_seen.all()
+    np.testing.assert_allclose(parted, whole, rtol=1e-5, atol=1e-3)
+    expected, _ = resampled(oracle.resample_block, source, valid, places)
+    np.testing.assert_allclose(whole, expected, rtol=2e-5, atol=2e-3)
+
+
 def test_stripes_too_fine_for_the_grid_become_grey_and_no_pattern():
     stripes = np.where(np.arange(120) % 2, 255.0, 0.0).astype(np.float32)
     source = np.broadcast_to(stripes, (1, 120, 120)).copy()

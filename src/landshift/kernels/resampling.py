@@ -125,20 +125,126 @@ def weighted_mean(
 
 
 @njit(cache=True, nogil=True)
-def between(lattice: Floats, step: int, row: int, col: int) -> float:
-    """The value of ``lattice`` at pixel (row, col), bilinear between nodes ``step`` px apart."""
-    i, j = row // step, col // step
-    fi, fj = (row - i * step) / step, (col - j * step) / step
-    near = lattice[i, j] + fj * (lattice[i, j + 1] - lattice[i, j])
-    far = lattice[i + 1, j] + fj * (lattice[i + 1, j + 1] - lattice[i + 1, j])
-    return float(near + fi * (far - near))
-
-
-@njit(cache=True, nogil=True)
 def snapped(place: float) -> float:
     """``place``, or the pixel centre that it all but lies on."""
     nearest = np.rint(place)
     return float(nearest) if abs(place - nearest) < SNAP_PX else place
+
+
+@njit(cache=True, nogil=True)
+def around_seen(valid: Mask, row: int, col: int) -> bool:
+    """Whether the 4 × 4 pixels from (row - 1, col - 1) on lie in the source and were all seen."""
+    if row < 1 or col < 1 or row + 2 >= valid.shape[0] or col + 2 >= valid.shape[1]:
+        return False
+    for r in range(row - 1, row + 3):
+        if not (valid[r, col - 1] and valid[r, col] and valid[r, col + 1] and valid[r, col + 2]):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def cubic_weights(part: np.float32) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    """`catmull_rom` at the four pixels around a place ``part`` of a pixel beyond the second."""
+    half, three_halves = np.float32(0.5), np.float32(1.5)
+    square = part * part
+    cube = square * part
+    return (
+        square - half * (cube + part),
+        three_halves * cube - np.float32(2.5) * square + np.float32(1.0),
+        np.float32(2.0) * square + half * part - three_halves * cube,
+        half * (cube - square),
+    )
+
+
+@njit(cache=True, nogil=True)
+def cubic_value(band: Pixels, row: int, col: int, y: float, x: float) -> np.float32:
+    """Catmull-Rom at (y, x), whose whole part is (row, col), all 16 pixels being seen."""
+    a0, a1, a2, a3 = cubic_weights(np.float32(y - row))
+    b0, b1, b2, b3 = cubic_weights(np.float32(x - col))
+    p, q, r, s = band[row - 1], band[row], band[row + 1], band[row + 2]
+    return np.float32(
+        a0 * (b0 * p[col - 1] + b1 * p[col] + b2 * p[col + 1] + b3 * p[col + 2])
+        + a1 * (b0 * q[col - 1] + b1 * q[col] + b2 * q[col + 1] + b3 * q[col + 2])
+        + a2 * (b0 * r[col - 1] + b1 * r[col] + b2 * r[col + 1] + b3 * r[col + 2])
+        + a3 * (b0 * s[col - 1] + b1 * s[col] + b2 * s[col + 1] + b3 * s[col + 2])
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def fill_row(
+    band: Pixels, ys: Floats, xs: Floats, low: np.float32, high: np.float32, out: Pixels
+) -> None:
+    """Fill ``out`` (col,) with `cubic_value` at (ys, xs) (col,), every pixel around being seen."""
+    width = np.uint64(band.shape[1])
+    one, two, three = (
+        np.uint64(1),
+        np.uint64(2),
+        np.uint64(3),
+    )  # unsigned: no wrapping is looked for
+    flat = band.ravel()
+    for c in range(out.size):
+        y, x = ys[c], xs[c]
+        row, col = int(y), int(x)
+        a0, a1, a2, a3 = cubic_weights(np.float32(y - row))
+        b0, b1, b2, b3 = cubic_weights(np.float32(x - col))
+        p = np.uint64((row - 1) * band.shape[1] + col - 1)
+        q = p + width
+        r = q + width
+        s = r + width
+        value = (
+            a0 * (b0 * flat[p] + b1 * flat[p + one] + b2 * flat[p + two] + b3 * flat[p + three])
+            + a1 * (b0 * flat[q] + b1 * flat[q + one] + b2 * flat[q + two] + b3 * flat[q + three])
+            + a2 * (b0 * flat[r] + b1 * flat[r + one] + b2 * flat[r + two] + b3 * flat[r + three])
+            + a3 * (b0 * flat[s] + b1 * flat[s + one] + b2 * flat[s + two] + b3 * flat[s + three])
+        )
+        out[c] = min(max(value, low), high)
+
+
+@njit(cache=True, nogil=True)
+def all_inside(places: Floats, size: int) -> bool:
+    """Whether the four pixels around each place lie in a source of ``size`` along this axis."""
+    return bool(places.min() >= 1.0 and places.max() < size - 2.0)
+
+
+@njit(cache=True, nogil=True)
+def fill_pixel(
+    source: Pixels,
+    valid: Mask,
+    y: float,
+    x: float,
+    row_scale: float,
+    col_scale: float,
+    row_weights: Floats,
+    col_weights: Floats,
+    pixel: Pixels,
+) -> bool:
+    """Fill ``pixel`` (band,) with ``source`` at (y, x); False where too little was seen."""
+    row, rows = fill_weights(y, row_scale, True, row_weights)
+    col, cols = fill_weights(x, col_scale, True, col_weights)
+    _, _, whole = seen_weight(valid, row, rows, row_weights, col, cols, col_weights)
+    if not whole:
+        row, rows = fill_weights(y, row_scale, False, row_weights)
+        col, cols = fill_weights(x, col_scale, False, col_weights)
+        total, seen, _ = seen_weight(valid, row, rows, row_weights, col, cols, col_weights)
+        if seen < LEAST_SEEN * total:
+            return False
+    for band in range(source.shape[0]):
+        pixel[band] = weighted_mean(
+            source[band], valid, row, rows, row_weights, col, cols, col_weights
+        )
+    return True
+
+
+@njit(cache=True, nogil=True)
+def fill_places(lattice: Floats, step: int, row: int, places: Floats) -> None:
+    """Fill ``places`` (col,) with ``lattice`` along pixel row ``row``, bilinear between nodes."""
+    i = row // step
+    down = (row - i * step) / step
+    for j in range(-(-places.size // step)):
+        left = lattice[i, j] + down * (lattice[i + 1, j] - lattice[i, j])
+        right = lattice[i, j + 1] + down * (lattice[i + 1, j + 1] - lattice[i, j + 1])
+        for k in range(min(step, places.size - j * step)):
+            places[j * step + k] = snapped(left + (k / step) * (right - left))
 
 
 @njit(cache=True, nogil=True)
@@ -178,28 +284,31 @@ def resample_block(
     """
     taps = int(2.0 * max(row_scale, col_scale)) + 6
     row_weights, col_weights = np.empty(taps), np.empty(taps)
-    for r in range(out.shape[1]):
-        for c in range(out.shape[2]):
-            y = snapped(between(lattice_row, step, r, c))
-            x = snapped(between(lattice_col, step, r, c))
+    bands, rows, cols = out.shape
+    pixel = np.empty(bands, np.float32)
+    ys, xs = np.empty(cols), np.empty(cols)
+    as_fine = row_scale == 1.0 and col_scale == 1.0
+    whole = as_fine and valid.all()
+    for r in range(rows):
+        fill_places(lattice_row, step, r, ys)
+        fill_places(lattice_col, step, r, xs)
+        if whole and all_inside(ys, source.shape[1]) and all_inside(xs, source.shape[2]):
+            for band in range(bands):
+                fill_row(source[band], ys, xs, low, high, out[band, r])
+            out_valid[r] = True
+            continue
+        for c in range(cols):
+            y, x = ys[c], xs[c]
             if not (-1.0 < y < source.shape[1] and -1.0 < x < source.shape[2]):
                 continue
-            row, rows = fill_weights(y, row_scale, True, row_weights)
-            col, cols = fill_weights(x, col_scale, True, col_weights)
-            _, _, whole = seen_weight(valid, row, rows, row_weights, col, cols, col_weights)
-            if not whole:
-                row, rows = fill_weights(y, row_scale, False, row_weights)
-                col, cols = fill_weights(x, col_scale, False, col_weights)
-                total, seen, _ = seen_weight(
-                    valid, row, rows, row_weights, col, cols, col_weights
-                )
-                if seen < LEAST_SEEN * total:
-                    continue
+            row, col = int(np.floor(y)), int(np.floor(x))
+            if as_fine and around_seen(valid, row, col):
+                for band in range(bands):
+                    pixel[band] = cubic_value(source[band], row, col, y, x)
+            elif not fill_pixel(
+                source, valid, y, x, row_scale, col_scale, row_weights, col_weights, pixel
+            ):
+                continue
             out_valid[r, c] = True
-            for band in range(source.shape[0]):
-                value = np.float32(
-                    weighted_mean(
-                        source[band], valid, row, rows, row_weights, col, cols, col_weights
-                    )
-                )
-                out[band, r, c] = min(max(value, low), high)
+            for band in range(bands):
+                out[band, r, c] = min(max(pixel[band], low), high)
