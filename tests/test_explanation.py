@@ -87,9 +87,9 @@ def test_a_building_is_explained(sample):
     found = explain(again, building_at(again, 1))
     assert found.building == 1
     assert found.called.endswith("→ building")
-    assert found.pixels * report.changes.grid.gsd_m**2 == pytest.approx(
-        report.buildings[0].hectares * 1e4, rel=0.1
-    )
+    # an outline also holds cracks and skylights that were not called new building
+    covered = found.pixels * report.changes.grid.gsd_m**2 / (report.buildings[0].hectares * 1e4)
+    assert 0.5 < covered < 1.05
     assert sum(found.before.values()) == pytest.approx(1, abs=1e-4)
     assert max(found.after, key=found.after.get) == "building"
     for stage in ("prior", "evidence", "without_rims", "pooled", "smoothed"):
