@@ -85,17 +85,20 @@ def test_smoothing_equals_oracle(scene, step, pull):
 @given(scenes(), priors(), shares, shares)
 def test_codes_and_their_rating_equal_oracle(scene, pairs, replaced, threshold):
     before, after, kinds, valid = scene
-    codes = np.empty(valid.shape, np.uint8)
-    kernel.name_codes(
-        before, after, kinds, valid, pairs, np.float32(replaced), np.float32(threshold), codes
-    )
+    codes, decided = np.empty(valid.shape, np.uint8), np.empty(valid.shape, np.uint8)
+    kernel.decide_kinds(kinds, valid, np.float32(threshold), decided)
+    kernel.name_codes(before, after, decided, pairs, np.float32(replaced), codes)
     table = oracle.outcomes(before, after, kinds, pairs, np.float32(replaced))
     for row, col in np.ndindex(*valid.shape):
-        here = table[:, row, col]
         if not valid[row, col]:
             assert codes[row, col] == 0
             continue
-        wanted = oracle.name_code(here, kinds[:, row, col], np.float32(threshold))
+        kind = oracle.decide_kind(kinds[:, row, col], np.float32(threshold))
+        assert decided[row, col] == 1 + kind
+        alone = np.eye(4, dtype=np.float32)[kind][:, None, None]
+        at = np.s_[:, row : row + 1, col : col + 1]
+        here = oracle.outcomes(before[at], after[at], alone, pairs, np.float32(replaced))[:, 0, 0]
+        wanted = oracle.name_code(here, kind)
         if codes[row, col] != wanted:  # only ever a tie that rounding decides
             place = [64 if c == 133 else 8 * (c // 10 - 1) + c % 10 - 1
                      for c in (int(codes[row, col]), wanted)]  # fmt: skip
@@ -383,6 +386,17 @@ def test_regions_below_the_smallest_are_given_back():
 
 
 @pytest.mark.jit
+def test_a_hall_on_a_patchwork_of_beds_is_one_region():
+    beds = np.where((np.arange(16)[:, None] // 3 + np.arange(16) // 3) % 2, C, H)
+    kinds = np.where(PATCH, 1, 0)
+    changes = codes_of(
+        beds, np.where(PATCH, B, beds), kinds,
+        settings=replace(SMALL, smoothing_sweeps=0, least_change_m2=25.0),
+    )  # fmt: skip
+    assert np.all(changes.new_building == PATCH)
+    assert set(np.unique(changes.codes[PATCH]).tolist()) == {13, 73}
+
+
 def test_faint_change_over_wide_fields_is_no_hectare():
     grid = utm_grid(300, 300, 1.0)
     rng = np.random.default_rng(5)

@@ -27,7 +27,6 @@ from landshift.change_map import ChangeMap
 from landshift.comparison import align_pictures
 from landshift.errors import ImageError, InputError, ModelError, SettingsError
 from landshift.grid import Grid
-from landshift.kernels import transition as kernel
 from landshift.landcover import Evidence, LandCover, classify_pair
 from landshift.legend import OUTSIDE
 from landshift.model import Model, load_model
@@ -279,10 +278,6 @@ def _stages(
     classes = before.probability.copy(), after.probability.copy()
     for planes in (smoothed, *classes):
         transition.smooth(planes, right, down, own)
-    named = np.empty(valid.shape, np.uint8)
-    kernel.name_codes(
-        *classes, smoothed, valid, np.array(own.pair_prior, np.float32),
-        np.float32(own.replaced_prior), np.float32(own.change_threshold), named,
-    )  # fmt: skip
+    named = transition.name_codes(*classes, transition.decide_kinds(smoothed, valid, own), own)
     rimless = transition.without_rims(evidence.probability, reach_px)
     return reach_px, rimless, pooled, smoothed, named

@@ -20,7 +20,7 @@ from scipy import ndimage
 from landshift.change_map import REPLACED_TOTALS, TOTALS, ChangeMap
 from landshift.kernels import region, smoothing
 from landshift.kernels import transition as kernel
-from landshift.legend import COVERS, TRANSITION_CODES, Cover, transition_code
+from landshift.legend import TRANSITION_CODES, Cover, transition_code
 from landshift.settings import TransitionSettings
 
 if TYPE_CHECKING:
@@ -210,21 +210,44 @@ def without_rims(evidence: Pixels, reach_px: float) -> Pixels:
     return result
 
 
+def name_codes(
+    before: Pixels, after: Pixels, decided: NDArray[np.uint8], settings: TransitionSettings
+) -> NDArray[np.uint8]:
+    """Working codes (row, col), the likeliest of each pixel's decided kind of change."""
+    codes = np.empty(decided.shape, np.uint8)
+    kernel.name_codes(
+        before, after, decided, np.array(settings.pair_prior, np.float32),
+        np.float32(settings.replaced_prior), codes,
+    )  # fmt: skip
+    return codes
+
+
+def decide_kinds(
+    kinds: Pixels, valid: Mask, settings: TransitionSettings
+) -> NDArray[np.uint8]:
+    """1 + the kind of change of every pixel, (row, col); 0 where not valid."""
+    decided = np.empty(valid.shape, np.uint8)
+    kernel.decide_kinds(kinds, valid, np.float32(settings.change_threshold), decided)
+    return decided
+
+
 def _codes(
     before: Pixels, after: Pixels, kinds: Pixels, valid: Mask, gsd_m: float,
     settings: TransitionSettings,
 ) -> NDArray[np.uint8]:  # fmt: skip
-    """Working codes with the smallest regions given back, 133 for a replaced building."""
-    codes = np.empty(valid.shape, np.uint8)
-    kernel.name_codes(
-        before, after, kinds, valid, np.array(settings.pair_prior, np.float32),
-        np.float32(settings.replaced_prior), np.float32(settings.change_threshold), codes,
-    )  # fmt: skip
+    """Working codes with the smallest regions given back, 133 for a replaced building.
+
+    Regions of one kind of change first: a hall that rose on a patchwork of beds, paths and grass is
+    one region, however small the pieces of what it replaced.
+    """
     region_px = int(np.ceil(settings.least_side_px**2))
     change_px = max(region_px, int(np.ceil(settings.least_change_m2 / gsd_m**2)))
+    decided = decide_kinds(kinds, valid, settings)
     least_px = np.full(256, change_px, np.int64)
-    least_px[[transition_code(cover, cover) for cover in COVERS]] = region_px
-    region.sieve(codes, least_px, _SIEVE_PASSES)
+    least_px[1 + kernel.SAME] = region_px
+    region.sieve(decided, least_px, _SIEVE_PASSES)
+    codes = name_codes(before, after, decided, settings)
+    region.sieve(codes, np.full(256, region_px, np.int64), _SIEVE_PASSES)
     return codes
 
 

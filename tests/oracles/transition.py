@@ -32,13 +32,17 @@ def outcomes(before, after, kinds, pair_prior, replaced_prior):
     return np.concatenate([pairs.reshape(64, *both.shape), replaced[None]])
 
 
-def name_code(table, kinds, change_threshold):
-    """The working code of one pixel, from its outcomes (65,) and kinds (4,)."""
+def decide_kind(kinds, change_threshold):
+    """The kind of change of one pixel (4,)."""
     changed = kinds[1] + kinds[2] + kinds[3] >= change_threshold
-    kind = 1 + int(np.argmax(kinds[1:])) if changed else 0
+    return 1 + int(np.argmax(kinds[1:])) if changed else 0
+
+
+def name_code(table, kind):
+    """The working code of one pixel of a kind, from its outcomes (65,)."""
     pairs = np.where(kind == KIND, table[:64].reshape(8, 8), -1)
     i, j = np.unravel_index(np.argmax(pairs), pairs.shape)
-    if changed and table[64] > pairs[i, j]:
+    if kind and table[64] > pairs[i, j]:
         return 133
     return 10 * (i + 1) + j + 1
 

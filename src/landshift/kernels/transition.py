@@ -141,21 +141,35 @@ def fill_same(
 
 
 @njit(cache=True, nogil=True)
-def best_code(
-    table: NDArray[np.float32], kinds: NDArray[np.float32], change_threshold: np.float32
-) -> int:
-    """The code of one pixel: changed or not, then the likeliest kind, then the likeliest pair.
+def decide_kinds(
+    kinds: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    change_threshold: np.float32,
+    decided: NDArray[np.uint8],
+) -> None:
+    """Fill ``decided`` (row, col) with 1 + the kind of change of every pixel, 0 where not valid.
 
-    Decided step by step, because a change whose before-class is in doubt spreads over many pairs
-    and would lose to one unchanged class that is less likely than all of them together.
+    First whether it changed, then the likeliest kind: a change in doubt between two kinds would
+    lose to an unchanged pixel that is less likely than both together.
     """
-    changed = kinds[GAIN] + kinds[LOSS] + kinds[OTHER] >= change_threshold
-    kind = SAME
-    if changed:
-        kind = GAIN
-        for other in range(LOSS, 4):
-            if kinds[other] > kinds[kind]:
-                kind = other
+    for row in range(decided.shape[0]):
+        for col in range(decided.shape[1]):
+            decided[row, col] = 0
+            if not valid[row, col]:
+                continue
+            changed = kinds[GAIN, row, col] + kinds[LOSS, row, col] + kinds[OTHER, row, col]
+            kind = SAME
+            if changed >= change_threshold:
+                kind = GAIN
+                for other in range(LOSS, 4):
+                    if kinds[other, row, col] > kinds[kind, row, col]:
+                        kind = other
+            decided[row, col] = 1 + kind
+
+
+@njit(cache=True, nogil=True)
+def best_code(table: NDArray[np.float32], kind: int) -> int:
+    """The code of one pixel of a kind: the likeliest of its pairs in ``table`` (65,)."""
     best = np.float32(-1.0)
     code = 0
     for i in range(CLASSES):
@@ -163,7 +177,7 @@ def best_code(
             if kind_of(i, j) == kind and table[CLASSES * i + j] > best:
                 best = table[CLASSES * i + j]
                 code = 10 * (i + 1) + j + 1
-    if changed and table[REPLACED] > best:
+    if kind != SAME and table[REPLACED] > best:
         code = REPLACED_CODE
     return code
 
@@ -172,29 +186,32 @@ def best_code(
 def name_codes(
     before: NDArray[np.float32],
     after: NDArray[np.float32],
-    kinds: NDArray[np.float32],
-    valid: NDArray[np.bool_],
+    decided: NDArray[np.uint8],
     pair_prior: NDArray[np.float32],
     replaced_prior: np.float32,
-    change_threshold: np.float32,
     codes: NDArray[np.uint8],
 ) -> None:
-    """Fill ``codes`` (row, col) with the working code of every pixel, 0 where not valid."""
+    """Fill ``codes`` (row, col) with the likeliest working code of each pixel's decided kind.
+
+    ``decided`` as `decide_kinds` leaves it; 0 stays 0.
+    """
     one, other = np.empty(CLASSES, np.float32), np.empty(CLASSES, np.float32)
-    kind, table = np.empty(4, np.float32), np.empty(OUTCOMES, np.float32)
+    kind, table = np.zeros(4, np.float32), np.empty(OUTCOMES, np.float32)
     for row in range(codes.shape[0]):
         for col in range(codes.shape[1]):
-            if not valid[row, col]:
+            if decided[row, col] == 0:
                 codes[row, col] = 0
                 continue
+            which = int(decided[row, col]) - 1
             take_pixel(before, row, col, one)
             take_pixel(after, row, col, other)
-            take_pixel(kinds, row, col, kind)
-            if kind[GAIN] + kind[LOSS] + kind[OTHER] >= change_threshold:
-                outcome_table(one, other, kind, pair_prior, replaced_prior, table)
-            else:
+            if which == SAME:
                 fill_same(one, other, np.float32(1.0), pair_prior, table)
-            codes[row, col] = best_code(table, kind, change_threshold)
+            else:
+                kind[which] = np.float32(1.0)
+                outcome_table(one, other, kind, pair_prior, replaced_prior, table)
+                kind[which] = np.float32(0.0)
+            codes[row, col] = best_code(table, which)
 
 
 @njit(cache=True, nogil=True)
