@@ -187,6 +187,10 @@ def speed(asked: argparse.Namespace) -> None:
 
 
 def peak_mb() -> float:
+    """Of this process alone; what `resource` says may be its parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -101,10 +101,18 @@ def _shared_roles(reference: Raster, moving: Raster) -> tuple[str, ...]:
 
 
 def _brightness(raster: Raster, roles: tuple[str, ...]) -> NDArray[np.float32]:
-    bands = raster.select(roles) if roles else raster.bands
-    if len(bands) == 1:
-        return np.ascontiguousarray(bands[0])
-    return np.ascontiguousarray(bands.mean(axis=0, dtype=np.float32))
+    """Mean of the bands with these roles, or of all; the band itself where it is one."""
+    chosen = [
+        band for band, role in zip(raster.bands, raster.sensor.bands, strict=True)
+        if not roles or role in roles
+    ]  # fmt: skip
+    if len(chosen) == 1:
+        return np.ascontiguousarray(chosen[0])
+    total: NDArray[np.float32] = chosen[0] + chosen[1]
+    for band in chosen[2:]:
+        total += band
+    total /= np.float32(len(chosen))
+    return total
 
 
 def _start(work: _Work, grid: Grid) -> Start | None:
