@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from landshift.kernels.window import FAST
+FAST = {"contract", "reassoc", "nsz", "arcp"}
+"""As in `window`, whose changes numba's cache of this file would not see."""
 
 SETTLED_PX = 0.01
 """A Newton step's length from which its end is the peak: the next would be its square, 1e-4 px."""

@@ -349,10 +349,8 @@ def patch_phasors(
 @njit(cache=True, nogil=True)
 def is_constant(lattice: NDArray[np.float32]) -> bool:
     """Whether a lattice says the same everywhere, to within what the filters resolve."""
-    for component in range(2):
-        if lattice[component].max() - lattice[component].min() >= 0.5 / PHASES:
-            return False
-    return True
+    spread = max(lattice[0].max() - lattice[0].min(), lattice[1].max() - lattice[1].min())
+    return bool(spread < 0.5 / PHASES)
 
 
 @njit(cache=True, nogil=True)
