@@ -81,22 +81,29 @@ def test_new_buildings_hold_the_truth_in_their_interval(reports, name):
     assert built.low <= truth_of(name)["new_building"]["hectares"] <= built.high
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "kyongsong",
-        "songchon",
-        pytest.param("onchon", marks=missed("new building 0.11 ha too much: shadows of halls")),
-        pytest.param("kosan", marks=missed("new building 0.11 ha too much: shadows of halls")),
-    ],
-)
+@pytest.mark.parametrize("name", FINE)
 def test_new_building_hectares_at_half_a_metre_to_a_metre(reports, name):
     found = reports(name).totals["new_building"].value
     assert close(found, truth_of(name)["new_building"]["hectares"])
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kyongsong",
+        "songchon",
+        pytest.param("onchon", marks=missed("0.31 ha too little: concrete taken for bare ground")),
+        pytest.param("kosan", marks=missed("0.20 ha too little: concrete taken for bare ground")),
+    ],
+)
+def test_cropland_lost_to_building_or_paving(reports, name):
+    lost = truth_of(name)["cropland_loss"]
+    found = reports(name).totals["cropland_loss"].value
+    assert close(found, lost["to_building"] + lost["to_paved"])
+
+
 @pytest.mark.parametrize("name", FINE)
-@missed("cleared ground around new halls is hardly recognised by the first model")
+@missed("of the cleared ground around new halls a half to two thirds is recognised")
 def test_cropland_and_greenhouse_lost_with_what_was_cleared(reports, name):
     report, truth = reports(name), truth_of(name)
     lasting = [Cover.BUILDING, Cover.PAVED, Cover.BARE]

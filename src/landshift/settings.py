@@ -138,6 +138,12 @@ class BuildingSettings:
     """Its smallest side, pixels; SURVEY §4.3: pure-pixel rule."""
     least_inside_share: float = 0.5
     """Share of a building inside the aoi from which it is listed."""
+    doubtful_probability: float = 0.55
+    """Mean probability of a new building over its pixels below which its shape must speak."""
+    doubtful_rectangularity: float = 0.5
+    """Area over minimum rotated rectangle that a doubtful building must reach to be listed; an L
+    of equal arms has 0.5 and more. Its hectares count all the same. Both are judgement, after the
+    edge of a yard that the simulated site kosan listed at 0.50 and 0.33."""
     closing_m: float = 2.0
     """Cracks narrower than this do not part a building: ridges, skylight strips."""
     hole_share: float = 0.25

@@ -100,9 +100,16 @@ def outline_buildings(
     pooled = outlines.pooled_azimuth([shape.steady_rectangle for shape in shapes])
     steps = _brightness_steps(picture)
     found = [_building(changes, shape, pooled, steps, settings) for shape in shapes]
+    found = [building for building in found if _is_believed(building, settings)]
     found.sort(key=lambda building: (-building.hectares, building.outline.bounds))
     buildings = tuple(found)
     return buildings, find_clusters(buildings, changes.grid, settings)
+
+
+def _is_believed(building: Building, settings: BuildingSettings) -> bool:
+    """Whether chance or shape speaks for a building; the ragged edge of a yard has neither."""
+    likely = building.probability >= settings.doubtful_probability
+    return likely or building.rectangularity >= settings.doubtful_rectangularity
 
 
 @dataclass(frozen=True, eq=False)
