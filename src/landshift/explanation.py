@@ -71,7 +71,7 @@ class KindShare:
     without_rims: float
     """The same once what the residual shift may have made is taken out."""
     pooled: float
-    """Together with the classes of both dates and the prior."""
+    """Once another prior is put in, where the settings give one."""
     smoothed: float
     """Once drawn to neighbours that look alike."""
 

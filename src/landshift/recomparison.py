@@ -76,7 +76,7 @@ class Recomparison:
     without_rims: NDArray[np.float32]
     """(4, row, col); the evidence once rims of misregistration are taken out."""
     pooled: NDArray[np.float32]
-    """(4, row, col); probability of each kind of change from evidence, classes and prior."""
+    """(4, row, col); probability of each kind of change from evidence and prior."""
     smoothed: NDArray[np.float32]
     """(4, row, col); the same once smoothed along edges."""
     named: NDArray[np.uint8]
