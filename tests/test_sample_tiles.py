@@ -92,8 +92,8 @@ def test_new_building_hectares_at_half_a_metre_to_a_metre(reports, name):
     [
         "kyongsong",
         "songchon",
-        pytest.param("onchon", marks=missed("0.31 ha too little: part of the field read as grass, weak edges")),
-        pytest.param("kosan", marks=missed("0.20 ha too little: part of the field read as grass, weak edges")),
+        pytest.param("onchon", marks=missed("0.31 ha too little: a field half grass")),
+        pytest.param("kosan", marks=missed("0.20 ha too little: a field half grass")),
     ],
 )
 def test_cropland_lost_to_building_or_paving(reports, name):
