@@ -61,7 +61,7 @@ def test_compare_writes_the_contract_and_prints_it(pair, model, tmp_path):
 
 def test_a_person_reads_a_table(pair, model):
     result = run("compare", *pair, "--model", model, "--after-date", "2024-05-01")
-    for word in ("alignment", "hectares", "90 % interval", "cropland lost"):
+    for word in ("aligned", "hectares", "90 % interval", "cropland lost"):
         assert word in result.stdout
     assert len(max(result.stdout.splitlines(), key=len)) < 200
 

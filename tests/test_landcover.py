@@ -134,6 +134,15 @@ def test_rasters_on_different_grids_are_a_mistake(model):
         classify_pair(random_raster((4, 4)), random_raster((4, 5)), model)
 
 
+def test_one_picture_twice_shows_no_change_whatever_the_model(model):
+    picture = random_raster((40, 50), 3, seen=0.9)
+    evidence = classify_pair(picture, picture, model)[2]
+    np.testing.assert_array_equal(evidence.probability[0], picture.valid)
+    assert not evidence.probability[1:].any()
+    other = random_raster((40, 50), 4, seen=0.9)
+    assert classify_pair(picture, other, model)[2].probability[1:].any()
+
+
 def test_a_missing_band_is_refused(model):
     raster = random_raster((4, 4))
     grey = dataclasses.replace(raster, sensor=Sensor(("red", "pan", "blue"), 0.6))

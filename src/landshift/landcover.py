@@ -144,7 +144,7 @@ def classify_pair(
     """Land cover of both dates, and the evidence of change; parameters as in `classify`.
 
     ``exposures`` are measured on the pictures themselves; given, a part of a picture is seen as
-    in the whole.
+    in the whole. Two pictures of exactly the same values show no change, by definition.
 
     Raises
     ------
@@ -168,6 +168,9 @@ def classify_pair(
         net.compare(block, valid, change)
 
     _each_block(run, shape, _Weights(model), 2, threads)
+    if np.array_equal(before.bands, after.bands) and np.array_equal(before.valid, after.valid):
+        change[:] = 0.0  # whatever a model makes of it: one picture twice shows no change
+        change[0, valid] = 1.0
     same, gained, lost, other = model.change_prior
     return (
         LandCover(covers[0], before.valid, before.grid),
