@@ -92,7 +92,7 @@ def test_a_building_is_explained(sample):
     assert 0.5 < covered < 1.05
     assert sum(found.before.values()) == pytest.approx(1, abs=1e-4)
     assert max(found.after, key=found.after.get) == "building"
-    for stage in ("prior", "evidence", "without_rims", "pooled", "smoothed"):
+    for stage in ("prior", "evidence", "without_rims", "weighed", "smoothed"):
         assert sum(getattr(one, stage) for one in found.kinds) == pytest.approx(1, abs=1e-4)
     checks = {check.setting: check for check in found.checks}
     assert checks["transition.change_threshold"].passed

@@ -70,7 +70,7 @@ class KindShare:
     """As both pictures together say."""
     without_rims: float
     """The same once what the residual shift may have made is taken out."""
-    pooled: float
+    weighed: float
     """Once another prior is put in, where the settings give one."""
     smoothed: float
     """Once drawn to neighbours that look alike."""
@@ -294,7 +294,7 @@ def _classes(probability: Floats, mask: Mask) -> dict[str, float]:
 
 
 def _kind_shares(again: Recomparison, mask: Mask) -> tuple[KindShare, ...]:
-    stages = (again.evidence.probability, again.without_rims, again.pooled, again.smoothed)
+    stages = (again.evidence.probability, again.without_rims, again.weighed, again.smoothed)
     means = [stage[:, mask].mean(axis=1, dtype=np.float64).tolist() for stage in stages]
     prior = again.result.settings.transition.kind_prior or again.evidence.prior
     return tuple(KindShare(*row) for row in zip(KINDS, prior, *means, strict=True))

@@ -75,7 +75,7 @@ class Recomparison:
     """How far a like pixel may lie through misregistration, pixels."""
     without_rims: NDArray[np.float32]
     """(4, row, col); the evidence once rims of misregistration are taken out."""
-    pooled: NDArray[np.float32]
+    weighed: NDArray[np.float32]
     """(4, row, col); probability of each kind of change from evidence and prior."""
     smoothed: NDArray[np.float32]
     """(4, row, col); the same once smoothed along edges."""
@@ -217,10 +217,16 @@ def compare_again(
         settings.transition,
     )  # fmt: skip
     buildings, _ = outline_buildings(changes, after, settings.buildings)
-    stages = _stages((covers[0], covers[1]), evidence, alignment, (before, after), settings)
+    own = settings.transition
+    found = transition.smoothed_posteriors(*covers, evidence, alignment, (before, after), own)
     return Recomparison(
-        result, model, (before, matched), (covers[0], covers[1]), evidence, alignment, *stages,
-        changes, buildings,
+        result=result, model=model, pictures=(before, matched), covers=(covers[0], covers[1]),
+        evidence=evidence, alignment=alignment, reach_px=found.reach_px,
+        without_rims=transition.without_rims(evidence.probability, found.reach_px),
+        weighed=transition.weighed_kinds(evidence, found.valid, found.reach_px, own),
+        smoothed=found.kinds,
+        named=transition.name_codes(found, transition.decide_kinds(found, own), own),
+        changes=changes, buildings=buildings,
     )  # fmt: skip
 
 
@@ -256,28 +262,3 @@ def _model(result: WrittenResult, model_name: str | None) -> Model:
         )
     return model
 
-
-def _stages(
-    covers: tuple[LandCover, LandCover],
-    evidence: Evidence,
-    alignment: Alignment,
-    pictures: tuple[Raster, Raster],
-    settings: Settings,
-) -> tuple[float, NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
-    """What `transition.find_transitions` goes through and does not hand out.
-
-    Reach, evidence without rims, kinds pooled and smoothed, codes before small regions go back.
-    """
-    own = settings.transition
-    before, after = covers
-    valid = before.valid & after.valid & evidence.valid
-    reach_px = transition.residual_reach_px(alignment, before.grid.gsd_m, own)
-    pooled = transition.weighed_kinds(evidence, valid, reach_px, own)
-    right, down = transition.smoothing_weights(pictures, valid, own)
-    smoothed = pooled.copy()
-    classes = before.probability.copy(), after.probability.copy()
-    for planes in (smoothed, *classes):
-        transition.smooth(planes, right, down, own)
-    named = transition.name_codes(*classes, transition.decide_kinds(smoothed, valid, own), own)
-    rimless = transition.without_rims(evidence.probability, reach_px)
-    return reach_px, rimless, pooled, smoothed, named

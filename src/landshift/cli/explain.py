@@ -122,9 +122,9 @@ def _classes(found: Explanation) -> Table:
 
 
 def _kinds(found: Explanation) -> Table:
-    table = _table("kind of change", "prior", "evidence", "less rims", "with classes", "smoothed")
+    table = _table("kind of change", "prior", "evidence", "less rims", "with prior", "smoothed")
     for one in found.kinds:
-        numbers = (one.prior, one.evidence, one.without_rims, one.pooled, one.smoothed)
+        numbers = (one.prior, one.evidence, one.without_rims, one.weighed, one.smoothed)
         table.add_row(one.kind, *(f"{number:.3f}" for number in numbers))
     return table
 
