@@ -58,14 +58,21 @@ def probability_of(logits, calibration, valid):
 
 def answers_of(network, model, before, after):
     """Probabilities of class before, class after, change."""
+    from landshift.training.network import looked_twice
+
+    pictures = [input_of(raster, model) for raster in (before, after)]
     with torch.inference_mode():
-        b, a = (network.features(input_of(raster, model)) for raster in (before, after))
-        change = network.change(b, a)
-        if model.symmetric:
-            change = (change + network.change(a, b)[:, [0, 2, 1, 3]]) / 2
+        if max(model.second_look) > 0:
+            cover_before, cover_after, change = looked_twice(
+                network, *pictures, model.second_look
+            )
+        else:
+            cover_before, cover_after, change = network(*pictures)
+            if model.symmetric:
+                change = network.answer(*pictures)[2]
         return (
-            probability_of(network.cls(b[0]), model.cover, before.valid),
-            probability_of(network.cls(a[0]), model.cover, after.valid),
+            probability_of(cover_before, model.cover, before.valid),
+            probability_of(cover_after, model.cover, after.valid),
             probability_of(change, model.change, before.valid & after.valid),
         )
 
@@ -74,6 +81,15 @@ def answers_of(network, model, before, after):
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_a_pair_is_answered_as_torch_answers_it(folder, shape, symmetric):
     model = random_model(folder, seed=3, symmetric=symmetric)
+    before, after = random_raster(shape, seed=1, seen=0.95), random_raster(shape, seed=2)
+    wanted = answers_of(network_of(model), model, before, after)
+    for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
+        np.testing.assert_allclose(mine.probability, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (64, 96), (608, 544)])
+def test_two_looks_are_answered_as_torch_answers_them(folder, shape):
+    model = random_model(folder, seed=6, symmetric=True, second_look=[0.35, 0.2])
     before, after = random_raster(shape, seed=1, seen=0.95), random_raster(shape, seed=2)
     wanted = answers_of(network_of(model), model, before, after)
     for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
@@ -102,3 +118,17 @@ def test_what_training_exports_answers_like_the_network_that_was_trained(folder)
     for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
         # weights are stored as float16: three digits
         np.testing.assert_allclose(mine.probability, theirs, atol=5e-3)
+
+
+def test_learning_goes_on_from_where_a_model_stands(folder):
+    from landshift.training.network import Network, begin_from, exported
+
+    model = random_model(folder, seed=5)
+    before, after = random_raster((96, 96), seed=2), random_raster((96, 96), seed=3)
+    network = Network(len(model.bands))
+    begin_from(network, model.layers, input_of(before, model))
+    wanted = answers_of(network_of(model), model, before, after)
+    for mine, theirs in zip(answers_of(network.eval(), model, before, after), wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-4)
+    for name, weight in exported(network).items():
+        np.testing.assert_allclose(weight, model.layers[name], atol=4e-3)

@@ -167,6 +167,21 @@ def test_softmax_equals_its_twin(rows, cols, seed, spread):
     assert (probability == -1).all()
 
 
+@settings(deadline=None, max_examples=80)
+@given(heights, widths, seeds, st.integers(0, 9), st.integers(0, 9), st.floats(0, 0.9))
+def test_blend_coarse_equals_its_twin(rows, cols, seed, row, col, share):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(4, rows, cols)).astype(np.float32)
+    # The coarse picture may end before the block does: the block is filled up to multiples of 16.
+    half = max(1, (row + rows + 1) // 2 - seed % 3), max(1, (col + cols + 1) // 2 - seed % 2)
+    coarse = rng.normal(size=(4, *half)).astype(np.float32)
+    plane = plane_of(logits)
+    classifier.blend_coarse(plane, coarse, np.float32(share), row, col, rows, cols)
+    wanted = oracle.blend_coarse(logits, coarse, np.float32(share), row, col)
+    np.testing.assert_allclose(inside(plane, rows, cols), wanted, atol=2e-6)
+    assert_ring_is_clear(plane, rows, cols)
+
+
 def test_exponential_is_as_exact_as_it_says():
     values = np.linspace(-80, 0, 4001, dtype=np.float32)
     bits = np.empty(values.size, np.int32)

@@ -22,7 +22,8 @@ from networks import random_model, random_raster
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return random_model(tmp_path_factory.mktemp("models"), seed=1, symmetric=True)
+    folder = tmp_path_factory.mktemp("models")
+    return random_model(folder, seed=1, symmetric=True, second_look=[0.3, 0.2])
 
 
 def probabilities(before, after, model, threads=1):
@@ -72,16 +73,20 @@ def test_blocks_tile_the_picture(rows, cols):
 
 
 @pytest.mark.jit
-def test_a_pixel_beyond_the_reach_changes_nothing(model, monkeypatch):
+@pytest.mark.parametrize(("second_look", "reach", "kept"), [
+    ((0.0, 0.0), landcover._REACH, 208), ((0.3, 0.2), 2 * landcover._REACH + 2, 128),
+])  # fmt: skip
+def test_a_pixel_beyond_the_reach_changes_nothing(model, monkeypatch, second_look, reach, kept):
+    model = dataclasses.replace(model, second_look=second_look)
     raster = random_raster((256, 320), 5)
     exposure = measure_exposure(raster.bands, raster.valid)
     monkeypatch.setattr(landcover, "measure_exposure", lambda *_: exposure)
     bands = raster.bands.copy()
-    bands[:, :, 208 + landcover._REACH :] += 20
+    bands[:, :, kept + reach :] += 20
     other = dataclasses.replace(raster, bands=bands)
     one, two = (classify(each, model).probability for each in (raster, other))
-    np.testing.assert_array_equal(one[:, :, :208], two[:, :, :208])
-    assert not np.array_equal(one[:, :, :224], two[:, :, :224])
+    np.testing.assert_array_equal(one[:, :, :kept], two[:, :, :kept])
+    assert not np.array_equal(one[:, :, : kept + 16], two[:, :, : kept + 16])
 
 
 @pytest.mark.jit
@@ -103,6 +108,14 @@ def test_two_callers_at_once_do_not_disturb_each_other(model):
         together = list(pool.map(lambda raster: classify(raster, model, 2), rasters))
     for one, other in zip(alone, together, strict=True):
         assert one.tobytes() == other.probability.tobytes()
+
+
+def test_a_second_look_counts_and_only_where_the_model_reads_such_pixels(model):
+    once = dataclasses.replace(model, second_look=(0.0, 0.0))
+    raster, coarse = random_raster((64, 64), 5), random_raster((64, 64), 5, gsd_m=1.2)
+    assert not np.allclose(classify(raster, model).probability, classify(raster, once).probability)
+    alike = classify(coarse, model).probability, classify(coarse, once).probability
+    np.testing.assert_array_equal(*alike)
 
 
 def test_a_symmetric_model_mirrors_its_answer_when_the_dates_are_swapped(tmp_path):

@@ -1,6 +1,7 @@
 """What the network is taught, and how its probabilities are set right; no PyTorch needed."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -14,9 +15,11 @@ from landshift.legend import Cover
 from landshift.training.calibration import calibration_error, fit_scaling
 from landshift.training.folder import read_folder
 from landshift.training.material import (
+    BUILT,
     GAINED,
     IGNORED,
     LOST,
+    NOT_BUILT,
     OTHER,
     SAME,
     Cutter,
@@ -61,6 +64,10 @@ def test_slivers_and_the_unknown_are_not_taught():
     assert (kind[35:38, 35:38] == IGNORED).all()
 
 
+def recipe(**changed):
+    return dataclasses.replace(read_recipe("open-rgb"), **changed)
+
+
 def tile(dates, seed=0, size=120):
     rng = np.random.default_rng(seed)
     return Tile(
@@ -72,7 +79,7 @@ def tile(dates, seed=0, size=120):
 @pytest.mark.parametrize("dates", [1, 2])
 @pytest.mark.parametrize("calm", [True, False])
 def test_examples_have_the_asked_size_and_repeat_with_the_seed(dates, calm):
-    cutter = Cutter([tile(2, 1), tile(1, 2)], 64, 0.5)
+    cutter = Cutter([tile(2, 1), tile(1, 2)], recipe(crop_px=64))
     for seed in range(6):
         one, two = (
             cutter.example(tile(dates), np.random.default_rng(seed), calm) for _ in range(2)
@@ -89,17 +96,36 @@ def test_vector_scaling_takes_overconfidence_out():
     truth = rng.integers(0, 4, 4000).astype(np.uint8)
     logits = (rng.normal(0, 1, (4000, 4)) + 1.2 * np.eye(4)[truth]).astype(np.float32)
     sure = 4.0 * logits
-    scale, offset, before, after = fit_scaling(sure, truth)
+    right = np.eye(4, dtype=bool)[truth]
+    scale, offset, prior, before, after = fit_scaling(sure, right)
     assert before > 0.15
     assert after < 0.03
     calibrated = special.softmax(sure * np.array(scale) + np.array(offset), axis=1)
-    assert calibration_error(calibrated, truth) == pytest.approx(after, abs=1e-3)
+    assert calibration_error(calibrated, right) == pytest.approx(after, abs=1e-3)
+    np.testing.assert_allclose(prior, (np.bincount(truth) + 1) / 4004, atol=1e-4)
+
+
+def test_where_two_classes_may_be_true_scaling_finds_what_it_finds_without_doubt():
+    rng = np.random.default_rng(4)
+    truth = rng.choice(4, 8000, p=(0.4, 0.3, 0.2, 0.1))
+    logits = (rng.normal(0, 1, (8000, 4)) + 1.5 * np.eye(4)[truth]).astype(np.float32)
+    right = np.eye(4, dtype=bool)[truth]
+    pair = np.zeros_like(right)
+    pair[:, :2] = np.isin(truth, (0, 1))[:, None]  # nobody wrote which of the first two it was
+    pair[:, 2:] = right[:, 2:]
+    certain = np.arange(8000) % 2 == 0
+    mixed = np.where(certain[:, None], right, pair)
+    scale, offset, prior, _, _ = fit_scaling(logits, right)
+    scale_mixed, offset_mixed, prior_mixed, _, _ = fit_scaling(logits, mixed)
+    np.testing.assert_allclose(scale_mixed, scale, rtol=0.15)
+    np.testing.assert_allclose(offset_mixed, offset, atol=0.15)
+    np.testing.assert_allclose(prior_mixed, prior, atol=0.02)
 
 
 def test_a_perfectly_calibrated_answer_has_no_error():
     p = np.full((1000, 2), 0.5)
-    truth = (np.arange(1000) % 2).astype(np.uint8)
-    assert calibration_error(p, truth) == pytest.approx(0.0, abs=1e-9)
+    right = np.eye(2, dtype=bool)[np.arange(1000) % 2]
+    assert calibration_error(p, right) == pytest.approx(0.0, abs=1e-9)
 
 
 def write(path, array):
@@ -215,7 +241,91 @@ def test_a_second_date_of_quiet_ground_teaches_that_nothing_changed(tmp_path):
         table.writerow(["one.tif", "", "0.5", "red green blue", "train", "two.tif", ""])
     ((_, tile),) = read_tiles(tmp_path / "tiles.csv", ("red", "green", "blue"), (0.4, 2.0))
     assert tile.bands.shape == (2, 3, 40, 40)
-    example = Cutter([tile], 32, 0.5).example(tile, np.random.default_rng(0), calm=True)
+    example = Cutter([tile], recipe(crop_px=32)).example(tile, np.random.default_rng(0), calm=True)
     assert (example.kind == SAME).all()
     assert (example.cover_before == 0).all()
     assert not np.allclose(example.before, example.after)
+
+
+def pair_table(folder, change, label="", second_label="", classes=""):
+    picture_file(folder / "one.tif", seed=1)
+    picture_file(folder / "two.tif", seed=2)
+    with (folder / "tiles.csv").open("w", newline="") as lines:
+        table = csv.writer(lines)
+        table.writerow(["image", "label", "gsd_m", "bands", "split", "second", "second_label",
+                        "change", "classes"])  # fmt: skip
+        table.writerow(["one.tif", label, "0.5", "red green blue", "train", "two.tif",
+                        second_label, change, classes])  # fmt: skip
+    ((_, tile),) = read_tiles(folder / "tiles.csv", ("red", "green", "blue"), (0.4, 2.0))
+    return tile
+
+
+def label_file(path, codes):
+    profile = {"driver": "GTiff", "count": 1, "height": 40, "width": 40, "dtype": "uint8",
+               "transform": Affine(0.5, 0, 0, 0, -0.5, 20)}  # fmt: skip
+    with rasterio.open(path, "w", **profile) as out:
+        out.write(codes[None])
+
+
+def test_a_mask_of_changed_buildings_teaches_where_but_not_which_way(tmp_path):
+    mask = np.zeros((40, 40), np.uint8)
+    mask[10:30, 10:30] = 255
+    label_file(tmp_path / "mask.tif", mask)
+    tile = pair_table(tmp_path, "mask.tif")
+    assert np.array_equal(tile.kinds, np.where(mask > 127, BUILT, NOT_BUILT))
+    cutter = Cutter([tile], recipe(crop_px=32))
+    for seed in range(8):
+        example = cutter.example(tile, np.random.default_rng(seed), calm=True)
+        assert set(np.unique(example.kind)) <= {BUILT, NOT_BUILT}
+
+
+def test_labels_of_both_dates_are_believed_before_a_mask_that_agrees(tmp_path):
+    before, after = np.full((2, 40, 40), 1, np.uint8)
+    after[10:30, 10:30] = 3
+    before[:, 35:] = 0
+    mask = np.where(after == 3, 255, 0).astype(np.uint8)
+    mask[0:6, 0:6] = 255  # the labels say that nothing changed here: only the mask counts
+    for name, codes in (("before.tif", before), ("after.tif", after), ("mask.tif", mask)):
+        label_file(tmp_path / name, codes)
+    kinds = pair_table(tmp_path, "mask.tif", "before.tif", "after.tif").kinds
+    assert (kinds[12:28, 12:28] == GAINED).all()
+    assert (kinds[32:, :30] == SAME).all()
+    assert (kinds[0:6, 0:6] == BUILT).all()
+    assert (kinds[:, 36:] == NOT_BUILT).all()
+    kinds = pair_table(tmp_path, "labels", "before.tif", "after.tif").kinds
+    assert (kinds[12:28, 12:28] == GAINED).all()
+    assert (kinds[:, 36:] == IGNORED).all()
+
+
+def test_gained_and_lost_trade_places_with_the_dates(tmp_path):
+    before, after = np.full((2, 40, 40), 1, np.uint8)
+    after[5:35, 5:35] = 3
+    for name, codes in (("before.tif", before), ("after.tif", after)):
+        label_file(tmp_path / name, codes)
+    tile = pair_table(tmp_path, "labels", "before.tif", "after.tif")
+    cutter = Cutter([tile], recipe(crop_px=32))
+    seen = set()
+    for seed in range(12):
+        example = cutter.example(tile, np.random.default_rng(seed))
+        gained = example.kind == GAINED
+        seen |= {int(k) for k in np.unique(example.kind)}
+        wrong_way = (example.cover_before[gained] == 3) & (example.cover_after[gained] != 3)
+        assert wrong_way.mean() < 0.2 if gained.any() else True
+    assert {GAINED, LOST} <= seen
+
+
+def test_a_published_legend_is_translated(tmp_path):
+    codes = np.repeat(np.arange(8, dtype=np.uint8)[:, None] % 8, 5, 0).repeat(40, 1)
+    label_file(tmp_path / "label.tif", codes)
+    tile = pair_table(tmp_path, "", "label.tif", classes="0 0 3 5 8 4 6 1")
+    assert tile.covers[0, ::5, 0].tolist() == [0, 0, 3, 5, 8, 4, 6, 1]
+
+
+def test_pixels_are_brought_within_what_the_network_reads():
+    fine = dataclasses.replace(tile(2, 3, 300), gsd_m=0.2)
+    cutter = Cutter([fine], recipe(crop_px=64))
+    for seed in range(10):
+        for calm in (True, False):
+            example = cutter.example(fine, np.random.default_rng(seed), calm)
+            gsd_m = 0.5 * 2 ** example.before[-1].max()
+            assert 0.44 <= gsd_m <= 2.3

@@ -126,12 +126,17 @@ def band_indices(raster: Raster, model: Model) -> list[int]:
             f"model {model.name} needs band {missing[0]!r}; the image has {', '.join(roles)}"
         )
     gsd = raster.grid.gsd_m
-    if not model.finest_gsd_m / _GSD_TOLERANCE <= gsd <= model.coarsest_gsd_m * _GSD_TOLERANCE:
+    if not reads_gsd(gsd, model):
         raise ModelError(
             f"model {model.name} cannot read pixels of {gsd:.3g} m; "
             f"allowed are {model.finest_gsd_m:g} to {model.coarsest_gsd_m:g} m"
         )
     return [roles.index(band) for band in model.bands]
+
+
+def reads_gsd(gsd_m: float, model: Model) -> bool:
+    """Whether a model knows pixels of that side, metres, or nearly that."""
+    return model.finest_gsd_m / _GSD_TOLERANCE <= gsd_m <= model.coarsest_gsd_m * _GSD_TOLERANCE
 
 
 def network_input(raster: Raster, model: Model) -> NDArray[np.float32]:

@@ -2,13 +2,15 @@
 
 A pixel's answer depends on the pixels at most 77 away (`_REACH`), so every block is computed
 from its own surroundings alone, and equals what one run over the whole picture would have given.
+Where the model says so, the picture is looked at a second time at pixels twice as coarse, and the
+logits of both looks are averaged: 77 px are 35 m at 0.45 m, and a smooth field is wider.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
@@ -21,10 +23,11 @@ from landshift.features import (
     apply_exposure,
     band_indices,
     measure_exposure,
+    reads_gsd,
     scale_channel,
 )
 from landshift.grid import Grid
-from landshift.kernels.classifier import softmax
+from landshift.kernels.classifier import blend_coarse, softmax
 from landshift.kernels.convolution import (
     convolve1,
     convolve3,
@@ -44,7 +47,7 @@ _BLOCK_PIXELS = 512
 
 
 _REACH = 77
-"""Pixels of the picture that count on each side of a pixel."""
+"""Pixels of the picture that count on each side of a pixel; twice as many in the second look."""
 _PLANES: dict[str, tuple[int, int, int]] = {
     "s0": (0, 76, 24), "p1": (1, 38, 12), "t1": (1, 37, 32),
     "s1": (1, 36, 56), "p2": (2, 18, 32), "t2": (2, 17, 48),
@@ -123,14 +126,15 @@ def classify(raster: Raster, model: Model, threads: int | None = None) -> LandCo
     ModelError
         When the model cannot read this raster.
     """
-    view = _View(raster, model)
+    view, weights = _View(raster, model), _Weights(model)
+    coarse = _second_look([view], weights, model, threads)
     probability = np.empty((CLASSES, *raster.grid.shape), np.float32)
 
     def run(block: _Block, net: _Network) -> None:
         net.read(view, block, 0)
-        net.classify(block, 0, raster.valid, probability)
+        net.classify(block, 0, raster.valid, probability, coarse)
 
-    _each_block(run, raster.grid.shape, _Weights(model), 1, threads)
+    _each_block(run, raster.grid.shape, weights, 1, threads)
     return LandCover(probability, raster.valid, raster.grid)
 
 
@@ -156,6 +160,8 @@ def classify_pair(
     shape = before.grid.shape
     seen_as = exposures or (None, None)
     views = (_View(before, model, seen_as[0]), _View(after, model, seen_as[1]))
+    weights = _Weights(model)
+    coarse = _second_look(views, weights, model, threads)
     covers = [np.empty((CLASSES, *shape), np.float32) for _ in views]
     change = np.empty((CHANGES, *shape), np.float32)
     valid = before.valid & after.valid
@@ -164,10 +170,10 @@ def classify_pair(
     def run(block: _Block, net: _Network) -> None:
         for date, raster in enumerate((before, after)):
             net.read(views[date], block, date)
-            net.classify(block, date, raster.valid, covers[date])
-        net.compare(block, valid, change)
+            net.classify(block, date, raster.valid, covers[date], coarse)
+        net.compare(block, valid, change, coarse)
 
-    _each_block(run, shape, _Weights(model), 2, threads)
+    _each_block(run, shape, weights, 2, threads)
     if np.array_equal(before.bands, after.bands) and np.array_equal(before.valid, after.valid):
         change[:] = 0.0  # whatever a model makes of it: one picture twice shows no change
         change[0, valid] = 1.0
@@ -177,6 +183,44 @@ def classify_pair(
         LandCover(covers[1], after.valid, after.grid),
         Evidence(change, valid, before.grid, (same, gained, lost, other)),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _CoarseLogits:
+    """What the network makes of the whole picture at pixels twice as coarse."""
+
+    classes: list[NDArray[np.float32]]
+    """(class, row, col) of each date."""
+    change: NDArray[np.float32]
+    """(change, row, col); without rows of one date alone."""
+    shares: tuple[float, float]
+    """Weight in the logits of classes and of change."""
+
+
+def _second_look(
+    views: Sequence[_View], weights: _Weights, model: Model, threads: int | None
+) -> _CoarseLogits | None:
+    """Logits at half the resolution; None where the model does not ask for it, or cannot read it.
+
+    20 numbers for every four pixels of a pair: less than the answer itself.
+    """
+    shape, gsd_m = views[0].shape, views[0].gsd_m
+    if max(model.second_look) == 0 or not reads_gsd(2 * gsd_m, model) or min(shape) < _UNIT:
+        return None
+    halved = [view.halved() for view in views]
+    half = halved[0].shape
+    classes = [np.empty((CLASSES, *half), np.float32) for _ in views]
+    change = np.empty((CHANGES, *half), np.float32) if len(views) == 2 else np.empty((0, *half), np.float32)
+
+    def run(block: _Block, net: _Network) -> None:
+        for date, view in enumerate(halved):
+            net.read(view, block, date)
+            net.hand_out(net.class_logits(block, date), block, classes[date])
+        if len(halved) == 2:
+            net.hand_out(net.change_logits(block), block, change)
+
+    _each_block(run, half, weights, len(views), threads)
+    return _CoarseLogits(classes, change, model.second_look)
 
 
 def learned_features(
@@ -191,7 +235,7 @@ def learned_features(
 
     def run(block: _Block, net: _Network) -> None:
         net.read(view, block, 0)
-        net.hand_out(block, features)
+        net.hand_out(net.features(block), block, features)
 
     _each_block(run, raster.grid.shape, _Weights(model), 1, threads)
     return features
@@ -265,27 +309,50 @@ def _each_block(
 class _View:
     """A raster as the network wants to see it."""
 
-    def __init__(self, raster: Raster, model: Model, exposure: Exposure | None = None) -> None:
+    def __init__(
+        self, raster: Raster, model: Model, exposure: Exposure | None = None, side: int = 1
+    ) -> None:
+        """``side`` of the square of pixels that are averaged into one."""
         self._at = band_indices(raster, model)
         self._raster = raster
-        self._scale = scale_channel(raster.grid.gsd_m, model.reference_gsd_m)
+        self._model = model
+        self._side = side
+        self.gsd_m = raster.grid.gsd_m * side
+        self.shape = tuple(-(-length // side) for length in raster.grid.shape)
         self._exposure = exposure or measure_exposure(
             [raster.bands[at] for at in self._at], raster.valid
         )
 
+    def halved(self) -> _View:
+        """The same picture in the same light at pixels twice as coarse."""
+        return _View(self._raster, self._model, self._exposure, 2 * self._side)
+
     def fill(self, plane: _Plane) -> None:
         """Write the part of the picture on which ``plane`` lies, zeros beyond the picture."""
-        rows, cols = self._raster.grid.shape
-        here = (
-            slice(plane.row, min(rows, plane.row + plane.rows)),
-            slice(plane.col, min(cols, plane.col + plane.cols)),
-        )
+        side = self._side
+        here = tuple(
+            slice(first * side, min(length, (first + count) * side))
+            for first, count, length in zip(
+                (plane.row, plane.col), (plane.rows, plane.cols), self._raster.grid.shape,
+                strict=True,
+            )
+        )  # fmt: skip
         bands = [self._raster.bands[at][here] for at in self._at]
         seen = apply_exposure(bands, self._raster.valid[here], self._exposure)
+        if side > 1:
+            seen = _averaged(seen, side)
         plane.array.fill(0)
         inside = plane.array[:, 1 : seen.shape[1] + 1, 1 : seen.shape[2] + 1]
         inside[:-1] = seen
-        inside[-1] = self._scale
+        inside[-1] = scale_channel(self.gsd_m, self._model.reference_gsd_m)
+
+
+def _averaged(bands: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Means over squares of pixels, (band, row, col); zeros fill up the last ones."""
+    count, rows, cols = bands.shape
+    whole = np.pad(bands, ((0, 0), (0, -rows % side), (0, -cols % side)))
+    squares = whole.reshape(count, whole.shape[1] // side, side, whole.shape[2] // side, side)
+    return squares.mean(axis=(2, 4), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -381,24 +448,43 @@ class _Network:
         self._convolve("dec0", s0, self._of_date("f", block, date))
 
     def classify(
-        self, block: _Block, date: int, valid: NDArray[np.bool_], probability: NDArray[np.float32]
-    ) -> None:
+        self, block: _Block, date: int, valid: NDArray[np.bool_],
+        probability: NDArray[np.float32], coarse: _CoarseLogits | None,
+    ) -> None:  # fmt: skip
         """Write the class probabilities of the date that was `read`."""
-        logits = self._plane("cls", block)
-        self._convolve("cls", self._of_date("f", block, date), logits, least=-np.inf)
+        logits = self.class_logits(block, date)
+        if coarse is not None:
+            self._blend(logits, coarse.classes[date], coarse.shares[0])
         self._answer("cls", logits, valid, probability)
 
-    def hand_out(self, block: _Block, features: NDArray[np.float32]) -> None:
-        """Write the features of the date that was `read`."""
-        plane = self._of_date("f", block, 0)
-        own = features[:, block.row : block.row + block.rows, block.col : block.col + block.cols]
+    def compare(
+        self, block: _Block, valid: NDArray[np.bool_], probability: NDArray[np.float32],
+        coarse: _CoarseLogits | None,
+    ) -> None:  # fmt: skip
+        """Write the probabilities of change, once both dates were `read`."""
+        logits = self.change_logits(block)
+        if coarse is not None:
+            self._blend(logits, coarse.change, coarse.shares[1])
+        self._answer("chg4", logits, valid, probability)
+
+    @staticmethod
+    def hand_out(plane: _Plane, block: _Block, into: NDArray[np.float32]) -> None:
+        """Write the block's part of a plane into the whole picture's, (channel, row, col)."""
+        own = into[:, block.row : block.row + block.rows, block.col : block.col + block.cols]
         row, col = block.row - plane.row + 1, block.col - plane.col + 1
         own[:] = plane.array[:, row : row + own.shape[1], col : col + own.shape[2]]
 
-    def compare(
-        self, block: _Block, valid: NDArray[np.bool_], probability: NDArray[np.float32]
-    ) -> None:
-        """Write the probabilities of change, once both dates were `read`."""
+    def features(self, block: _Block) -> _Plane:
+        """What the classifier reads of the first date."""
+        return self._of_date("f", block, 0)
+
+    def class_logits(self, block: _Block, date: int) -> _Plane:
+        """Logits of the classes of the date that was `read`."""
+        logits = self._plane("cls", block)
+        return self._convolve("cls", self._of_date("f", block, date), logits, least=-np.inf)
+
+    def change_logits(self, block: _Block) -> _Plane:
+        """Logits of the kinds of change, once both dates were `read`."""
         joint = [self._plane(name, block) for name in ("f", "d1", "d2")]
         for plane in joint:
             before, after, apart = np.split(plane.array, 3)
@@ -415,8 +501,15 @@ class _Network:
         for order in range(self._weights.orders):
             here = 16 * order, 16 * order + 16
             self._convolve("chg3", full.channels(*here), last.channels(*here))
-        self._convolve("chg4", last, logits, -np.inf)
-        self._answer("chg4", logits, valid, probability)
+        return self._convolve("chg4", last, logits, -np.inf)
+
+    @staticmethod
+    def _blend(logits: _Plane, coarse: NDArray[np.float32], share: float) -> None:
+        if share > 0:
+            blend_coarse(
+                logits.array, coarse, np.float32(share), logits.row, logits.col, logits.rows,
+                logits.cols,
+            )  # fmt: skip
 
     def _encode(self, level: int, finer: _Plane, block: _Block) -> _Plane:
         """Halve and convolve twice; the result is the last channels of a decoder's input."""

@@ -113,6 +113,9 @@ class Model:
     """Share of each kind of change in what it was trained on."""
     symmetric: bool
     """Whether the change head is asked in both orders of the dates and the answers averaged."""
+    second_look: tuple[float, float]
+    """Weight of what the same network makes of the picture at pixels twice as coarse, 0-1, in the
+    logits of classes and of change; it sees twice as far and knows a wide field by its edges."""
     training: Mapping[str, Any]
     """What it was trained on, as its maker wrote it down."""
     licence: str
@@ -247,6 +250,7 @@ def _build_model(meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha
         class_prior=_prior(meta, "class", CLASSES),
         change_prior=_prior(meta, "change", CHANGES),
         symmetric=bool(meta.get("symmetric", False)),
+        second_look=_second_look(meta),
         training=MappingProxyType(dict(meta.get("training", {}))),
         licence=str(meta.get("licence", "unknown")),
         sha256=sha256,
@@ -306,6 +310,13 @@ def _calibration(meta: Mapping[str, Any], of: str, count: int) -> Calibration:
         raise ValueError(f"{of} temperature {temperature} or scale {min(scale)} is not positive")
     offset = _numbers(meta, f"{of}_offset", count, 0.0)
     return Calibration(tuple(each / temperature for each in scale), offset)
+
+
+def _second_look(meta: Mapping[str, Any]) -> tuple[float, float]:
+    classes, change = _numbers(meta, "second_look", 2, 0.0)
+    if not (0 <= classes < 1 and 0 <= change < 1):
+        raise ValueError(f"second_look is {classes}, {change}; allowed are 0 and more, below 1")
+    return classes, change
 
 
 def _prior(meta: Mapping[str, Any], of: str, count: int) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ class GridSettings:
     """Side of a pixel to work at, metres; None: the coarser of the two pictures."""
     margin_m: float = 60.0
     """Ground beyond the aoi that is read for registration and context. The network sees at most
-    96 px around a pixel, 48 m at 0.5 m."""
+    77 px around a pixel, 39 m at 0.5 m, and twice that in its second look, which counts less."""
     least_margin_px: int = 128
     """The same in pixels, for coarse pictures."""
     most_pixels: int = 400_000_000

@@ -180,7 +180,11 @@ def _taught(model: Model, new: Floats, mean: Floats, spread: Floats) -> Model:
     layers["cls.weight"] = weight.astype(np.float32).reshape(model.layers["cls.weight"].shape)
     layers["cls.bias"] = (new[:, -1] - weight @ mean).astype(np.float32)
     plain = Calibration((1.0,) * len(new), (0.0,) * len(new))
-    return replace(model, name=f"{model.name}-taught", layers=layers, cover=plain)
+    # What was drawn was judged at the picture's own pixels, so only they are asked.
+    looks = 0.0, model.second_look[1]
+    return replace(
+        model, name=f"{model.name}-taught", layers=layers, cover=plain, second_look=looks
+    )
 
 
 def model_meta(model: Model) -> Mapping[str, Any]:
@@ -189,6 +193,7 @@ def model_meta(model: Model) -> Mapping[str, Any]:
         "name": model.name, "family": model.family, "bands": list(model.bands),
         "finest_gsd_m": model.finest_gsd_m, "coarsest_gsd_m": model.coarsest_gsd_m,
         "reference_gsd_m": model.reference_gsd_m, "symmetric": model.symmetric,
+        "second_look": list(model.second_look),
         "class_scale": list(model.cover.scale), "class_offset": list(model.cover.offset),
         "change_scale": list(model.change.scale), "change_offset": list(model.change.offset),
         "class_prior": list(model.class_prior), "change_prior": list(model.change_prior),

@@ -30,3 +30,19 @@ def softmax(logits, scale, offset):
     values = logits.astype(np.float64) * scale[:, None, None] + offset[:, None, None]
     powers = np.exp(values - values.max(axis=0))
     return powers / powers.sum(axis=0)
+
+
+def blend_coarse(logits, coarse, share, row, col):
+    """Logits (channel, row, col) of the part that begins at ``row``, ``col``, blended."""
+    def weights(first, count, length):
+        at = (np.arange(first, first + count) + 0.5) / 2 - 0.5
+        below = np.floor(at).astype(int)
+        matrix = np.zeros((count, length))
+        for k, (lower, part) in enumerate(zip(below, at - below, strict=True)):
+            matrix[k, np.clip(lower, 0, length - 1)] += 1 - part
+            matrix[k, np.clip(lower + 1, 0, length - 1)] += part
+        return matrix
+
+    down = weights(row, logits.shape[1], coarse.shape[1])
+    across = weights(col, logits.shape[2], coarse.shape[2])
+    return (1 - share) * logits + share * (down @ coarse.astype(np.float64) @ across.T)

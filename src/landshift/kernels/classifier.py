@@ -36,6 +36,56 @@ def exponential(
 
 
 @njit(cache=True, nogil=True)
+def blend_coarse(
+    logits: NDArray[np.float32],
+    coarse: NDArray[np.float32],
+    share: np.float32,
+    row: int,
+    col: int,
+    rows: int,
+    cols: int,
+) -> None:
+    """Make ``logits`` (1 - share) of what they are and ``share`` of ``coarse`` twice as large.
+
+    Bilinear between the middles of the coarse pixels, level beyond the outermost.
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (channel, row + 2, stride)
+        A plane with a ring (see `landshift.kernels.convolution`).
+    coarse : ndarray of float32, shape (channel, coarse row, coarse col)
+        Of the whole picture at half its resolution.
+    share : float32
+        0-1.
+    row, col, rows, cols : int
+        Where in the picture the first pixel of ``logits`` lies, and how many rows and columns are
+        changed.
+    """
+    last_row, last_col = coarse.shape[1] - 1, coarse.shape[2] - 1
+    near, far = np.float32(0.75) * share, np.float32(0.25) * share
+    own = np.float32(1) - share
+    first, quarter = np.float32(0.75), np.float32(0.25)
+    column = np.empty(coarse.shape[2], np.float32)
+    for channel in range(coarse.shape[0]):
+        for r in range(rows):
+            # An odd pixel's second neighbour lies after it, an even pixel's before.
+            middle = (row + r) // 2
+            beside = min(max(middle + 1 if (row + r) % 2 else middle - 1, 0), last_row)
+            middle = min(middle, last_row)
+            first_col = min(max((col - 1) // 2, 0), last_col)
+            for c in range(first_col, min((col + cols) // 2, last_col) + 1):
+                column[c] = near * coarse[channel, middle, c] + far * coarse[channel, beside, c]
+            into = logits[channel, r + 1]
+            for c in range(cols):
+                centre = (col + c) // 2
+                side = min(max(centre + 1 if (col + c) % 2 else centre - 1, 0), last_col)
+                centre = min(centre, last_col)
+                into[c + 1] = own * into[c + 1] + (
+                    first * column[centre] + quarter * column[side]
+                )
+
+
+@njit(cache=True, nogil=True)
 def softmax(
     logits: NDArray[np.float32],
     scale: NDArray[np.float32],

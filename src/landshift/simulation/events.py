@@ -27,6 +27,7 @@ from landshift.simulation.settlements import (
     paint_housing_rows,
     paint_industry,
     paint_suburb,
+    paint_village,
     plan_box,
     set_halls,
 )
@@ -183,6 +184,7 @@ _NEW: dict[str, Callable[[Stage, Zone], None]] = {
     "site": build_site,
     "apartments": paint_apartments,
     "rows": paint_housing_rows,
+    "village": paint_village,
     "suburb": build_suburb,
     "greenhouses": build_tunnels,
     "pond": paint_pond,
@@ -191,9 +193,10 @@ _NEW: dict[str, Callable[[Stage, Zone], None]] = {
 }
 
 _ON_FIELDS = {"halls": 6, "cleared": 5, "foundations": 2, "frames": 2, "rows": 2, "greenhouses": 2,
-              "industry": 2, "pond": 0.5, "road": 1.0, "site": 4, "apartments": 1.5}
+              "industry": 2, "pond": 0.5, "road": 1.0, "site": 4, "apartments": 1.5, "village": 2}
 _ON_OPEN = {"halls": 5, "industry": 2, "rows": 1.5, "frames": 1, "cleared": 3, "suburb": 1,
-            "greenhouses": 1, "foundations": 1, "road": 1.0, "site": 3, "apartments": 1.5}
+            "greenhouses": 1, "foundations": 1, "road": 1.0, "site": 3, "apartments": 1.5,
+            "village": 1.5}
 _ON_BUILT = {"cleared": 4, "halls": 4, "grown over": 0.7, "rows": 1, "frames": 0.5, "site": 1.5,
              "apartments": 1.5}
 

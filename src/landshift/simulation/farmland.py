@@ -133,10 +133,12 @@ def paint_strips(stage: Stage, zone: Zone) -> None:
 
 
 def paint_dry(stage: Stage, zone: Zone) -> None:
-    """Larger fields, irregular on slopes."""
+    """Larger fields, irregular on slopes; some fill a picture of fine pixels alone."""
     rng = stage.rng
     size = (rng.uniform(25, 90), rng.uniform(50, 200))
-    irregular = rng.uniform(1, 6) if rng.random() < 0.5 else 0.0
+    if rng.random() < 0.3:
+        size = (rng.uniform(80, 180), rng.uniform(90, 260))
+    irregular = rng.uniform(1, 10) if rng.random() < 0.5 else 0.0
     paint_plots(stage, zone, "dry", size, rng.uniform(0.3, 1.8), irregular, 6, 0.5)
 
 
@@ -182,11 +184,11 @@ def paint_orchard(stage: Stage, zone: Zone) -> None:
     floor = stage.table.add(CROPLAND, looks[0], looks[1])
     stage.canvas.flat(window.rows, window.cols, window.inside, floor)
     step = (rng.uniform(2.5, 5.5), rng.uniform(2.2, 4.5))
-    radius = min(step) * rng.uniform(0.28, 0.5)
+    radius = min(step) * rng.uniform(0.28, 0.6)
     turn = rng.normal(0, 0.06) + (math.pi / 2 if rng.random() < 0.5 else 0)
     if radius < 0.5 * stage.canvas.pixel_m:
         return
-    points = lattice(rng, zone.shrunk(radius), step, turn, 0.25)
+    points = lattice(rng, zone.shrunk(radius), step, turn, rng.uniform(0.1, 0.6))
     points = points[rng.random(len(points)) < rng.uniform(0.8, 1.0)]
     template = stage.table.looks
     crowns = []

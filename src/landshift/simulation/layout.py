@@ -105,7 +105,7 @@ PLACES: dict[str, Countryside] = {
     ),
     "dry hills": Countryside(
         {"dry": 6, "wood": 3, "grass": 1.5, "orchard": 1.5, "village": 0.6, "waste": 0.7,
-         "vegetables": 0.8, "multispan": 0.3},
+         "vegetables": 0.8, "multispan": 0.3, "prairie": 1.5},
         (50, 190), _ASIAN,
     ),
     "village": Countryside(
@@ -134,8 +134,8 @@ PLACES: dict[str, Countryside] = {
         (50, 140), _ASIAN,
     ),
     "island greenhouses": Countryside(
-        {"multispan": 6, "dry": 3, "orchard": 4, "wood": 1.0, "vegetables": 1.5, "village": 1.0,
-         "grass": 1, "waste": 0.6, "tunnels": 1.2, "rows": 0.3},
+        {"multispan": 5, "dry": 4, "orchard": 3, "wood": 1.0, "vegetables": 1.5, "village": 1.0,
+         "grass": 1, "waste": 0.6, "tunnels": 1.2, "rows": 0.3, "prairie": 1.0},
         (45, 130), {"lane": 2, "dirt": 2, "hedge": 5, "road": 1.3, "none": 1},
     ),
     "industry": Countryside(

@@ -93,6 +93,8 @@ def _bare_field(
     cover = mix(soil * np.float32(0.75), spectrum("stubble"), rng.uniform(0.0, 0.5))
     if state == "stubble":
         cover = vary(rng, mix(spectrum("straw"), spectrum("stubble"), rng.random()), 0.15)
+    if state in ("harrowed", "wet") and rng.random() < 0.5:
+        return _rolled_field(rng, soil * np.float32(tone), heading)
     return Look(
         ground=ground.astype(np.float32),
         canopy=cover.astype(np.float32),
@@ -108,12 +110,45 @@ def _bare_field(
     )
 
 
+def _rolled_field(rng: np.random.Generator, soil: Spectrum, heading: float) -> Look:
+    """Soil as smooth as a roof: no rows, faint passes of the machine, broad damp and dry parts."""
+    if rng.random() < 0.5:
+        soil = mix(soil, spectrum("soil_pale"), rng.uniform(0.2, 0.9))
+    passes = rng.random() < 0.6
+    return Look(
+        ground=soil.astype(np.float32),
+        canopy=(soil * np.float32(rng.uniform(0.7, 0.95))).astype(np.float32),
+        mean=rng.uniform(0.0, 0.3),
+        heading=heading,
+        patch=(rng.uniform(0.0, 0.03), rng.uniform(0.0, 0.12), rng.uniform(0.05, 0.35)),
+        stain=(rng.uniform(0.005, 0.03), rng.uniform(0.005, 0.04), rng.uniform(0.02, 0.16)),
+        streak_light=rng.uniform(0.005, 0.04) if passes else 0.0,
+        streak_period=float(np.exp(rng.uniform(np.log(1.5), np.log(12.0)))),
+    )
+
+
+def _closed_field(rng: np.random.Generator, crop: Spectrum, soil: Spectrum, heading: float) -> Look:
+    """A crop closed over the soil: one even green, as dark and as smooth as a pond."""
+    return Look(
+        ground=soil,
+        canopy=crop,
+        mean=rng.uniform(0.93, 1.0),
+        heading=heading,
+        patch=(rng.uniform(0.0, 0.04), rng.uniform(0.0, 0.05), rng.uniform(0.0, 0.06)),
+        stain=(rng.uniform(0.01, 0.06), rng.uniform(0.01, 0.04), rng.uniform(0.01, 0.08)),
+        streak_light=rng.uniform(0.0, 0.04) if rng.random() < 0.6 else 0.0,
+        streak_period=float(np.exp(rng.uniform(np.log(1.0), np.log(8.0)))),
+    )
+
+
 def _grown_field(
     rng: np.random.Generator, state: str, soil: Spectrum, heading: float
 ) -> Look:
     crop = {"ripe": "crop_ripe", "dark": "crop_dark"}.get(state, "crop_green")
     if crop == "crop_green" and rng.random() < 0.35:
         crop = str(rng.choice(["crop_bright", "crop_dark", "grass"]))
+    if state != "seedling" and rng.random() < 0.25:
+        return _closed_field(rng, vary(rng, spectrum(crop), 0.25, 0.10), soil, heading)
     share = rng.uniform(0.12, 0.5) if state == "seedling" else rng.uniform(0.65, 1.0)
     return Look(
         ground=soil,

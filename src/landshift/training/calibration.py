@@ -8,8 +8,8 @@ from scipy import optimize, special
 
 
 def fit_scaling(
-    logits: NDArray[np.float32], truth: NDArray[np.uint8]
-) -> tuple[list[float], list[float], float, float]:
+    logits: NDArray[np.float32], right: NDArray[np.bool_]
+) -> tuple[list[float], list[float], list[float], float, float]:
     """Scale and offset of each class's logit that make the probabilities fit the truth best.
 
     Vector scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks",
@@ -20,26 +20,33 @@ def fit_scaling(
     ----------
     logits
         (pixel, class).
-    truth
-        (pixel,); index of the true class.
+    right
+        (pixel, class); True for the true class, or for each that may be the true one.
 
     Returns
     -------
     scale, offset
         One number a class; a calibrated logit is ``logit * scale + offset``.
+    prior
+        Share of each class among the pixels; where several may be true, as the calibrated
+        probabilities divide them.
     before, after
         Expected calibration error with and without scaling, 0-1.
     """
     count = logits.shape[1]
     x = logits.astype(np.float64)
-    onehot = np.eye(count)[truth]
+
+    def among_right(p: NDArray[np.float64]) -> NDArray[np.float64]:
+        kept = np.where(right, p, 0.0)
+        return kept / np.maximum(kept.sum(1, keepdims=True), 1e-30)
 
     def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         scale, offset = theta[:count], theta[count:]
         z = x * scale + offset
         p = special.softmax(z, axis=1)
-        fit = np.mean(special.logsumexp(z, axis=1) - z[np.arange(len(z)), truth])
-        gap = (p - onehot) / len(x)
+        chosen = special.logsumexp(np.where(right, z, -np.inf), axis=1)
+        fit = np.mean(special.logsumexp(z, axis=1) - chosen)
+        gap = (p - among_right(p)) / len(x)
         pull = 1e-3 * (np.sum((scale - scale.mean()) ** 2) + np.sum(offset**2))
         slope = np.concatenate([
             np.sum(gap * x, 0) + 2e-3 * (scale - scale.mean()), np.sum(gap, 0) + 2e-3 * offset
@@ -50,13 +57,15 @@ def fit_scaling(
     bounds = [(0.05, 5.0)] * count + [(-6.0, 6.0)] * count
     best = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     scale, offset = best[:count], best[count:]
-    before = calibration_error(special.softmax(x, axis=1), truth)
-    after = calibration_error(special.softmax(x * scale + offset, axis=1), truth)
-    return scale.round(5).tolist(), offset.round(5).tolist(), before, after
+    calibrated = special.softmax(x * scale + offset, axis=1)
+    prior = (among_right(calibrated).sum(0) + 1) / (len(x) + count)
+    before = calibration_error(special.softmax(x, axis=1), right)
+    after = calibration_error(calibrated, right)
+    return scale.round(5).tolist(), offset.round(5).tolist(), prior.round(5).tolist(), before, after
 
 
 def calibration_error(
-    probability: NDArray[np.float64], truth: NDArray[np.uint8], bins: int = 15
+    probability: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 15
 ) -> float:
     """Expected calibration error of the winning class (Naeini et al. 2015, AAAI), 0-1.
 
@@ -64,16 +73,16 @@ def calibration_error(
     ----------
     probability
         (pixel, class).
-    truth
-        (pixel,); index of the true class.
+    right
+        (pixel, class); True for the true class, or for each that may be the true one.
     bins
         Equal widths of confidence.
     """
     confidence = probability.max(1)
-    right = probability.argmax(1) == truth
+    hit = right[np.arange(len(right)), probability.argmax(1)]
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
-        (which == b).mean() * abs(right[which == b].mean() - confidence[which == b].mean())
+        (which == b).mean() * abs(hit[which == b].mean() - confidence[which == b].mean())
         for b in range(bins)
         if (which == b).any()
     ]

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from landshift.model import save_model
+from landshift.model import load_model, save_model
 from landshift.sensor import FAMILY_BANDS
 from landshift.training.calibration import fit_scaling
 from landshift.training.folder import read_folder
 from landshift.training.material import (
+    ALLOWED,
     IGNORED,
     Cutter,
     Example,
@@ -28,18 +29,23 @@ from landshift.training.material import (
     read_tiles,
     simulated_tiles,
 )
-from landshift.training.network import Network, exported
+from landshift.training.network import Network, begin_from, exported, looked_twice
 from landshift.training.recipe import Recipe
 
 _HELD_OUT_SEED = 10_000_000
 """Simulated scenes for calibration begin here, far from those for training."""
 _AVERAGING = 0.998
 """Decay of the running mean of the weights: about the last 500 steps."""
-_CHANGE_WEIGHTS = (1.0, 3.0, 3.0, 1.5)
-"""Change is rare; without weight the head learns to say 'same'. Calibration takes it out again."""
+_CHANGE_WEIGHTS = (1.0, 3.0, 3.0, 1.5, 3.0, 1.0)
+"""Of each key of `ALLOWED`. Change is rare; without weight the head learns to say 'same'.
+Calibration takes it out again."""
 _CLASS_WEIGHTS = (1.0, 2.0, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0)
 """Greenhouse, building and bare are what the hectares hang on, and are thin on the ground."""
 _CHECKPOINT_STEPS = 200
+_COVER_RIGHT = np.eye(256, 8, k=-1, dtype=bool)
+"""(code, class); which class a cover code of 1-8 says, none for 0."""
+_CHANGE_RIGHT = np.array([[k in ALLOWED.get(label, ()) for k in range(4)] for label in range(256)])
+"""(label, kind); which kinds of change a label allows, none where it is `IGNORED`."""
 
 
 def train(
@@ -89,7 +95,8 @@ def train(
         "name": recipe.name, "family": recipe.family,
         "bands": list(FAMILY_BANDS[recipe.family]), "finest_gsd_m": recipe.finest_gsd_m,
         "coarsest_gsd_m": recipe.coarsest_gsd_m, "reference_gsd_m": recipe.reference_gsd_m,
-        "symmetric": True, "licence": recipe.licence, **calibration,
+        "symmetric": True, "second_look": list(recipe.second_look), "licence": recipe.licence,
+        **calibration,
         "training": asdict(recipe) | {"labelled": sorted(t.name for t in taught),
                                       "labelled_held_out": sorted(t.name for t in kept)},
     }  # fmt: skip
@@ -117,6 +124,10 @@ def _fit(
 ) -> Network:  # fmt: skip
     torch.manual_seed(recipe.seed)
     network = Network(len(FAMILY_BANDS[recipe.family])).to(memory_format=torch.channels_last)
+    if recipe.start:
+        first_batch = next(_batches(recipe, scenes, taught, 0))
+        begin_from(network, load_model(recipe.start, recipe.family).layers, first_batch["before"])
+        report(f"beginning from the weights of {recipe.start}")
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_AVERAGING),
         use_buffers=True,
@@ -165,7 +176,7 @@ def _step(network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, T
     before, after = (
         batch[name].contiguous(memory_format=torch.channels_last) for name in ("before", "after")
     )
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_half_precision()):
         class_before, class_after, change = network(before, after)
     loss = change_loss(change.float(), batch["kind"])
     for logits, cover in (
@@ -176,6 +187,12 @@ def _step(network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, T
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()
     return float(loss.detach())
+
+
+def _half_precision() -> bool:
+    """Whether this processor multiplies bfloat16 itself; where it only pretends to, a step takes
+    eight times as long."""
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def class_loss(logits: Tensor, cover: Tensor) -> Tensor:
@@ -189,28 +206,38 @@ def class_loss(logits: Tensor, cover: Tensor) -> Tensor:
 
 
 def change_loss(logits: Tensor, kind: Tensor) -> Tensor:
-    """Weighted cross entropy, plus the Dice loss of gained and lost buildings.
+    """Weighted cross entropy, plus the Dice loss of gained, lost and all changed buildings.
 
+    Where a label allows several answers, their probabilities are added up (Petit et al. 2018,
+    "Handling Missing Annotations for Semantic Segmentation", arXiv:1807.00639, do so per class).
     Dice after Milletari et al. 2016 (doi:10.1109/3DV.2016.79): it looks at the overlap of the rare
     classes and so is not swamped by the unchanged pixels.
     """
-    known = torch.where(kind == IGNORED, -100, kind.long())
-    weights = torch.tensor(_CHANGE_WEIGHTS)
-    entropy = functional.cross_entropy(logits, known, weight=weights, ignore_index=-100)
-    p = torch.softmax(logits, 1) * (known >= 0)[:, None]
-    dice = logits.new_zeros(())
+    label = torch.where(kind == IGNORED, 0, kind).long()
+    known = kind != IGNORED
+    right = torch.from_numpy(_CHANGE_RIGHT)[label].permute(0, 3, 1, 2)
+    weight = torch.tensor(_CHANGE_WEIGHTS)[label] * known
+    chosen = torch.where(right, logits, -torch.inf).logsumexp(1)
+    entropy = ((logits.logsumexp(1) - chosen) * weight).sum() / weight.sum().clamp(min=1)
+    p = torch.softmax(logits, 1)
+    one_way = known & (right.sum(1) == 1)
+    built = right[:, 1] | right[:, 2]
+    dice = _dice(p[:, 1] + p[:, 2], built, known)
     for k in (1, 2):
-        truth = (known == k).float()
-        dice = dice + 1 - (2 * (p[:, k] * truth).sum() + 1) / (p[:, k].sum() + truth.sum() + 1)
+        dice = dice + _dice(p[:, k], right[:, k], one_way)
     return entropy + 0.25 * dice
+
+
+def _dice(p: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    p, t = p * known, truth & known
+    return 1 - (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1)
 
 
 def _batches(
     recipe: Recipe, scenes: list[Tile], taught: list[Tile], first: int
 ) -> Iterator[dict[str, Tensor]]:
-    cutter = Cutter(scenes + taught, recipe.crop_px, recipe.reference_gsd_m)
-    # Ground that nobody labelled teaches only that nothing changed: an eighth of the rest.
-    known = np.array([max(np.count_nonzero(t.covers), t.covers.size / 8) for t in taught])
+    cutter = Cutter(scenes + taught, recipe)
+    known = np.array([_known(tile) for tile in taught])
     weights = np.sqrt(known) / np.sqrt(known).sum()
     for step in range(first, recipe.steps):
         rng = np.random.default_rng([recipe.seed, step])
@@ -222,6 +249,15 @@ def _batches(
                 tile = taught[rng.choice(len(taught), p=weights)]
             examples.append(cutter.example(tile, rng))
         yield stacked(examples)
+
+
+def _known(tile: Tile) -> float:
+    """Pixels that a tile teaches something on.
+
+    Ground that nobody labelled teaches only that nothing changed: an eighth of the rest.
+    """
+    drawn = 0 if tile.kinds is None else np.count_nonzero(tile.kinds != IGNORED)
+    return float(max(np.count_nonzero(tile.covers), drawn, tile.covers.size / 8))
 
 
 def stacked(examples: list[Example]) -> dict[str, Tensor]:
@@ -255,34 +291,39 @@ def _calibrate(
     recipe: Recipe, network: Network, scenes: list[Tile], kept: list[Tile]
 ) -> dict[str, Any]:
     """Vector scaling of both heads, fitted on tiles that the network never saw."""
-    cutter = Cutter(scenes + kept, recipe.crop_px, recipe.reference_gsd_m)
+    cutter = Cutter(scenes + kept, recipe)
     rng = np.random.default_rng([recipe.seed, 1])
+    coarsest = np.log2(recipe.coarsest_gsd_m * 1.1 / recipe.reference_gsd_m)
     draws = [(t, k) for t, repeats in ((scenes, 1), (kept, max(1, 40 // max(1, len(kept)))))
              for k in t for _ in range(repeats)]  # fmt: skip
     logits: dict[str, list[NDArray[np.float32]]] = {"class": [], "change": []}
-    truths: dict[str, list[NDArray[np.uint8]]] = {"class": [], "change": []}
+    rights: dict[str, list[NDArray[np.bool_]]] = {"class": [], "change": []}
     for source, tile in draws:
         example = cutter.example(tile, rng, calm=source is scenes)
         batch = stacked([example])
         with torch.no_grad():
-            before, after, change = network.answer(batch["before"], batch["after"])
-        for name, found, truth in (
-            ("class", before, example.cover_before), ("class", after, example.cover_after),
-            ("change", change, np.where(example.kind == IGNORED, 0, example.kind + 1)),
-        ):  # fmt: skip
-            known = np.flatnonzero(truth.ravel())
+            if batch["before"][0, -1].max() + 1 <= coarsest:
+                found = looked_twice(network, batch["before"], batch["after"], recipe.second_look)
+            else:
+                found = network.answer(batch["before"], batch["after"])
+        before, after, change = found
+        for name, logit, label, right in (
+            ("class", before, example.cover_before, _COVER_RIGHT),
+            ("class", after, example.cover_after, _COVER_RIGHT),
+            ("change", change, example.kind, _CHANGE_RIGHT),
+        ):
+            known = np.flatnonzero(right[label.ravel()].any(1))
             if len(known):
                 at = rng.choice(known, min(len(known), 1500), replace=False)
-                logits[name].append(found[0].flatten(1).numpy()[:, at].T)
-                truths[name].append(truth.ravel()[at].astype(np.uint8) - 1)
+                logits[name].append(logit[0].flatten(1).numpy()[:, at].T)
+                rights[name].append(right[label.ravel()[at]])
     values: dict[str, Any] = {}
-    for name, count in (("class", 8), ("change", 4)):
-        truth = np.concatenate(truths[name])
-        scale, offset, before_ece, after_ece = fit_scaling(np.concatenate(logits[name]), truth)
-        prior = (np.bincount(truth, minlength=count) + 1) / (len(truth) + count)
+    for name in ("class", "change"):
+        scale, offset, prior, before_ece, after_ece = fit_scaling(
+            np.concatenate(logits[name]), np.concatenate(rights[name])
+        )
         values |= {
-            f"{name}_scale": scale, f"{name}_offset": offset,
-            f"{name}_prior": prior.round(5).tolist(),
+            f"{name}_scale": scale, f"{name}_offset": offset, f"{name}_prior": prior,
             f"{name}_ece": {"raw": round(before_ece, 4), "calibrated": round(after_ece, 4)},
         }  # fmt: skip
     return values

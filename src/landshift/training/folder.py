@@ -28,8 +28,8 @@ def read_folder(
 
     A picture ``town.tif`` is labelled by ``town.geojson`` (polygons with a property ``class``), or
     by ``town.label.tif`` or ``town.label.png`` (codes 1-8 of `legend.Cover`, 0 where nobody
-    knows). Pictures that lack one of ``bands``, or whose pixels lie outside ``gsd_m`` by more than
-    a half, are left out; every fifth of the others is held out.
+    knows). Pictures that lack one of ``bands``, or whose pixels cannot be brought within ``gsd_m``,
+    are left out; every fifth of the others is held out.
 
     Parameters
     ----------

@@ -15,9 +15,19 @@ from landshift.errors import InputError
 from landshift.features import normalise_bands
 from landshift.legend import Cover
 from landshift.sensor import Family
+from landshift.training.recipe import Recipe
 
 SAME, GAINED, LOST, OTHER, IGNORED = 0, 1, 2, 3, 255
 """Kinds of change that the siamese head tells apart, and the label that it is not taught."""
+BUILT, NOT_BUILT = 4, 5
+"""What a mask of changed buildings says: gained or lost, nobody wrote which; neither of the two."""
+ALLOWED = {
+    SAME: (SAME,), GAINED: (GAINED,), LOST: (LOST,), OTHER: (OTHER,),
+    BUILT: (GAINED, LOST), NOT_BUILT: (SAME, OTHER),
+}  # fmt: skip
+"""Which answers are right for each label."""
+_SWAPPED = np.arange(256, dtype=np.uint8)
+_SWAPPED[[GAINED, LOST]] = LOST, GAINED
 
 _SLIVER_M = 2.0
 """Differences between two labels that are thinner than this are lean and sampling, not change."""
@@ -37,6 +47,10 @@ class Tile:
     quiet: bool = False
     """Whether nothing lasting is known to have changed between its dates, on all of the ground;
     a picture of one date is quiet by nature."""
+    kinds: NDArray[np.uint8] | None = None
+    """(row, col); keys of `ALLOWED` and IGNORED, where change was drawn apart from the covers."""
+    simulated: bool = False
+    """Whether its pixels already have a random side; pictures are brought to one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +64,7 @@ class Example:
     """(row, col); 0 is not taught."""
     cover_after: NDArray[np.uint8]
     kind: NDArray[np.uint8]
-    """(row, col); SAME, GAINED, LOST, OTHER or IGNORED."""
+    """(row, col); a key of `ALLOWED`, or IGNORED."""
 
 
 def read_tiles(
@@ -60,10 +74,12 @@ def read_tiles(
 
     Columns: image, label (raster of cover codes), gsd_m, bands (role of each band, joined by
     spaces), split (``train`` or ``held-out``); paths are relative to the table. Pictures that lack
-    one of ``bands``, or whose pixels lie outside ``gsd_m`` by more than a half, are left out.
-    Two more columns may name another picture of the same ground on the same grid, taken when
-    nothing lasting had changed: second, second_label. Any label may be missing where nobody drew
-    one; the pair then still teaches that nothing changed.
+    one of ``bands``, or whose pixels cannot be brought within ``gsd_m``, are left out.
+    More columns may be there. ``second``, ``second_label``: a picture of the same ground on the
+    same grid. ``change``: empty when nothing lasting changed between the two; ``labels`` when what
+    changed is what the labels say; or a raster, above 127 where a building was gained or lost,
+    which is believed where a label is missing. ``classes``: the cover code that each value of the
+    labels means, joined by spaces. Any label may be missing where nobody drew one.
     """
     import rasterio  # only here: simulation alone needs no files
 
@@ -78,20 +94,24 @@ def read_tiles(
                 dates = [(row["image"], row.get("label") or "")]
                 if row.get("second"):
                     dates.append((row["second"], row.get("second_label") or ""))
-                seen = [_read_date(table.parent, *date, roles, bands) for date in dates]
+                meaning = [int(code) for code in (row.get("classes") or "").split()]
+                seen = [_read_date(table.parent, *date, roles, bands, meaning) for date in dates]
                 rows, cols = (min(sides) for sides in zip(*(c.shape for _, c in seen), strict=True))
                 pictures = np.stack([picture[:, :rows, :cols] for picture, _ in seen])
                 covers = np.stack([cover[:rows, :cols] for _, cover in seen])
                 name = " and ".join(Path(image).name for image, _ in dates)
-                found.append((row["split"], Tile(name, pictures, covers, side_m, quiet=True)))
+                change = row.get("change") or ""
+                kind = _read_kinds(table.parent / change, covers, side_m) if change else None
+                found.append((row["split"], Tile(name, pictures, covers, side_m, not change, kind)))
             except (KeyError, ValueError, rasterio.errors.RasterioError) as error:
                 raise InputError(f"line {number} of {table}: {error}") from error
     return found
 
 
 def _read_date(
-    folder: Path, image: str, label: str, roles: list[str], bands: tuple[str, ...]
-) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
+    folder: Path, image: str, label: str, roles: list[str], bands: tuple[str, ...],
+    meaning: list[int],
+) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:  # fmt: skip
     """One picture's bands, (band, row, col), and its cover codes, (row, col)."""
     import rasterio  # only here: simulation alone needs no files
 
@@ -101,16 +121,38 @@ def _read_date(
         return picture, np.zeros(picture.shape[1:], np.uint8)
     with rasterio.open(folder / label) as source:
         cover = source.read(1)
+    if meaning:
+        cover = np.array(meaning + [0] * (256 - len(meaning)), np.uint8)[cover]
     rows, cols = (min(a, b) for a, b in zip(picture.shape[1:], cover.shape, strict=True))
     known = np.where(cover > len(Cover), 0, cover).astype(np.uint8)
     return picture[:, :rows, :cols], known[:rows, :cols]
 
 
+def _read_kinds(file: Path, covers: NDArray[np.uint8], gsd_m: float) -> NDArray[np.uint8]:
+    """Kinds of change that two labels tell, and where they don't, those that a mask tells."""
+    import rasterio  # only here: simulation alone needs no files
+
+    kind = kinds(covers[0], covers[-1], gsd_m)
+    if file.name == "labels":
+        unknown = (covers[0] == 0) | (covers[-1] == 0)
+        kind[unknown] = IGNORED
+        return kind
+    with rasterio.open(file) as source:
+        mask = source.read(1)[: kind.shape[0], : kind.shape[1]] > 127
+    known = (covers[0] > 0) & (covers[-1] > 0) & (kind != IGNORED)
+    agrees = known & (mask == np.isin(kind, (GAINED, LOST)))
+    return np.where(agrees, kind, np.where(mask, BUILT, NOT_BUILT)).astype(np.uint8)
+
+
 def fits_family(
     roles: Iterable[str | None], side_m: float, bands: tuple[str, ...], gsd_m: tuple[float, float]
 ) -> bool:
-    """Whether a picture has the bands, and pixels within ``gsd_m`` or half again as far."""
-    return set(bands) <= set(roles) and gsd_m[0] / 1.5 <= side_m <= gsd_m[1] * 1.5
+    """Whether a picture has the bands, and pixels that can be brought within ``gsd_m``.
+
+    Finer ones are averaged, up to the four pixels a side beyond which little of a crop is left;
+    coarser ones are drawn up to half again as large.
+    """
+    return set(bands) <= set(roles) and gsd_m[0] / 4 <= side_m <= gsd_m[1] * 1.5
 
 
 def scaled(picture: NDArray[np.generic]) -> NDArray[np.float16]:
@@ -148,15 +190,16 @@ def kinds(before: NDArray[np.uint8], after: NDArray[np.uint8], gsd_m: float) -> 
 class Cutter:
     """Draws examples from tiles: crops, pairs of single pictures, pasted change, disturbance."""
 
-    def __init__(self, tiles: list[Tile], crop_px: int, reference_gsd_m: float) -> None:
+    def __init__(self, tiles: list[Tile], recipe: Recipe) -> None:
         """Keep the tiles; donors of pasted objects are drawn from all of them."""
         self.tiles = tiles
-        self.crop_px = crop_px
-        self.reference_gsd_m = reference_gsd_m
+        self.crop_px = recipe.crop_px
+        self.reference_gsd_m = recipe.reference_gsd_m
+        self.gsd_m = recipe.finest_gsd_m, recipe.coarsest_gsd_m
 
     def example(self, tile: Tile, rng: np.random.Generator, calm: bool = False) -> Example:
         """One crop of ``tile``; ``calm`` leaves out pasting and disturbance, for held-out tiles."""
-        bands, covers, gsd_m = self._window(tile, rng, calm)
+        bands, covers, drawn, gsd_m = self._window(tile, rng, calm)
         before, after = bands[0], bands[-1]
         cover_before, cover_after = covers[0], covers[-1]
         if len(bands) == 1 and not calm:
@@ -165,11 +208,14 @@ class Cutter:
         if not calm and rng.random() < (0.75 if tile.quiet else 0.15):
             donor = self.tiles[rng.integers(len(self.tiles))]
             after, cover_after, pasted = self._pasted(after, cover_after, donor, rng)
+        kind = kinds(cover_before, cover_after, gsd_m)
+        if drawn is not None:
+            kind = np.where(pasted, kind, drawn)
+        elif tile.quiet:
+            kind[~pasted] = SAME
         if not calm and rng.random() < 0.5:
             before, after, cover_before, cover_after = after, before, cover_after, cover_before
-        kind = kinds(cover_before, cover_after, gsd_m)
-        if tile.quiet:
-            kind[~pasted] = SAME
+            kind = _SWAPPED[kind]
         if not calm:
             after, cover_after = _moved(after, cover_after, rng)
         inputs = [self._input(b, gsd_m, rng, calm) for b in (before, after)]
@@ -177,18 +223,17 @@ class Cutter:
 
     def _window(
         self, tile: Tile, rng: np.random.Generator, calm: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], float]:
-        """A part of the tile, twice the crop at most, brought to a random nearby gsd."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8] | None, float]:
+        """A part of the tile, half again the crop at most, brought to a side the network reads."""
         rows, cols = tile.covers.shape[1:]
-        zoom = 1.0
-        if not calm and tile.quiet:
-            zoom = float(np.exp(rng.uniform(np.log(0.28), np.log(1.4))))
+        zoom = self._zoom(tile, rng, calm)
         side = int(min(self.crop_px * 3 // 2 / zoom, min(rows, cols)))
         r, c = rng.integers(0, rows - side + 1), rng.integers(0, cols - side + 1)
         bands = tile.bands[:, :, r : r + side, c : c + side].astype(np.float32)
         covers = tile.covers[:, r : r + side, c : c + side]
+        drawn = None if tile.kinds is None else tile.kinds[r : r + side, c : c + side]
         if zoom != 1.0:
-            size = max(self.crop_px, int(side * zoom))
+            size = int(side * zoom)
             zoom = size / side
             at = (np.arange(size) + 0.5) / zoom - 0.5
             if zoom < 1.0:
@@ -198,7 +243,19 @@ class Cutter:
                                for b in date] for date in bands])  # fmt: skip
             near = np.clip(np.round(at), 0, side - 1).astype(int)
             covers = covers[:, near[:, None], near[None, :]]
-        return bands, covers, tile.gsd_m / zoom
+            drawn = None if drawn is None else drawn[near[:, None], near[None, :]]
+        return bands, covers, drawn, tile.gsd_m / zoom
+
+    def _zoom(self, tile: Tile, rng: np.random.Generator, calm: bool) -> float:
+        """Pixels of the example for one of the tile."""
+        finest = tile.gsd_m / self.gsd_m[0]  # the zoom that gives the finest pixels
+        if calm or tile.simulated:
+            return min(1.0, finest)
+        coarsest = tile.gsd_m / self.gsd_m[1]
+        most = max(min(1.4, finest), coarsest)
+        zoom = float(np.exp(rng.uniform(np.log(min(most, max(0.28, coarsest))), np.log(most))))
+        # Small tiles are not shrunk below the crop if that can be helped: the rest would be blank.
+        return max(zoom, min(most, self.crop_px / min(tile.covers.shape[1:])))
 
     def _pasted(
         self,
@@ -350,5 +407,6 @@ def simulated_tiles(
             if seed % 50 == 0:
                 report(f"simulated {seed - seeds.start + 1} of {len(seeds)} {family} pairs")
         with np.load(file) as arrays:
-            tiles.append(Tile(f"simulated {seed}", arrays["bands"], arrays["covers"], side_m))
+            tiles.append(Tile(f"simulated {seed}", arrays["bands"], arrays["covers"], side_m,
+                              simulated=True))  # fmt: skip
     return tiles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -114,6 +114,27 @@ class Network(nn.Module):
         return classes[: len(before)], classes[len(before) :], change
 
 
+def looked_twice(
+    network: Network, before: Tensor, after: Tensor, shares: tuple[float, float]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`Network.answer`, with a share of it from pixels twice as coarse, as the kernels do it."""
+    fine = network.answer(before, after)
+    coarse = network.answer(*(_halved(picture) for picture in (before, after)))
+    return tuple(
+        (1 - share) * own + share * functional.interpolate(
+            other, size=own.shape[-2:], mode="bilinear", align_corners=False
+        )
+        for own, other, share in zip(fine, coarse, (shares[0], *shares), strict=True)
+    )  # type: ignore[return-value]  # fmt: skip
+
+
+def _halved(picture: Tensor) -> Tensor:
+    """Means of 2 × 2 pixels; the last channel says that they are twice as coarse."""
+    small = functional.avg_pool2d(picture, 2)
+    small[:, -1] += 1
+    return small
+
+
 def _halves(merged: tuple[Tensor, ...], n: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     return tuple(t[:n] for t in merged), tuple(t[n:] for t in merged)
 
@@ -128,6 +149,48 @@ def exported(network: Network) -> dict[str, NDArray[np.float16]]:
         if bias is not None:
             arrays[f"{name}.bias"] = bias.detach().numpy().astype(np.float16)
     return arrays
+
+
+def begin_from(
+    network: Network, layers: Mapping[str, NDArray[np.float32]], example: Tensor
+) -> None:
+    """Give a network a model file's weights, so that it answers as that model does.
+
+    The file's convolutions hold their batch norms folded in. Each norm is set to the mean and
+    spread that ``example`` (n, bands + 1, row, col) has before it, and undoes them exactly, so that
+    learning goes on smoothly from there.
+    """
+    hooks = []
+    with torch.no_grad():
+        for name, layer in network.named_children():
+            weight = torch.from_numpy(layers[f"{name}.weight"].copy())
+            conv = layer.conv if isinstance(layer, Block) else layer
+            conv.weight.copy_(weight if weight.ndim == 4 else weight[:, :, None, None])
+            bias = layers.get(f"{name}.bias")
+            if isinstance(layer, Block):
+                shift = torch.from_numpy(layers[f"{name}.bias"].copy())
+                hooks.append(layer.norm.register_forward_pre_hook(_fitted_norm(shift)))
+            elif bias is not None:
+                conv.bias.copy_(torch.from_numpy(bias.copy()))
+        network.eval()(example, example.flip(-1))
+    for hook in hooks:
+        hook.remove()
+
+
+def _fitted_norm(shift: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    """A hook that sets a batch norm so that it adds ``shift`` and nothing else."""
+
+    def fit(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        seen = inputs[0]
+        norm.running_mean.copy_(seen.mean((0, 2, 3)))
+        norm.running_var.copy_(seen.var((0, 2, 3)).clamp(min=1e-4))
+        norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
+        norm.bias.copy_(norm.running_mean + shift)
+
+    return fit
 
 
 def _layers(network: Network) -> Iterator[tuple[str, Tensor, Tensor | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from importlib import resources
 from pathlib import Path
 
@@ -45,6 +45,11 @@ class Recipe:
     """Highest rate of a one-cycle schedule, AdamW."""
     seed: int
     """Of everything random."""
+    start: str = ""
+    """Model whose weights are learned on from, by name or path; empty: from random ones."""
+    second_look: tuple[float, float] = (0.0, 0.0)
+    """Weight of a second look at pixels twice as coarse, in classes and in change
+    (`model.Model.second_look`)."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -72,8 +77,10 @@ def read_recipe(name_or_path: str) -> Recipe:
         raise SettingsError(f"no recipe {name_or_path!r}: {why}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"recipe {name_or_path} is not TOML: {error}") from error
-    wanted = {f.name for f in fields(Recipe)}
-    if wanted != set(values):
-        wrong = sorted(wanted ^ set(values))
+    known = {f.name for f in fields(Recipe)}
+    needed = {f.name for f in fields(Recipe) if f.default is MISSING}
+    if wrong := sorted((needed - set(values)) | (set(values) - known)):
         raise SettingsError(f"recipe {name_or_path}: missing or unknown fields {wrong}")
+    if "second_look" in values:
+        values["second_look"] = tuple(values["second_look"])
     return Recipe(**values)
