@@ -210,7 +210,7 @@ def _second_look(
     halved = [view.halved() for view in views]
     half = halved[0].shape
     classes = [np.empty((CLASSES, *half), np.float32) for _ in views]
-    change = np.empty((CHANGES, *half), np.float32) if len(views) == 2 else np.empty((0, *half), np.float32)
+    change = np.empty((CHANGES if len(views) == 2 else 0, *half), np.float32)
 
     def run(block: _Block, net: _Network) -> None:
         for date, view in enumerate(halved):

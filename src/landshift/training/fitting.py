@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +97,23 @@ def train(
         "coarsest_gsd_m": recipe.coarsest_gsd_m, "reference_gsd_m": recipe.reference_gsd_m,
         "symmetric": True, "second_look": list(recipe.second_look), "licence": recipe.licence,
         **calibration,
-        "training": asdict(recipe) | {"labelled": sorted(t.name for t in taught),
-                                      "labelled_held_out": sorted(t.name for t in kept)},
+        "training": asdict(recipe) | _begun(recipe) | {
+            "labelled": sorted(t.name for t in taught),
+            "labelled_held_out": sorted(t.name for t in kept),
+        },
     }  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part.npz")
     save_model(part, meta, exported(network))
     part.replace(out)
     return meta
+
+
+def _begun(recipe: Recipe) -> dict[str, str]:
+    """Which file the weights were learned on from, if any."""
+    if not recipe.start:
+        return {}
+    return {"start_sha256": load_model(recipe.start, recipe.family).sha256}
 
 
 def _labelled(
@@ -125,7 +134,7 @@ def _fit(
     torch.manual_seed(recipe.seed)
     network = Network(len(FAMILY_BANDS[recipe.family])).to(memory_format=torch.channels_last)
     if recipe.start:
-        first_batch = next(_batches(recipe, scenes, taught, 0))
+        first_batch = next(_batches(replace(recipe, steps=1), scenes, taught, 0))
         begin_from(network, load_model(recipe.start, recipe.family).layers, first_batch["before"])
         report(f"beginning from the weights of {recipe.start}")
     average = torch.optim.swa_utils.AveragedModel(
@@ -134,7 +143,7 @@ def _fit(
     )  # fmt: skip
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2, lr=recipe.learning_rate)
     rate = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.1
+        optimiser, recipe.learning_rate, total_steps=max(1, recipe.steps), pct_start=0.1
     )
     state = {"network": network, "average": average, "optimiser": optimiser, "rate": rate}
     checkpoint = work / f"{recipe.name}-{recipe.family}.pt"
