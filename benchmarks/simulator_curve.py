@@ -1,6 +1,6 @@
 """What more simulated scenes are worth: models trained on simulation alone, scored on real tiles.
 
-    python benchmarks/open_tiles.py DATA > tiles.csv
+    python benchmarks/training_tiles.py open DATA > tiles.csv
     python benchmarks/simulator_curve.py tiles.csv WORK [--scenes 150 600 2400] [--steps 1200]
 
 Trains one RGB model for each count, all else equal, and prints for each the share of the labelled
@@ -64,7 +64,7 @@ if __name__ == "__main__":
     parser.add_argument("--scenes", type=int, nargs="+", default=[150, 600, 2400])
     parser.add_argument("--steps", type=int, default=1200)
     chosen = parser.parse_args()
-    recipe = read_recipe("open-rgb")
+    recipe = read_recipe("open-rgb-first")
     gsd_m = (recipe.finest_gsd_m, recipe.coarsest_gsd_m)
     tiles = [tile for _, tile in read_tiles(chosen.tiles, FAMILY_BANDS["rgb"], gsd_m)]
     print("| simulated scenes | pixels right | mean F1 | F1 of building |\n|---|---|---|---|")

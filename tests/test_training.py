@@ -9,14 +9,15 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install
 
 from landshift.model import load_model  # noqa: E402
 from landshift.training import fitting  # noqa: E402
+from landshift.training.material import BUILT, IGNORED  # noqa: E402
 from landshift.training.recipe import read_recipe  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def recipe():
     return dataclasses.replace(
-        read_recipe("open-rgb"), simulated_pairs=3, held_out_pairs=2, simulated_px=64, crop_px=48,
-        batch=2, steps=6,
+        read_recipe("open-rgb-first"), simulated_pairs=3, held_out_pairs=2, simulated_px=64,
+        crop_px=48, batch=2, steps=6,
     )  # fmt: skip
 
 
@@ -82,3 +83,34 @@ def test_swapping_the_dates_mirrors_the_answer():
         *_, forth = network.answer(before, after)
         *_, back = network.answer(after, before)
     np.testing.assert_allclose(forth.numpy(), back.numpy()[:, [0, 2, 1, 3]], atol=1e-5)
+
+
+def test_a_run_of_no_steps_keeps_the_weights_it_began_from_and_says_whose(recipe, tmp_path):
+    whole, _ = trained(recipe, tmp_path / "a", tmp_path / "whole.npz")
+    begun = dataclasses.replace(
+        recipe, start=str(tmp_path / "whole.npz"), steps=0, crop_px=64,
+        second_look=(0.3, 0.2),
+    )
+    again, lines = trained(begun, tmp_path / "b", tmp_path / "again.npz")
+    assert any("beginning from the weights of" in line for line in lines)
+    for name, weight in whole.layers.items():
+        np.testing.assert_allclose(again.layers[name], weight, atol=2e-3, rtol=2e-3)
+    assert again.second_look == (0.3, 0.2)
+    assert again.training["start_sha256"] == whole.sha256
+    assert again.change != whole.change
+
+
+def test_where_a_label_allows_two_answers_either_is_as_good():
+    logits = torch.zeros(1, 4, 2, 2, requires_grad=True)
+    built = torch.full((1, 2, 2), BUILT)
+    sure = torch.tensor([0.0, 9.0, 0.0, 0.0])[None, :, None, None].expand(1, 4, 2, 2)
+    swapped = sure[:, [0, 2, 1, 3]]
+    loss = fitting.change_loss(sure, built)
+    assert loss == pytest.approx(float(fitting.change_loss(swapped, built)), abs=1e-6)
+    assert loss < 0.1 < fitting.change_loss(logits, built)
+    ignored = torch.full((1, 2, 2), IGNORED)
+    assert torch.isfinite(fitting.change_loss(sure, ignored))
+    fitting.change_loss(logits, built).backward()
+    slope = logits.grad[0, :, 0, 0]
+    assert slope[1] == pytest.approx(float(slope[2]))
+    assert slope[1] < 0 < slope[0]

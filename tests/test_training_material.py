@@ -65,7 +65,7 @@ def test_slivers_and_the_unknown_are_not_taught():
 
 
 def recipe(**changed):
-    return dataclasses.replace(read_recipe("open-rgb"), **changed)
+    return dataclasses.replace(read_recipe("open-rgb-first"), **changed)
 
 
 def tile(dates, seed=0, size=120):
@@ -164,11 +164,15 @@ def test_a_bad_row_is_named_by_its_line(tmp_path, wrong):
         read_tiles(path, ("red", "green", "blue"), (0.5, 2.0))
 
 
-@pytest.mark.parametrize("name", ["open-rgb", "open-rgbn", "open-multispectral"])
+PACKAGED = ["open-rgb-first", "open-rgb", "open-rgbn", "open-multispectral", "research-rgb"]
+
+
+@pytest.mark.parametrize("name", PACKAGED)
 def test_packaged_recipes_can_be_read(name):
     recipe = read_recipe(name)
-    assert recipe.family == name.removeprefix("open-")
+    assert [recipe.name, recipe.family] == name.split("-")[:2]
     assert recipe.finest_gsd_m < recipe.coarsest_gsd_m
+    assert all(0 <= share < 1 for share in recipe.second_look)
 
 
 def test_bad_recipes_are_refused(tmp_path):

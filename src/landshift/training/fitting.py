@@ -311,7 +311,7 @@ def _calibrate(
         example = cutter.example(tile, rng, calm=source is scenes)
         batch = stacked([example])
         with torch.no_grad():
-            if batch["before"][0, -1].max() + 1 <= coarsest:
+            if max(recipe.second_look) > 0 and batch["before"][0, -1].max() + 1 <= coarsest:
                 found = looked_twice(network, batch["before"], batch["after"], recipe.second_look)
             else:
                 found = network.answer(batch["before"], batch["after"])

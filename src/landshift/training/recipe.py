@@ -56,8 +56,11 @@ class Recipe:
         if self.family not in FAMILY_BANDS:
             allowed = list(FAMILY_BANDS)
             raise SettingsError(f"recipe family is {self.family!r}; allowed are {allowed}")
-        if self.crop_px % 16 or self.crop_px < 32:
-            raise SettingsError(f"crop_px is {self.crop_px}; allowed are multiples of 16 from 32")
+        unit = 32 if max(self.second_look) > 0 else 16
+        if self.crop_px % unit or self.crop_px < 32:
+            raise SettingsError(
+                f"crop_px is {self.crop_px}; allowed are multiples of {unit} from 32"
+            )
 
 
 def read_recipe(name_or_path: str) -> Recipe:
