@@ -99,9 +99,10 @@ class TransitionSettings:
     1 - exp(-1.5²)."""
     most_shift_px: float = 3.0
     """Residual shift, pixels, beyond which tolerance does not grow: it would swallow buildings."""
-    change_threshold: float = 0.5
-    """Probability of change at which a pixel's code says so. 0.5 minimises errors where
-    probabilities are calibrated."""
+    change_threshold: float = 0.4
+    """Probability of change at which a pixel's code says so. At 0.4 as many hectares are called
+    changed as their probabilities add up to: on 60 simulated pairs held out precision is 0.80 and
+    recall 0.79, at 0.5 they are 0.82 and 0.74."""
     least_side_px: float = 3.0
     """Side of the smallest region of any code, pixels; SURVEY §4.3: pure-pixel rule."""
     least_change_m2: float = 25.0
