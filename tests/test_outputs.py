@@ -152,8 +152,8 @@ def test_qgis_opens_every_layer_with_names_and_colours(folder):
         assert found[name]["crs"] == "EPSG:32652"
         assert found[name]["renderer"]
     fields = {
-        "number", "hectares", "length_m", "width_m", "azimuth_deg", "rectangularity", "was", "stage",
-        "probability", "replaced",
+        "number", "hectares", "length_m", "width_m", "azimuth_deg", "rectangularity", "was",
+        "stage", "probability", "replaced",
     }  # fmt: skip
     assert fields <= set(found["buildings"]["fields"])
     assert fields <= set(found["geojson"]["fields"])

@@ -61,7 +61,7 @@ CHANGE_KINDS: tuple[ChangeKind, ...] = (
                (60, 60, 70), "level"),
     ChangeKind("greenhouse_cleared", "greenhouse → bare ground",
                _codes((Cover.GREENHOUSE,), _BARE), (0, 158, 115), "grid"),
-    ChangeKind("cleared", "other ground cleared",
+    ChangeKind("cleared", "cropland or plants → bare",
                _codes((Cover.CROPLAND, Cover.WOODY, Cover.HERBACEOUS), _BARE),
                (240, 228, 66), "dots"),
     ChangeKind("other", "any other change",

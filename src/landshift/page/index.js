@@ -176,7 +176,16 @@
     addGraticule();
     partNames();
     map.on("zoomend resize", partNames);
-    window.addEventListener("beforeprint", () => { map.invalidateSize({ animate: false }); frame(); });
+    // a sheet's own layout comes after this event: the map is given the sheet's size beforehand
+    const fit = () => { map.invalidateSize({ animate: false, pan: false }); frame(); partNames(); };
+    window.addEventListener("beforeprint", () => {
+      document.documentElement.classList.add("printing");
+      fit();
+    });
+    window.addEventListener("afterprint", () => {
+      document.documentElement.classList.remove("printing");
+      fit();
+    });
     for (const button of document.querySelectorAll("button.show")) {
       button.addEventListener("click", () => {
         const number = Number(button.closest("tr").dataset.site);
