@@ -10,6 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 from xml.etree import ElementTree
@@ -308,8 +310,6 @@ def test_pystac_reads_every_extension_of_the_stac_item(folder):
 
 
 def test_no_stac_item_without_place_or_time(tmp_path):
-    from dataclasses import replace
-
     assert stac_item(made_report(LOCAL), tmp_path) is None
     report = made_report()
     undated = replace(report.before, date=None)
@@ -350,3 +350,11 @@ def test_a_preview_is_small_and_keeps_what_is_seen():
     assert spread.min() < 10
     assert spread.max() > 245
     assert jpeg_bytes(whole.rgba).startswith(b"\xff\xd8")
+
+
+def test_a_name_with_what_xml_cannot_hold_leaves_the_rest():
+    report = made_report()
+    odd = replace(report, site=replace(report.site, name="a\x00\x1b\ufffe 경성 \U0001f33e\tb"))
+    with zipfile.ZipFile(BytesIO(kmz_bytes(odd, ()))) as archive:
+        document = ElementTree.fromstring(archive.read("doc.kml"))[0]
+    assert document.findtext(f"{KML}name") == "a 경성 \U0001f33e\tb"

@@ -59,7 +59,7 @@ CHANGE_KINDS: tuple[ChangeKind, ...] = (
                (0, 114, 178), "falling"),
     ChangeKind("farm_paved", "cropland or greenhouse → paved", _codes(_FARMED, _PAVED),
                (60, 60, 70), "level"),
-    ChangeKind("greenhouse_cleared", "greenhouse → bare ground",
+    ChangeKind("greenhouse_cleared", "greenhouse → bare",
                _codes((Cover.GREENHOUSE,), _BARE), (0, 158, 115), "grid"),
     ChangeKind("cleared", "cropland or plants → bare",
                _codes((Cover.CROPLAND, Cover.WOODY, Cover.HERBACEOUS), _BARE),
