@@ -9,8 +9,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from qgis.core import QgsApplication, QgsRasterLayer, QgsVectorLayer
 
 
-def vector(path, name):
-    layer = QgsVectorLayer(f"{path}|layername={name}", name, "ogr")
+def vector(source, name):
+    layer = QgsVectorLayer(source, name, "ogr")
     layer.loadDefaultStyle()
     renderer = layer.renderer()
     kinds = {}
@@ -29,10 +29,14 @@ def vector(path, name):
 
 
 def raster(path):
-    layer = QgsRasterLayer(path, "codes")
+    layer = QgsRasterLayer(path, "layer")
     renderer = layer.renderer()
-    classes = {int(entry.value): [entry.label, entry.color.name()] for entry in renderer.classes()}
-    return {"valid": layer.isValid(), "renderer": renderer.type(), "classes": classes}
+    entries = renderer.classes() if renderer.type() == "paletted" else []
+    return {
+        "valid": layer.isValid(), "renderer": renderer.type(), "crs": layer.crs().authid(),
+        "classes": {int(entry.value): [entry.label, entry.color.name()] for entry in entries},
+        "bands": [layer.bandName(n + 1) for n in range(layer.bandCount())],
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
@@ -42,7 +46,12 @@ if __name__ == "__main__":
     package = os.path.join(folder, "changes.gpkg")
     found = {
         "raster": raster(os.path.join(folder, "changes.tif")),
-        **{name: vector(package, name) for name in ("changes", "buildings", "not_seen", "site")},
+        "probability": raster(os.path.join(folder, "probability.tif")),
+        "geojson": vector(os.path.join(folder, "buildings.geojson"), "buildings"),
+        **{
+            name: vector(f"{package}|layername={name}", name)
+            for name in ("changes", "buildings", "not_seen", "site")
+        },
     }
     print(json.dumps(found))
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from itertools import combinations
 from xml.etree import ElementTree
@@ -11,9 +12,10 @@ import pytest
 from PIL import Image
 
 from landshift import figure
+from landshift.area import Hectares, Transition
 from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, REPLACED_CODE, shown_codes
 from landshift.ground import round_length_m, to_local_metres, true_north_deg
-from landshift.legend import TRANSITION_CODES, split_code
+from landshift.legend import TRANSITION_CODES, Cover, split_code
 from landshift.patches import find_patches, find_unseen
 from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
 
@@ -58,6 +60,33 @@ def test_everything_an_article_needs_is_there(drawn):
         assert wanted in words
     for kind in CHANGE_KINDS:
         assert kind.label in words
+
+
+def test_small_pairs_stand_together():
+    report = made_report()
+    least = report.settings["area"]["least_shown_hectares"]
+    small = [
+        Transition(Cover.BARE, after, Hectares(0.7 * least, 0.0, least, "pixel noise"))
+        for after in (Cover.PAVED, Cover.WOODY)
+    ]
+    transitions = (*report.transitions, *small)
+    words = words_of(drawn_of(replace(report, transitions=transitions)))
+    assert "2 smaller changes, together" in words
+    assert f"{1.4 * least:.2f}" in words
+    assert "bare → paved" not in words
+
+
+def test_more_pairs_than_the_chart_holds_are_counted():
+    report = made_report()
+    pairs = [
+        Transition(one, other, Hectares(1.0, 0.5, 2.0, "pixel noise"))
+        for one in Cover for other in Cover if one is not other
+    ]  # fmt: skip
+    words = words_of(drawn_of(replace(report, transitions=tuple(pairs))))
+    (folded,) = [text for text in words if text.endswith("smaller changes, together")]
+    shown = sum(" (0.50–2.00)" in text for text in words)
+    assert shown > 3
+    assert int(folded.split()[0]) == len(pairs) - shown
 
 
 def test_png_is_made_to_be_printed():

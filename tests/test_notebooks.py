@@ -12,6 +12,11 @@ from conftest import CHECKOUT
 
 nbformat = pytest.importorskip("nbformat", reason="NBFORMAT IS NOT INSTALLED: no notebook was read")
 BOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
+SHOWN = {
+    "01_one_site": {"text/html", "image/png"}, "02_a_batch": {"text/html"},
+    "03_teach_it": {"text/html", "image/png"},
+}  # fmt: skip
+"""What a person sees there beside text: a figure that nothing shows is a line of words."""
 
 
 def test_there_are_notebooks():
@@ -37,9 +42,18 @@ def test_a_notebook_runs(path):
     book = nbformat.read(path, as_version=4)
     beside = {"metadata": {"path": path.parent}}
     client.NotebookClient(book, timeout=240, resources=beside).execute()
+    assert shown(book) >= SHOWN[path.stem]
     if path.stem == "03_teach_it":
         untaught, taught = map(float, re.findall(r"taught: +(\d+)%", printed(book)))
         assert taught > untaught
+
+
+def shown(book):
+    """Kinds of what its cells show, plain text apart."""
+    return {
+        kind for cell in book.cells if cell.cell_type == "code"
+        for output in cell.outputs for kind in output.get("data", {}) if kind != "text/plain"
+    }  # fmt: skip
 
 
 def printed(book):

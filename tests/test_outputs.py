@@ -10,7 +10,10 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,12 +21,14 @@ import pyogrio
 import pystac
 import pytest
 import shapely
+from fastkml import validator as kml_validator
 from PIL import Image
 from pyarrow import parquet
 from pyproj import CRS
 from pystac.extensions.classification import ClassificationExtension
 from pystac.extensions.file import FileExtension
 from pystac.extensions.projection import ProjectionExtension
+from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from rio_cogeo.cogeo import cog_validate
 
 from landshift import writing
@@ -41,6 +46,7 @@ from landshift.settings import PreviewSettings
 from landshift.stac import stac_item
 from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
 
+SCHEMAS = Path(__file__).with_name("schemas")
 KML = "{http://www.opengis.net/kml/2.2}"
 
 
@@ -131,6 +137,12 @@ def test_qgis_opens_every_layer_with_names_and_colours(folder):
     classes = found["raster"]["classes"]
     assert found["raster"]["renderer"] == "paletted"
     assert classes["13"] == ["cropland → building", "#d53c32"]
+    assert not [code for code, (name, _) in classes.items() if name in ("", code)]
+    (band,) = found["probability"]["bands"]
+    assert "probability of the code, percent" in band
+    for name in ("raster", "probability"):
+        assert found[name]["valid"]
+        assert found[name]["crs"] == "EPSG:32652"
     changes = found["changes"]
     assert changes["renderer"] == "categorizedSymbol"
     assert changes["kinds"]["cropland → building"][0] == "#d55e00"
@@ -141,7 +153,13 @@ def test_qgis_opens_every_layer_with_names_and_colours(folder):
         assert found[name]["features"] > 0
         assert found[name]["crs"] == "EPSG:32652"
         assert found[name]["renderer"]
-    assert "azimuth_deg" in found["buildings"]["fields"]
+    fields = {
+        "number", "hectares", "length_m", "width_m", "azimuth_deg", "rectangularity", "was",
+        "stage", "probability", "replaced",
+    }  # fmt: skip
+    assert fields <= set(found["buildings"]["fields"])
+    assert fields <= set(found["geojson"]["fields"])
+    assert (found["geojson"]["features"], found["geojson"]["crs"]) == (2, "EPSG:4326")
 
 
 def clean_environment():
@@ -182,6 +200,21 @@ def test_google_earth_gets_overlays_with_time_and_placemarks(folder):
     assert "cropland → building" in names
 
 
+def test_the_kml_is_what_its_schema_says(folder, tmp_path):
+    """The OGC's own schema of KML 2.2, as fastkml carries it."""
+    with zipfile.ZipFile(folder / "site.kmz") as archive:
+        text = archive.read("doc.kml").decode()
+    whole, broken = tmp_path / "whole.kml", tmp_path / "broken.kml"
+    whole.write_text(text, encoding="utf-8")
+    assert kml_validator.validate(file_to_validate=whole)
+    # a folder may be shown by 0 or 1 only: the schema is one that refuses
+    spoiled = text.replace("<visibility>1</visibility>", "<visibility>maybe</visibility>")
+    assert spoiled != text
+    broken.write_text(spoiled, encoding="utf-8")
+    with pytest.raises(AssertionError):
+        kml_validator.validate(file_to_validate=broken)
+
+
 def test_google_earth_cannot_show_what_lies_nowhere():
     assert kmz_bytes(made_report(LOCAL), ()) is None
 
@@ -202,14 +235,61 @@ def test_the_stac_item_is_valid_and_its_files_are_those_beside_it(folder):
     assert {entry["value"]: entry["name"] for entry in classes}[13] == "cropland_to_building"
 
 
-def test_the_stac_item_passes_the_core_schema_without_a_network(folder):
+class SchemasBesideTheTests(pystac.StacIO):
+    """Serves pystac the schemas of `tests/schemas`, and nothing from anywhere else."""
+
+    KNOWN: ClassVar = {
+        f"https://stac-extensions.github.io/{name}/schema.json": name.replace("/", "-")
+        for name in (
+            "classification/v2.0.0", "file/v2.1.0", "processing/v1.1.0", "projection/v2.0.0"
+        )
+    } | {"https://proj.org/schemas/v0.7/projjson.schema.json": "projjson-v0.7"}  # fmt: skip
+
+    def read_text(self, source, *args, **kwargs):
+        return (SCHEMAS / f"{self.KNOWN[str(source)]}.json").read_text("utf-8")
+
+    def write_text(self, dest, txt, *args, **kwargs):
+        raise AssertionError(f"nothing is to be written to {dest}")
+
+
+@pytest.fixture
+def without_network(monkeypatch):
+    """pystac with a validator of its own, whose every schema lies in a file."""
+    monkeypatch.setattr(pystac.StacIO, "_default_io", SchemasBesideTheTests)
+    return JsonSchemaSTACValidator()
+
+
+def test_the_stac_item_passes_its_schemas_without_a_network(folder, without_network):
     document = json.loads((folder / "stac-item.json").read_text("utf-8"))
-    document["stac_extensions"] = []  # pystac carries the core schemas alone
-    pystac.Item.from_dict(document).validate()
+    checked = pystac.Item.from_dict(document).validate(validator=without_network)
+    assert [uri.split("/")[-3:-1] for uri in checked[1:]] == [
+        ["projection", "v2.0.0"], ["classification", "v2.0.0"], ["processing", "v1.1.0"],
+        ["file", "v2.1.0"],
+    ]  # fmt: skip
+    assert checked[0].endswith("/item-spec/json-schema/item.json")
+
+
+@pytest.mark.parametrize(("place", "wrong"), [
+    (("properties", "datetime"), "yesterday"),
+    (("properties", "proj:shape"), [300]),
+    (("properties", "processing:software"), {"landshift": 1}),
+    (("assets", "changes", "classification:classes"), [{"value": "thirteen"}]),
+    (("assets", "report", "file:checksum"), "not hexadecimal"),
+], ids=["core", "projection", "processing", "classification", "file"])  # fmt: skip
+def test_each_schema_would_refuse_a_wrong_item(folder, without_network, place, wrong):
+    """Else the test above would pass whatever the item says."""
+    document = json.loads((folder / "stac-item.json").read_text("utf-8"))
+    *path, last = place
+    part = document
+    for key in path:
+        part = part[key]
+    assert last in part
+    part[last] = wrong
+    with pytest.raises(pystac.STACValidationError):
+        pystac.validation.validate_dict(document, validator=without_network)
 
 
 def test_pystac_reads_every_extension_of_the_stac_item(folder):
-    """Schemas of extensions are on the network; pystac's own classes know their fields."""
     item = pystac.Item.from_dict(json.loads((folder / "stac-item.json").read_text("utf-8")))
     for extension in (ProjectionExtension, ClassificationExtension, FileExtension):
         assert extension.get_schema_uri() in item.stac_extensions
@@ -223,13 +303,13 @@ def test_pystac_reads_every_extension_of_the_stac_item(folder):
     for one in classes:
         assert re.fullmatch(r"[0-9A-Za-z_-]+", one.name)
         assert one.color_hint is None or re.fullmatch(r"[0-9A-F]{6}", one.color_hint)
+    assert item.properties["processing:software"]["landshift"] == "0.1.0"
+    assert item.properties["processing:level"] == "L4"
     assert FileExtension.ext(changes).size == (folder / "changes.tif").stat().st_size
     assert re.fullmatch(r"1220[0-9a-f]{64}", FileExtension.ext(changes).checksum)
 
 
 def test_no_stac_item_without_place_or_time(tmp_path):
-    from dataclasses import replace
-
     assert stac_item(made_report(LOCAL), tmp_path) is None
     report = made_report()
     undated = replace(report.before, date=None)
@@ -270,3 +350,11 @@ def test_a_preview_is_small_and_keeps_what_is_seen():
     assert spread.min() < 10
     assert spread.max() > 245
     assert jpeg_bytes(whole.rgba).startswith(b"\xff\xd8")
+
+
+def test_a_name_with_what_xml_cannot_hold_leaves_the_rest():
+    report = made_report()
+    odd = replace(report, site=replace(report.site, name="a\x00\x1b\ufffe 경성 \U0001f33e\tb"))
+    with zipfile.ZipFile(BytesIO(kmz_bytes(odd, ()))) as archive:
+        document = ElementTree.fromstring(archive.read("doc.kml"))[0]
+    assert document.findtext(f"{KML}name") == "a 경성 \U0001f33e\tb"

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 import pytest
 
 from landshift import page
+from landshift.area import Hectares, Transition
 from landshift.batch.digest import digest_of
 from landshift.batch.ledger import Ledger
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.morning import write_tables
 from landshift.batch.outcome import Outcome
+from landshift.legend import Cover
 from landshift.patches import find_patches
 from landshift.wording import model_words
 from networks import random_model
@@ -133,13 +135,36 @@ def test_a_model_without_scores_says_so(told, tmp_path):
 def test_the_badges_speak_of_the_pair(report_text):
     badges = re.findall(r'class="chip[^>]*>([^<]*)<', report_text)
     assert badges == ["pair to compare with caution", "well aligned"]
-    assert "These two judge the pictures." in report_text
+    assert "Both judge the two pictures, not the answer" in report_text
     assert "fit to answer" not in report_text
+
+
+def test_small_pairs_stand_together_and_can_be_opened():
+    report = made_report()
+    least = report.settings["area"]["least_shown_hectares"]
+    (large,) = report.transitions
+    small = [
+        Transition(Cover.BARE, after, Hectares(share * least, 0.0, least, "pixel noise"))
+        for share, after in ((0.9, Cover.PAVED), (0.7, Cover.WOODY), (0.6, Cover.WATER))
+    ]
+    shown = rendered(dataclasses.replace(report, transitions=(large, *small)))
+    table, opened = re.findall(
+        r"<table>.*?</table>", shown[shown.index('id="what"') : shown.index('id="built"')], re.S
+    )
+    assert "3 smaller ones, together" in table
+    assert f">{2.2 * least:.2f}<" in table
+    assert "cropland → building" in table
+    assert "bare → " not in table
+    assert opened.count("bare → ") == 3
+    one = rendered(dataclasses.replace(report, transitions=(large, small[0])))
+    assert "smaller ones" not in one
+    assert "bare → paved" in one
 
 
 def test_pictures_without_crs_have_no_north():
     text = rendered(made_report(LOCAL))
     assert "North arrow" not in text
+    assert '"north_deg": null' in text
     assert '"corners": null' in text
 
 
@@ -267,8 +292,15 @@ def use_the_report(view):
     view.keyboard.press("Enter")
     assert "greenhouse → building" in view.locator("#card").inner_text()
     assert "90 % sure" in view.locator("#card").inner_text()
-    # a layer off and on
+    # how to ask for the evidence, in words that the command line takes
+    assert "landshift explain RESULT --at 127.8" in view.locator("#card").inner_text()
+    # all layers off and on, then one
     before = view.locator("#map path").count()
+    view.locator("#all-layers").click()
+    assert view.locator("#map path").count() == 0
+    assert view.locator("#all-layers").inner_text() == "Show all"
+    view.locator("#all-layers").click()
+    assert view.locator("#map path").count() == before
     view.locator("[data-layer=buildings]").uncheck()
     assert view.locator("#map path").count() == before - 2
     view.locator("[data-layer=buildings]").check()
@@ -277,7 +309,11 @@ def use_the_report(view):
     view.emulate_media(media="print")
     view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert view.locator("#still-changes path").count() > 8
+    drawn = view.locator("#still-changes text").all_text_contents()
+    assert drawn == ["1", "2", "100 m", "N"]
     assert not view.locator(".viewer").is_visible()
+    assert view.locator("button.show").first.is_visible()  # the building's number
+    assert view.locator(".key").is_visible()
 
 
 def test_the_map_is_as_large_as_the_ground():

@@ -42,6 +42,13 @@ def test_nothing_is_folded_where_it_saves_no_line(capsys, values):
     assert not [line for line in lines if "smaller transition" in line]
 
 
+def test_a_replaced_building_is_listed(capsys):
+    """It comes from building and becomes building, and is a change all the same."""
+    replaced = Transition(Cover.BUILDING, Cover.BUILDING, Hectares(0.3, 0.1, 0.5, "noise"))
+    print_report(replace(made_report(), transitions=(replaced,)), None)
+    assert "building → another building" in capsys.readouterr().out
+
+
 def test_totals_are_always_listed(capsys):
     lines = "\n".join(printed(capsys, [0.1 * LEAST] * 4))
     assert "4 smaller transitions" in lines

@@ -23,7 +23,7 @@ from landshift.ground import extent_m, round_length_m, to_local_metres, true_nor
 from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
 from landshift.report import ImageRecord, SiteReport
-from landshift.wording import TOTAL_WORDS, VERDICT_WORDS, transition_words
+from landshift.wording import TOTAL_WORDS, VERDICT_WORDS, fold_small, transition_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,9 +77,9 @@ def draw(report: SiteReport, patches: Sequence[Patch]) -> SiteFigure:
     frame = _frame(report)
     ratio = (frame[3] - frame[2]) / (frame[1] - frame[0])
     panel_in = 0.47 * _WIDTH_IN * min(max(ratio, _LEAST_PANEL_RATIO), _MOST_PANEL_RATIO)
-    height_in = 2 * panel_in + 1.35
+    height_in = 2 * panel_in + 1.42
     figure = SiteFigure(figsize=(_WIDTH_IN, height_in), dpi=_DPI)
-    top, gap = 1 - 0.62 / height_in, 0.3 / height_in
+    top, gap = 1 - 0.69 / height_in, 0.3 / height_in
     tall = panel_in / height_in
     left, right, wide = 0.02, 0.51, 0.47
     panels = [
@@ -252,7 +252,9 @@ def _scale_bar(axes: Axes, frame: tuple[float, float, float, float]) -> None:
               path_effects=_OUTLINE_BAR)  # fmt: skip
     words = f"{length:g} m" if length < 1000 else f"{length / 1000:g} km"
     _text(axes, x + length / 2, y + 0.012 * tall, words, _TEXT, color="white", ha="center",
-          va="bottom", path_effects=_OUTLINE)  # fmt: skip
+          va="bottom", path_effects=_OUTLINE,
+          # the site's own outline may run behind the words
+          bbox={"facecolor": (0, 0, 0, 0.45), "edgecolor": "none", "pad": 1.2})  # fmt: skip
 
 
 _OUTLINE_BAR = [effects.withStroke(linewidth=3.6, foreground="black")]
@@ -280,7 +282,7 @@ def _north_arrow(axes: Axes, report: SiteReport) -> None:
 
 def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeKind]) -> None:
     axes.axis("off")
-    rows = _rows(report)
+    rows, small = _rows(report)
     _text(axes, 0.03, 1.015, "d  hectares with 90 % interval", _TEXT, weight="bold",
           transform=axes.transAxes, va="bottom")  # fmt: skip
     handles: list[Any] = [Swatch(label=kind.label, **_hatched(kind)) for kind in kinds]
@@ -298,30 +300,47 @@ def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeK
     legend_rows = -(-len(handles) // 2)
     height_in = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
     share = max(1 - (0.16 * legend_rows + 0.2) / height_in, 0.35)
-    share = min(share, _ROW_IN * len(rows) / height_in)
+    lines = len(rows) + bool(small)
+    share = min(share, _ROW_IN * lines / height_in)
     chart = axes.inset_axes((0.0, 1 - share, 1.0, share))
-    _chart(chart, rows)
+    _chart(chart, rows, small)
     axes.legend(
         handles=handles, loc="lower left", bbox_to_anchor=(0.02, -0.02), ncols=2, frameon=False,
-        fontsize=_SMALL, handlelength=2.4, handleheight=1.3, columnspacing=1.0, borderpad=0.0,
-        labelspacing=0.45,
+        fontsize=_SMALL, handlelength=2.2, handleheight=1.3, columnspacing=0.6,
+        handletextpad=0.6, borderpad=0.0, labelspacing=0.45,
     )  # fmt: skip
 
 
-def _rows(report: SiteReport) -> list[tuple[str, Hectares, bool]]:
-    """Words, hectares, and whether it is a total: totals first, then the largest pairs."""
+def _rows(report: SiteReport) -> tuple[list[tuple[str, Hectares, bool]], list[Hectares]]:
+    """Rows of words, hectares, and whether it is a total; and what stands together below them.
+
+    Totals come first, then the largest pairs.
+    """
     totals = [
         (words, report.totals[key], True)
         for key, words in TOTAL_WORDS.items() if key in report.totals
     ]  # fmt: skip
-    pairs = [(transition_words(pair), pair.hectares, False) for pair in report.transitions]
-    return [*totals, *pairs][:_MOST_ROWS]
+    least = report.settings["area"]["least_shown_hectares"]
+    shown, small = fold_small(report.transitions, least)
+    room = _MOST_ROWS - len(totals)
+    if len(shown) + bool(small) > room:
+        shown, small = shown[: room - 1], [*shown[room - 1 :], *small]
+    pairs = [(transition_words(pair), pair.hectares, False) for pair in shown]
+    return [*totals, *pairs], [pair.hectares for pair in small]
 
 
-def _chart(axes: Axes, rows: Sequence[tuple[str, Hectares, bool]]) -> None:
+def _chart(
+    axes: Axes, rows: Sequence[tuple[str, Hectares, bool]], small: Sequence[Hectares]
+) -> None:
     axes.axis("off")
     most = max((hectares.high for _, hectares, _ in rows), default=0.0) or 1.0
-    axes.set(xlim=(0, 1), ylim=(len(rows), 0))
+    axes.set(xlim=(0, 1), ylim=(len(rows) + bool(small), 0))
+    if small:
+        # an interval of a sum would need how they hang together, which nothing here knows
+        y, together = len(rows) + 0.5, sum(one.value for one in small)
+        _text(axes, 0.03, y, f"{len(small)} smaller changes, together", _SMALL, va="center",
+              color="0.35")  # fmt: skip
+        _text(axes, 1.0, y, f"{together:.2f}", _SMALL, va="center", ha="right", color="0.35")
     left, wide = 0.42, 0.26
 
     def at(value: float) -> float:
@@ -342,8 +361,8 @@ def _chart(axes: Axes, rows: Sequence[tuple[str, Hectares, bool]]) -> None:
 def _footnote(figure: Figure, report: SiteReport, height_in: float) -> None:
     software = report.software
     words = (
-        f"landshift {software.get('landshift', '')}, model {software.get('model', 'unknown')}. "
-        "Totals overlap: cropland that became a building counts as cropland lost and as new "
-        "building."
+        "The words on the pair judge both pictures, not the answer. Totals overlap: cropland that "
+        "became a building is cropland lost and new building.\n"
+        f"landshift {software.get('landshift', '')}, model {software.get('model', 'unknown')}."
     )
     _text(figure, 0.02, 0.1 / height_in, words, _SMALL - 1, va="bottom", color="0.35")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -26,6 +27,8 @@ _KML = "http://www.opengis.net/kml/2.2"
 _MOST_PATCHES = 2000
 """Placemarks of change that Google Earth still opens at once; the largest are kept."""
 _DEGREE_DECIMALS = 7
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""All that is no character of XML 1.0."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every member, so that the same report gives the same bytes."""
 
@@ -62,8 +65,8 @@ def _add(parent: ElementTree.Element, tag: str, text: str | None = None) -> Elem
 
 
 def _allowed(text: str) -> str:
-    """``text`` without the control characters that XML cannot hold."""
-    return "".join(c for c in text if c in "\t\n" or ord(c) >= 32)
+    """``text`` without the characters that XML cannot hold, escaped or not."""
+    return _FORBIDDEN.sub("", text)
 
 
 def _add_styles(document: ElementTree.Element) -> None:

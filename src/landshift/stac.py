@@ -21,7 +21,7 @@ from landshift.report import SiteReport
 _EXTENSIONS = (
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
-    "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
+    "https://stac-extensions.github.io/processing/v1.1.0/schema.json",
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
 )
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -42,6 +42,8 @@ _ASSETS: dict[str, tuple[str, str, str, str]] = {
 """Key → file, media type, role, title."""
 _MULTIHASH_SHA256 = "1220"
 """The multihash code of SHA-256, and its 32 bytes."""
+_HECTARE_DECIMALS = 4
+"""One square metre."""
 _OUTLINE_POINTS = 8
 """Points along each side of the grid that are brought to degrees."""
 
@@ -69,12 +71,16 @@ def stac_item(report: SiteReport, folder: Path) -> dict[str, Any] | None:
             "datetime": None if len(days) == 2 else f"{days[0]}T00:00:00Z",
             **(_span(days) if len(days) == 2 else {}),
             **_projection(grid),
-            "processing:software": {"landshift": __version__},
+            "processing:level": "L4",
+            "processing:software": _software(report),
             "processing:lineage": "two pictures co-registered, both classified, and compared; "
             f"model {report.software.get('model', 'unknown')}",
             "landshift:fitness": report.fitness.verdict,
             "landshift:hectares": {
-                name: {"value": one.value, "low": one.low, "high": one.high}
+                name: {
+                    end: round(getattr(one, end), _HECTARE_DECIMALS)
+                    for end in ("value", "low", "high")
+                }
                 for name, one in report.totals.items()
             },
         },
@@ -84,6 +90,12 @@ def stac_item(report: SiteReport, folder: Path) -> dict[str, Any] | None:
             for key, (name, kind, role, title) in _ASSETS.items() if (folder / name).is_file()
         },
     }  # fmt: skip
+
+
+def _software(report: SiteReport) -> dict[str, str]:
+    """Program → version; what the report says of its model is no program."""
+    told = {key: value for key, value in report.software.items() if not key.startswith("model")}
+    return {"landshift": __version__, **told}
 
 
 def _span(days: list[str]) -> dict[str, str]:

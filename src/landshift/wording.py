@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from landshift.area import Transition
@@ -43,6 +43,19 @@ def transition_words(pair: Transition) -> str:
     """``cropland → building``; a building's successor is another building."""
     after = pair.after.label if pair.before is not pair.after else f"another {pair.after.label}"
     return f"{pair.before.label} → {after}"
+
+
+def fold_small(
+    transitions: Sequence[Transition], least_hectares: float
+) -> tuple[list[Transition], list[Transition]]:
+    """Pairs that are shown one by one, and those that stand together on one line.
+
+    A single small pair is shown: one line either way, so rather the one that says what it was.
+    """
+    small = [pair for pair in transitions if pair.hectares.value < least_hectares]
+    if len(small) < 2:
+        return list(transitions), []
+    return [pair for pair in transitions if pair.hectares.value >= least_hectares], small
 
 
 def model_words(model: Model) -> str:

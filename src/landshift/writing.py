@@ -271,7 +271,8 @@ def buildings_as_geojson(report: SiteReport) -> dict[str, Any]:
                 "type": "Feature",
                 "id": number,
                 "geometry": mapping(_outline(building.outline, crs)),
-                "properties": _building_as_json(building),
+                # as on the page and in the figure, where people count from 1
+                "properties": {"number": number + 1, **_building_as_json(building)},
             }
             for number, building in enumerate(report.buildings)
         ],

@@ -13,7 +13,7 @@ from landshift.area import Hectares
 from landshift.assessment import Assessment
 from landshift.mapping import CoverMap
 from landshift.report import SiteReport
-from landshift.wording import VERDICT_WORDS
+from landshift.wording import VERDICT_WORDS, fold_small, transition_words
 
 _COLOURS = {"ok": "green", "good": "green", "caution": "yellow", "doubtful": "yellow"}
 _MOST_BUILDINGS = 20
@@ -113,16 +113,12 @@ def _hectares_table(report: SiteReport) -> Table:
     table = Table("what became what", box=None, pad_edge=False)
     table.add_column("hectares", justify="right")
     table.add_column("90 % interval", justify="right")
-    changes = [change for change in report.transitions if change.before is not change.after]
-    least = report.settings["area"]["least_shown_hectares"]
-    shown = [change for change in changes if change.hectares.value >= least]
-    small = [change.hectares.value for change in changes if change.hectares.value < least]
-    if len(small) == 1:  # one line either way: then rather the one that says what it was
-        shown, small = changes, []
-    for change in shown:
-        _row(table, f"{change.before.label} → {change.after.label}", change.hectares)
+    shown, small = fold_small(report.transitions, report.settings["area"]["least_shown_hectares"])
+    for pair in shown:
+        _row(table, transition_words(pair), pair.hectares)
     if small:
-        table.add_row(f"{len(small)} smaller transitions, together", f"{sum(small):.2f}", "")
+        together = sum(pair.hectares.value for pair in small)
+        table.add_row(f"{len(small)} smaller transitions, together", f"{together:.2f}", "")
     table.add_section()
     for name, words in _TOTALS.items():
         if name in report.totals:

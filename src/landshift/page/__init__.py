@@ -11,7 +11,7 @@ import numpy as np
 from pyproj import Transformer
 
 from landshift.alignment import Alignment
-from landshift.area import Hectares
+from landshift.area import Hectares, Transition
 from landshift.buildings import Building
 from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, REPLACED_CODE, from_to
 from landshift.encoding import data_uri, jpeg_bytes
@@ -21,7 +21,13 @@ from landshift.page.self_contained import fill, resource
 from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
 from landshift.report import SiteReport
-from landshift.wording import TOTAL_MEANINGS, TOTAL_WORDS, VERDICT_WORDS, transition_words
+from landshift.wording import (
+    TOTAL_MEANINGS,
+    TOTAL_WORDS,
+    VERDICT_WORDS,
+    fold_small,
+    transition_words,
+)
 
 _MOST_PATCHES = 2000
 """Patches on the map; a browser still moves them freely. All are in changes.gpkg."""
@@ -54,7 +60,8 @@ def render(report: SiteReport, patches: Sequence[Patch]) -> str:
 def _words(report: SiteReport) -> dict[str, Any]:
     """All that the page says outside the map."""
     most = max([one.high for one in report.totals.values()], default=0.0) or 1.0
-    area = report.settings.get("area", {})
+    area = report.settings["area"]
+    shown, small = fold_small(report.transitions, area["least_shown_hectares"])
     return {
         "name": report.site.name or report.site.id,
         "before": report.before,
@@ -73,11 +80,11 @@ def _words(report: SiteReport) -> dict[str, Any]:
              "hectares": _bar(report.totals[key], most)}
             for key, words in TOTAL_WORDS.items() if key in report.totals
         ],
-        "transitions": [
-            {"words": transition_words(pair), "hectares": _bar(pair.hectares, most)}
-            for pair in report.transitions
-        ],
-        "least_hectares": area.get("least_reported_hectares", 0.0),
+        "transitions": _transition_rows(shown, most),
+        "small_transitions": _transition_rows(small, most),
+        "small_hectares": sum(pair.hectares.value for pair in small),
+        "least_hectares": area["least_reported_hectares"],
+        "least_shown_hectares": area["least_shown_hectares"],
         "buildings": [_building(one, n) for n, one in enumerate(report.buildings, 1)],
         "clusters": [
             {"numbers": [place + 1 for place in one.buildings],
@@ -88,6 +95,12 @@ def _words(report: SiteReport) -> dict[str, Any]:
         "model_about": report.software.get("model_about", "Nothing is told of the model."),
         "settings": "\n".join(_setting_lines("", report.settings)),
     }  # fmt: skip
+
+
+def _transition_rows(pairs: Sequence[Transition], most: float) -> list[dict[str, Any]]:
+    return [
+        {"words": transition_words(pair), "hectares": _bar(pair.hectares, most)} for pair in pairs
+    ]
 
 
 def _alignment_words(alignment: Alignment) -> str:
@@ -103,7 +116,8 @@ def _alignment_words(alignment: Alignment) -> str:
     if math.isfinite(alignment.residual_rms_m):
         kept = int(np.count_nonzero(alignment.kept))
         words += f", {alignment.residual_rms_m:.2f} m remain by {kept} tie points"
-    reason = f" {alignment.reason}." if alignment.verdict != "good" and alignment.reason else ""
+    why = alignment.reason
+    reason = f" {why[:1].upper()}{why[1:]}." if alignment.verdict != "good" and why else ""
     return f"{words}.{reason}"
 
 
@@ -155,6 +169,7 @@ def _map_data(
     return {
         "extent": whole,
         "frame": frame,
+        "north_deg": true_north_deg(grid),
         "corners": _corners(grid),
         "before": _extent(report.before_picture, grid),
         "after": _extent(report.after_picture, grid),
@@ -162,6 +177,7 @@ def _map_data(
         "unseen": [rings for one in find_unseen(report.changes) for rings in _polygons(one, grid)],
         "kinds": [kind["key"] for kind in kinds],
         "numbered": _MOST_NUMBERS,
+        "pixel_m": grid.gsd_m,
         "patches": [_patch(one, grid) for one in patches],
         "buildings": [
             {**_building(one, n), "rings": _polygons(one.outline, grid)[0]}
@@ -176,7 +192,9 @@ def _extent(picture: Preview, grid: Grid) -> dict[str, Any]:
 
 def _patch(patch: Patch, grid: Grid) -> dict[str, Any]:
     before, after = from_to(patch.code)
+    inside = to_local_metres(patch.polygon.representative_point(), grid)
     return {
+        "at": [round(inside.x, _CENTIMETRES), round(inside.y, _CENTIMETRES)],
         "kind": KIND_OF_CODE[patch.code].key,
         "before": before.label,
         "after": after.label,

@@ -152,17 +152,21 @@
     map.on("moveend resize", draw);
     draw();
   };
-  // Of names that would lie on each other, the one of the larger dot is drawn.
+  // Of names that would lie on each other, the one of the larger dot is drawn; none covers a dot.
   const partNames = () => {
     const taken = [];
+    const dots = [...markers.values()].filter((marker) => map.hasLayer(marker))
+      .map((marker) => [marker, marker.getElement().getBoundingClientRect()]);
+    const apart = (box, other) => box.right < other.left || other.right < box.left ||
+      box.bottom < other.top || other.bottom < box.top;
     const largestFirst = [...markers].sort(([a, one], [b, two]) =>
       two.getRadius() - one.getRadius() || a - b);
     for (const [, marker] of largestFirst) {
       const name = marker.getTooltip().getElement();
       if (!name || !map.hasLayer(marker)) continue;
       const box = name.getBoundingClientRect();
-      const free = taken.every((other) => box.right < other.left || other.right < box.left ||
-        box.bottom < other.top || other.bottom < box.top);
+      const free = taken.every((other) => apart(box, other)) &&
+        dots.every(([other, dot]) => other === marker || apart(box, dot));
       name.classList.toggle("crowded", !free);
       if (free) taken.push(box);
     }
@@ -176,7 +180,16 @@
     addGraticule();
     partNames();
     map.on("zoomend resize", partNames);
-    window.addEventListener("beforeprint", () => { map.invalidateSize({ animate: false }); frame(); });
+    // a sheet's own layout comes after this event: the map is given the sheet's size beforehand
+    const fit = () => { map.invalidateSize({ animate: false, pan: false }); frame(); partNames(); };
+    window.addEventListener("beforeprint", () => {
+      document.documentElement.classList.add("printing");
+      fit();
+    });
+    window.addEventListener("afterprint", () => {
+      document.documentElement.classList.remove("printing");
+      fit();
+    });
     for (const button of document.querySelectorAll("button.show")) {
       button.addEventListener("click", () => {
         const number = Number(button.closest("tr").dataset.site);

@@ -75,6 +75,12 @@
     return `${Math.abs(lat).toFixed(6)}° ${lat < 0 ? "S" : "N"}, ` +
       `${Math.abs(lon).toFixed(6)}° ${lon < 0 ? "W" : "E"}`;
   };
+  // How the command line names a point inside a patch; its evidence is too much for a page.
+  const askedOf = ([x, y]) => {
+    const place = placeOf([x, y]);
+    if (place) return `--at ${place.map((degree) => degree.toFixed(6)).join(",")}`;
+    return `--pixel ${Math.floor(-y / data.pixel_m)},${Math.floor(x / data.pixel_m)}`;
+  };
   const middle = (ring) => {
     const box = L.latLngBounds(ring.map(([x, y]) => [y, x])).getCenter();
     return [box.lng, box.lat];
@@ -94,6 +100,7 @@
       ["direction", `${one.azimuth_deg.toFixed(0)}° from grid north`],
       ["rectangular", percent(one.rectangularity)],
       ["place", placeWords(middle(one.rings[0]))],
+      ["why", `landshift explain RESULT --building ${one.number}`],
     ]);
   const patchCard = (one) => card(
     one.replaced ? "building → another building" : `${one.before} → ${one.after}`,
@@ -103,7 +110,10 @@
       ...(one.probability < 0.6 ? ["That is little: look at both pictures before relying on it."]
         : []),
     ],
-    [["area", hectares(one.hectares)], ["place", placeWords(middle(one.rings[0]))]]);
+    [
+      ["area", hectares(one.hectares)], ["place", placeWords(middle(one.rings[0]))],
+      ["why", `landshift explain RESULT ${askedOf(one.at)}`],
+    ]);
 
   // The card stands beside the map: a popup would cover the very thing that was clicked.
   let chosen = null;
@@ -163,20 +173,26 @@
       color: "#fff", weight: 2, dashArray: "8 5", fill: false, interactive: false,
     }),
   ]));
-  for (const box of document.querySelectorAll("[data-layer]")) {
-    box.addEventListener("change", () => {
-      const layer = layers[box.dataset.layer];
-      if (box.checked) layer.addTo(map); else layer.remove();
-    });
-  }
+  const boxes = [...document.querySelectorAll("[data-layer]")];
+  const allLayers = byId("all-layers");
+  const showLayer = (box, shown) => {
+    box.checked = shown;
+    if (shown) layers[box.dataset.layer].addTo(map); else layers[box.dataset.layer].remove();
+    allLayers.textContent = boxes.some((one) => one.checked) ? "Hide all" : "Show all";
+  };
+  for (const box of boxes) box.addEventListener("change", () => showLayer(box, box.checked));
+  allLayers.addEventListener("click", () => {
+    const shown = !boxes.some((box) => box.checked);
+    for (const box of boxes) showLayer(box, shown);
+  });
 
   for (const button of document.querySelectorAll("button.show")) {
     button.addEventListener("click", () => {
       const layer = buildings[Number(button.dataset.building)];
       const box = document.querySelector('[data-layer="buildings"]');
-      if (!box.checked) { box.checked = true; layers.buildings.addTo(map); }
+      if (!box.checked) showLayer(box, true);
       byId("map").scrollIntoView({ block: "nearest" });
-      map.fitBounds(layer.getBounds().pad(2.5), { animate: false, maxZoom: 3 });
+      map.fitBounds(layer.getBounds().pad(1), { animate: false, maxZoom: 3 });
       layer.choose();
     });
   }
@@ -194,11 +210,41 @@
     }
     return path;
   };
+  const wordsAt = (text, x, y, size) => {
+    const element = document.createElementNS(SVG, "text");
+    const style = {
+      x, y, "font-size": size, "font-weight": 700, "text-anchor": "middle", fill: "#000",
+      stroke: "#fff", "stroke-width": size / 5, "paint-order": "stroke",
+    };
+    for (const [name, value] of Object.entries(style)) element.setAttribute(name, value);
+    element.textContent = text;
+    return element;
+  };
+  // A bar of a round length, and an arrow that points to true north.
+  const scaleAndNorth = ([west, east, south, north]) => {
+    const wide = east - west, size = wide / 32;
+    const round = 10 ** Math.floor(Math.log10(0.3 * wide));
+    const length = round * [5, 2, 1].find((one) => one * round <= 0.3 * wide);
+    const [x, y] = [west + 0.04 * wide, -south - 0.04 * wide];
+    const bar = drawing([[[[x, -y], [x + length, -y]]]], { stroke: "#000", "stroke-width": size / 3 });
+    const parts = [bar, wordsAt(
+      length < 1000 ? `${length} m` : `${length / 1000} km`, x + length / 2, y - 0.5 * size, size)];
+    if (data.north_deg === null) return parts;
+    const tip = [[0, 1.6], [0.7, -0.8], [0, -0.3], [-0.7, -0.8]].map(([u, v]) => [u * size, v * size]);
+    const arrow = drawing([[tip]], { stroke: "#fff", "stroke-width": size / 8 });
+    const name = wordsAt("N", 0, 2 * size, size);
+    const group = document.createElementNS(SVG, "g");
+    group.setAttribute("transform",
+      `translate(${east - 2 * size} ${-north + 2.5 * size}) rotate(${data.north_deg})`);
+    group.append(arrow, name);
+    return [...parts, group];
+  };
   const drawStill = () => {
     const svg = byId("still-changes");
     if (svg.childElementCount) return;
     const [west, east, south, north] = data.after.extent;
     svg.setAttribute("viewBox", `${west} ${-north} ${east - west} ${north - south}`);
+    svg.setAttribute("preserveAspectRatio", "xMinYMin");
     const image = document.createElementNS(SVG, "image");
     const size = { x: west, y: -north, width: east - west, height: north - south, opacity: 0.45 };
     for (const [name, value] of Object.entries(size)) image.setAttribute(name, value);
@@ -210,7 +256,14 @@
     svg.append(
       drawing(data.buildings.map((one) => one.rings),
         { fill: "none", stroke: "#000", "stroke-width": line }),
-      drawing(data.outline, { fill: "none", stroke: "#000", "stroke-width": line }));
+      drawing(data.outline, {
+        fill: "none", stroke: "#000", "stroke-width": line, "stroke-dasharray": `${5 * line} ${3 * line}`,
+      }),
+      ...data.buildings.slice(0, data.numbered).map((one) => {
+        const [x, y] = one.rings[0].reduce((best, point) => (point[1] > best[1] ? point : best));
+        return wordsAt(String(one.number), x, -y - 2 * line, 14 * line);
+      }),
+      ...scaleAndNorth(data.after.extent));
   };
   window.addEventListener("beforeprint", () => {
     drawStill();
