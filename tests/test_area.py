@@ -89,7 +89,12 @@ def hectares_of(changes, residual_m=0.0, total="new_building", **of_settings) ->
     return measure_area(changes, Aligned(residual_m), replace(SETTINGS, **of_settings))[1][total]
 
 
-QUIET = {"site_error": ((100.0, 0.0),), "floor_hectares": 0.0}
+QUIET = {
+    "site_error": ((100.0, 0.0, 0.0),),
+    "site_error_range": (0.0, 3.0),
+    "floor_hectares": 0.0,
+    "floor_px": 0.0,
+}
 
 
 def hall_map(gsd_m=1.0, inside=None):
@@ -152,7 +157,7 @@ def test_faint_change_only_raises_the_upper_end():
 def test_coarser_pictures_are_less_certain():
     widths = []
     for gsd_m in (1.0, 3.0, 10.0):
-        found = hectares_of(hall_map(gsd_m), floor_hectares=0.0)
+        found = hectares_of(hall_map(gsd_m), floor_hectares=0.0, floor_px=0.0)
         widths.append((found.high - found.low) / found.value)
     assert widths == sorted(widths)
 

@@ -193,6 +193,22 @@ class BuildingSettings:
 
 
 @dataclass(frozen=True)
+class ClueWeights:
+    """By how much each clue raises the logarithm of the error from site to site, per unit of it."""
+
+    unsure: float = 0.0
+    """Of 1 less the mean probability of the pixels that make up the sum."""
+    doubt: float = 0.0
+    """Of 1 less the mean probability of all codes at the site."""
+    faint: float = 0.0
+    """Of ln(1 + faint change over change)."""
+    doubtful: float = 0.0
+    """Of an alignment that is not good."""
+    size: float = 0.0
+    """Of ln(1 + hectares over `typical_hectares`): errors of many objects average out."""
+
+
+@dataclass(frozen=True)
 class AreaSettings:
     """What makes hectares uncertain, and which of them are worth a line."""
 
@@ -201,11 +217,27 @@ class AreaSettings:
     least_shown_hectares: float = 0.02
     """Pairs below this stand together on one line of a terminal; report.json lists each. 0.02 ha
     is what no site is told from none by (`floor_hectares`), and a busy site has a dozen such."""
-    site_error: tuple[tuple[float, float], ...] = ((1.5, 0.35), (5.0, 0.5), (100.0, 0.7))
-    """(gsd up to, standard deviation of log area between sites): how far a model's hectares are
-    off at a site that it never saw. A conservative guess until measured by leaving sites out."""
+    site_error: tuple[tuple[float, float, float], ...] = (
+        (1.5, 0.35, 0.5),
+        (5.0, 0.5, 0.7),
+        (100.0, 0.7, 0.9),
+    )
+    """(gsd up to, standard deviation between sites of what a building is part of, and of other
+    ground), shares of the area: how far a model's hectares are off at a site that it never saw and
+    that shows none of the clues."""
+    clue_weights: ClueWeights = field(default_factory=ClueWeights)
+    """How much more it is off where the answer itself shows doubt."""
+    site_error_range: tuple[float, float] = (0.08, 3.0)
+    """Least and most of it with all clues. Two people who draw the same roofs differ by 5 % and
+    more; beyond 3 the interval begins at a twelfth of the value and tells nothing."""
+    typical_hectares: float = 0.1
+    """Hectares of change from which a site's errors begin to average out: a hall."""
     floor_hectares: float = 0.02
-    """Standard deviation of what is missed or imagined at any site, hectares; half a small hall."""
+    """Standard deviation of what is missed or imagined at any site, hectares; half a small hall.
+    Also what is added before the logarithm, so that less than about this reaches 0."""
+    floor_px: float = 9.0
+    """The same in pixels, where that is more: the smallest region of any code
+    (`least_side_px` squared)."""
     edge_share: float = 1.0
     """Share of a region's outline along which a residual shift leaves a sliver."""
     faint_share: float = 0.5
@@ -216,8 +248,11 @@ class AreaSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if any(error < 0.0 for _, error in self.site_error) or not self.site_error:
+        if any(min(step) < 0.0 for step in self.site_error) or not self.site_error:
             raise SettingsError("site_error needs values of 0 or more")
+        least, most = self.site_error_range
+        if not 0.0 <= least <= most:
+            raise SettingsError(f"site_error_range is {least} to {most}; allowed are 0 and above")
 
 
 @dataclass(frozen=True)

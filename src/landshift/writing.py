@@ -50,6 +50,7 @@ _DEGREE_DECIMALS = 7
 _METRE_DECIMALS = 2
 _HECTARE_DECIMALS = 4
 """One square metre."""
+_CLUE_DECIMALS = 6
 _NOT_SEEN_COLOUR = (60, 60, 60)
 _Legend = Mapping[int, tuple[str, tuple[int, int, int]]]
 """Code → name and red, green, blue."""
@@ -244,7 +245,7 @@ def report_as_json(report: SiteReport) -> dict[str, Any]:
             }
             for change in report.transitions
         ],
-        "totals": {name: _hectares_as_json(total) for name, total in report.totals.items()},
+        "totals": {name: _total_as_json(total) for name, total in report.totals.items()},
         "buildings": [_building_as_json(building) for building in report.buildings],
         "clusters": [
             {
@@ -329,6 +330,15 @@ def _hectares_as_json(hectares: Hectares) -> dict[str, Any]:
         "high": round(hectares.high, _HECTARE_DECIMALS),
         "dominant": hectares.dominant,
     }
+
+
+def _total_as_json(total: Hectares) -> dict[str, Any]:
+    """With what the interval was made from, so that it can be made anew and its weights fitted."""
+    told = _hectares_as_json(total)
+    if total.clues is not None:
+        clues = total.clues.as_dict().items()
+        told["clues"] = {name: round(number, _CLUE_DECIMALS) for name, number in clues}
+    return told
 
 
 def _number(value: float, decimals: int) -> float | None:
