@@ -17,10 +17,10 @@ simulate
     multispectral at 10 m). The truth is counted on the exact class maps inside the aoi, the inner
     256 × 256 px (walls as the roof above them; a building that took another's place is not in it).
     A third of the pairs have no lasting change, as in training. A model that learned from such
-    scenes is surer of them than of the world, so pictures for fitting (``--part fit``) are strained
-    by a random amount up to what cameras and archives do at their worst: blur, gamma, gain, noise,
-    JPEG. Seeds for reporting are 20 000 000 and up, for fitting 60 000 000 and up; training takes
-    those from 1, calibration those from 10 000 000.
+    scenes is surer of them than of the world, so half of the pictures for fitting (``--part fit``)
+    are strained by a random amount, up to what cameras and archives do at their worst: blur, gamma,
+    gain, noise, JPEG. Seeds for reporting are 20 000 000 and up, for fitting 60 000 000 and up;
+    training takes those from 1, calibration those from 10 000 000.
 labelled
     Real pairs below DATA: SET/before, SET/after and SET/label of like names (levir_cd, whu_cd,
     fotbcd); the label marks roofs gained or removed, so the truth is that of building_change.
@@ -151,7 +151,7 @@ def simulated(family: str, part: str, number: int, model: str) -> dict:
     pair = simulate_pair(family, seed, (SIDE_PX, SIDE_PX), gsd_m)
     if part == "fit":
         rng = np.random.default_rng((seed, 30))
-        strain = rng.random()
+        strain = max(rng.uniform(-1, 1), 0.0)
         before, after = (
             strained(values, strain, rng, family == "rgb") for values in (pair.before, pair.after)
         )
@@ -242,14 +242,16 @@ WEIGHTS = tuple(one.name for one in fields(ClueWeights))
 
 
 def spelled(numbers: np.ndarray, steps: tuple[float, ...]) -> AreaSettings:
-    """Settings from logarithms of errors and of the faint share, and weights as they are."""
+    """Settings from the numbers that are varied: logarithms of errors and shares, weights, lean."""
     errors = np.exp(numbers[: 2 * len(steps)]).reshape(-1, 2)
-    weights = numbers[2 * len(steps) : -1]
+    weights, (lean, upper, faint) = numbers[2 * len(steps) : -3], numbers[-3:]
     return replace(
         AreaSettings(),
         site_error=tuple((step, *pair) for step, pair in zip(steps, errors.tolist(), strict=True)),
         clue_weights=ClueWeights(**dict(zip(WEIGHTS, map(float, weights), strict=True))),
-        faint_share=float(np.exp(numbers[-1])),
+        count_lean=float(np.clip(lean, 0.0, 1.0)),
+        upper_share=float(np.exp(upper)),
+        faint_share=float(np.exp(faint)),
     )
 
 
@@ -260,10 +262,10 @@ def fitted(sums: Sums) -> AreaSettings:
     weights = sums.weights(floor)
     steps = tuple(step[0] for step in given.site_error)
     start = np.array([np.log(step[1:]) for step in given.site_error]).ravel()
-    start = np.concatenate([start, np.zeros(len(WEIGHTS)), [np.log(given.faint_share)]])
+    start = np.concatenate([start, np.zeros(len(WEIGHTS)), [0.0, 0.0, 0.0]])
 
     def loss(numbers: np.ndarray) -> float:
-        hold = HOLD * np.sum(numbers[2 * len(steps) : -1] ** 2)
+        hold = HOLD * np.sum(numbers[2 * len(steps) :] ** 2)
         # where no site of a kind was given, its error stays what it was
         hold += HOLD * np.sum((numbers - start)[: 2 * len(steps)] ** 2)
         return score(sums, spelled(numbers, steps), floor, weights) + hold
@@ -315,7 +317,9 @@ def fit(sums: Sums) -> None:
     print(")")
     for name in WEIGHTS:
         print(f"ClueWeights.{name} = {getattr(chosen.clue_weights, name):.2f}")
-    print(f"faint_share = {chosen.faint_share:.2f}\n\nsites left out, with that factor:\n")
+    for name in ("upper_share", "count_lean", "faint_share"):
+        print(f"{name} = {getattr(chosen, name):.2f}")
+    print("\nsites left out, with that factor:\n")
     print(HEAD)
     for name in np.unique(sums.set):
         parts = [

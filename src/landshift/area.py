@@ -66,6 +66,8 @@ class Clues:
     """Standard deviation through pixel noise, hectares."""
     faint: Floats
     """Change of the same kind too faint to point at, hectares."""
+    marked: Floats
+    """Hectares of the pixels whose code says so, however sure."""
     outline_m: Floats
     """Length of the outlines of the regions that say so, metres."""
     unsure: Floats
@@ -189,6 +191,43 @@ def measure_area(
     return tuple(transitions), totals
 
 
+def measure_balance(
+    changes: ChangeMap, alignment: Alignment, settings: AreaSettings
+) -> tuple[Balance, ...]:
+    """Hectares gained, lost and left of both, of each cover of which there is anything of note.
+
+    Gained and lost are gross: a field that became bare while bare ground became a field counts in
+    both. Buildings replaced by others are neither.
+    """
+    table = changes.expected_hectares.sum(axis=(0, 1))
+    balances = []
+    for cover in COVERS:
+        others = [other for other in COVERS if other is not cover]
+        gained, lost = (
+            _hectares(changes, alignment, settings, _found(changes, table, codes))
+            for codes in (
+                tuple(transition_code(other, cover) for other in others),
+                tuple(transition_code(cover, other) for other in others),
+            )
+        )
+        if max(gained.value, lost.value) < settings.least_reported_hectares:
+            continue
+        net = gained.value - lost.value
+        down = np.hypot(gained.value - gained.low, lost.high - lost.value)
+        up = np.hypot(gained.high - gained.value, lost.value - lost.low)
+        balances.append(Balance(cover, gained, lost, net, float(net - down), float(net + up)))
+    return tuple(balances)
+
+
+def _found(changes: ChangeMap, table: NDArray[np.float64], codes: tuple[int, ...]) -> Found:
+    """The sum of some pairs; their pixel noise taken as independent, for pairs exclude each other.
+
+    The variance of a sum of outcomes that exclude each other is never above the sum of theirs.
+    """
+    noise = np.sqrt(sum_codes(changes.noise_hectares**2, codes))
+    return Found(codes, False, sum_codes(table, codes), float(noise))
+
+
 @dataclass(frozen=True)
 class Found:
     """A sum of hectares and which codes it belongs to."""
@@ -238,6 +277,7 @@ def find_clues(changes: ChangeMap, alignment: Alignment, found: Found) -> Clues:
         "value": found.value,
         "noise": found.noise,
         "faint": sum_codes(changes.faint_hectares, found.codes),
+        "marked": float(mask.sum(axis=1) @ changes.grid.pixel_hectares),
         "outline_m": outline_metres(mask, changes.grid.gsd_m),
         "unsure": 1.0 - _mean(changes.probability, mask),
         "doubt": 1.0 - _mean(changes.probability, seen),
@@ -259,7 +299,14 @@ def _mean(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
 def ends(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Terms]:
     """Both ends of the 90 % interval, hectares, and the terms they come from."""
     terms = _terms(clues, settings)
-    low, high = interval(clues.value, terms.spread, terms.floor)
+    low, _ = interval(clues.value, terms.spread, terms.floor)
+    _, high = interval(clues.value, settings.upper_share * terms.spread, terms.floor)
+    # Where codes mark more ground than probabilities add up to, the truth lies between the two.
+    started = np.maximum(clues.value + terms.floor, _LEAST_HECTARES)
+    counted = np.maximum(clues.marked + terms.floor, _LEAST_HECTARES)
+    leaned = (counted / started) ** settings.count_lean
+    low, high = (leaned * (end + terms.floor) - terms.floor for end in (low, high))
+    low, high = np.clip(low, 0.0, clues.value), np.maximum(high, clues.value)
     unseen = np.maximum(clues.aoi - clues.seen, 0.0)
     # What was seen to change, and a little more, over what was seen: the share that the unseen
     # part may hold. Nothing seen at all leaves everything possible.

@@ -230,6 +230,13 @@ class AreaSettings:
     site_error_range: tuple[float, float] = (0.08, 3.0)
     """Least and most of it with all clues. Two people who draw the same roofs differ by 5 % and
     more; beyond 3 the interval begins at a twelfth of the value and tells nothing."""
+    upper_share: float = 1.0
+    """Spread upward over spread downward: change that was missed leaves less of a trace than change
+    that was imagined."""
+    count_lean: float = 0.0
+    """How far the interval leans from the sum of probabilities towards the hectares of the codes,
+    as a power of their ratio: 0 stays at the sum. A model that is right but unsure inside a region
+    adds up to too little there."""
     typical_hectares: float = 0.1
     """Hectares of change from which a site's errors begin to average out: a hall."""
     floor_hectares: float = 0.02

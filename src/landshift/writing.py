@@ -26,7 +26,7 @@ from shapely.geometry import Polygon, mapping
 from shapely.geometry.polygon import orient
 
 from landshift import __version__
-from landshift.area import Hectares
+from landshift.area import Balance, Hectares
 from landshift.buildings import Building
 from landshift.errors import OutputError
 from landshift.grid import WGS84, Grid
@@ -236,6 +236,7 @@ def report_as_json(report: SiteReport) -> dict[str, Any]:
             "tie_points": int(np.count_nonzero(alignment.kept)),
         },
         "seen_share": round(float(report.seen_share), 4),
+        "not_seen_hectares": round(report.not_seen_hectares, _HECTARE_DECIMALS),
         "transitions": [
             {
                 "code": transition_code(change.before, change.after),
@@ -246,6 +247,7 @@ def report_as_json(report: SiteReport) -> dict[str, Any]:
             for change in report.transitions
         ],
         "totals": {name: _total_as_json(total) for name, total in report.totals.items()},
+        "balance": [_balance_as_json(one) for one in report.balance],
         "buildings": [_building_as_json(building) for building in report.buildings],
         "clusters": [
             {
@@ -329,6 +331,19 @@ def _hectares_as_json(hectares: Hectares) -> dict[str, Any]:
         "low": round(hectares.low, _HECTARE_DECIMALS),
         "high": round(hectares.high, _HECTARE_DECIMALS),
         "dominant": hectares.dominant,
+    }
+
+
+def _balance_as_json(balance: Balance) -> dict[str, Any]:
+    return {
+        "cover": balance.cover.label,
+        "gained": _hectares_as_json(balance.gained),
+        "lost": _hectares_as_json(balance.lost),
+        "net": {
+            "hectares": round(balance.net, _HECTARE_DECIMALS),
+            "low": round(balance.net_low, _HECTARE_DECIMALS),
+            "high": round(balance.net_high, _HECTARE_DECIMALS),
+        },
     }
 
 
