@@ -238,46 +238,73 @@ def score(sums: Sums, settings: AreaSettings, floor: np.ndarray, weights: np.nda
     return float(weights @ (top - bottom + 2 / (1 - COVERAGE) * beyond))
 
 
-WEIGHTS = tuple(one.name for one in fields(ClueWeights))
+WEIGHTS = {"unsure": 1, "doubt": 1, "faint": 1, "doubtful": 1, "size": -1}
+"""Clues and their only sensible sign: a doubt never makes an answer surer, nor does much change
+make it less so. What pulls the other way in a fit is chance."""
 
 
-def spelled(numbers: np.ndarray, steps: tuple[float, ...]) -> AreaSettings:
-    """Settings from the numbers that are varied: logarithms of errors and shares, weights, lean."""
-    errors = np.exp(numbers[: 2 * len(steps)]).reshape(-1, 2)
-    weights, (lean, upper, faint) = numbers[2 * len(steps) : -3], numbers[-3:]
+SHARES = ("upper_share", "faint_share")
+START = np.concatenate([np.zeros(len(WEIGHTS) + 1), np.zeros(len(SHARES))])
+FACTORS = np.exp(np.linspace(np.log(0.7), np.log(1.5), 40))
+"""Of the errors, tried on sites left out; what 1.5 does not mend is no matter of scale."""
+
+
+def with_errors(settings: AreaSettings, place: int, errors: np.ndarray) -> AreaSettings:
+    """The settings with the two errors of one step of pixel size replaced."""
+    steps = list(settings.site_error)
+    steps[place] = (steps[place][0], *errors.tolist())
+    return replace(settings, site_error=tuple(steps))
+
+
+def spelled(settings: AreaSettings, numbers: np.ndarray) -> AreaSettings:
+    """The settings with what holds at every pixel size replaced: weights, lean, log of shares."""
+    signs = np.array(list(WEIGHTS.values()))
+    weights = signs * np.maximum(signs * numbers[: len(signs)], 0.0)
     return replace(
-        AreaSettings(),
-        site_error=tuple((step, *pair) for step, pair in zip(steps, errors.tolist(), strict=True)),
-        clue_weights=ClueWeights(**dict(zip(WEIGHTS, map(float, weights), strict=True))),
-        count_lean=float(np.clip(lean, 0.0, 1.0)),
-        upper_share=float(np.exp(upper)),
-        faint_share=float(np.exp(faint)),
+        settings,
+        clue_weights=ClueWeights(**dict(zip(WEIGHTS, weights.tolist(), strict=True))),
+        count_lean=float(np.clip(numbers[len(signs)], 0.0, 1.0)),
+        **dict(zip(SHARES, np.exp(numbers[len(signs) + 1 :]).tolist(), strict=True)),
     )
 
 
 def fitted(sums: Sums) -> AreaSettings:
-    """Settings of the least score, with errors scaled until nine in ten intervals hold."""
-    given = AreaSettings()
-    floor = floor_hectares(sums.clues, given)
-    weights = sums.weights(floor)
-    steps = tuple(step[0] for step in given.site_error)
-    start = np.array([np.log(step[1:]) for step in given.site_error]).ravel()
-    start = np.concatenate([start, np.zeros(len(WEIGHTS)), [0.0, 0.0, 0.0]])
+    """Settings of the least score.
 
-    def loss(numbers: np.ndarray) -> float:
-        hold = HOLD * np.sum(numbers[2 * len(steps) :] ** 2)
-        # where no site of a kind was given, its error stays what it was
-        hold += HOLD * np.sum((numbers - start)[: 2 * len(steps)] ** 2)
-        return score(sums, spelled(numbers, steps), floor, weights) + hold
+    What holds at every pixel size is found together with the errors of the finest step of which
+    there are sites; the errors of coarser ones after that.
+    """
+    settings = AreaSettings()
+    limits = [step[0] for step in settings.site_error]
+    step_of = np.minimum(np.searchsorted(limits, sums.clues.gsd_m), len(limits) - 1)
+    for finest, place in enumerate(np.unique(step_of)):
+        own = sums.only(step_of == place)
+        floor = floor_hectares(own.clues, settings)
+        weights = own.weights(floor)
+        begin = np.log(settings.site_error[place][1:])
+        shared = START if finest == 0 else START[:0]
 
-    best = start
-    for _ in range(2):
-        best = optimize.minimize(loss, best, method="Powell", options={"maxiter": 20}).x
-    return spelled(best, steps)
+        def made(numbers: np.ndarray, place=place, settings=settings) -> AreaSettings:
+            if numbers.size > 2:
+                settings = spelled(settings, numbers[2:])
+            return with_errors(settings, place, np.exp(numbers[:2]))
+
+        def loss(numbers: np.ndarray, own=own, floor=floor, weights=weights, begin=begin) -> float:
+            hold = np.sum((numbers[:2] - begin) ** 2) + np.sum(numbers[2:] ** 2)
+            return score(own, made(numbers), floor, weights) + HOLD * float(hold)
+
+        best = np.concatenate([begin, shared])
+        for _ in range(2):
+            best = optimize.minimize(loss, best, method="Powell", options={"maxiter": 20}).x
+        settings = made(best)
+    return settings
 
 
-def scaled(settings: AreaSettings, factor: float) -> AreaSettings:
-    steps = ((step, *(factor * error for error in errors)) for step, *errors in settings.site_error)
+def scaled(settings: AreaSettings, factors: list[float]) -> AreaSettings:
+    steps = (
+        (step, factor * one, factor * other)
+        for factor, (step, one, other) in zip(factors, settings.site_error, strict=True)
+    )
     return replace(settings, site_error=tuple(steps))
 
 
@@ -291,42 +318,48 @@ def left_out(sums: Sums) -> list[tuple[Sums, AreaSettings]]:
     ]  # fmt: skip
 
 
-def covered(folds: list[tuple[Sums, AreaSettings]], factor: float) -> float:
-    """Share of intervals that hold, over sites where there was or was found something."""
-    hits, count = 0.0, 0.0
-    for sums, settings in folds:
-        low, high, _ = ends(sums.clues, scaled(settings, factor))
-        floor = floor_hectares(sums.clues, settings)
-        some = (sums.true >= floor) | (sums.clues.value >= floor)
-        hits += float(held(sums, low, high)[some].sum())
-        count += float(some.sum())
-    return hits / max(count, 1.0)
+def factors_of(folds: list[tuple[Sums, AreaSettings]]) -> list[float]:
+    """Factor of each step's errors with which nine in ten intervals hold at sites left out.
+
+    Over sites where there was or was found something; 1 where no site is.
+    """
+    limits = [step[0] for step in AreaSettings().site_error]
+    out = []
+    for place in range(len(limits)):
+        hits, count = np.zeros(len(FACTORS)), 0
+        for sums, settings in folds:
+            step_of = np.minimum(np.searchsorted(limits, sums.clues.gsd_m), len(limits) - 1)
+            floor = floor_hectares(sums.clues, settings)
+            some = (step_of == place) & ((sums.true >= floor) | (sums.clues.value >= floor))
+            count += int(some.sum())
+            for number, factor in enumerate(FACTORS):
+                low, high, _ = ends(sums.clues, scaled(settings, [factor] * len(limits)))
+                hits[number] += held(sums, low, high)[some].sum()
+        enough = np.flatnonzero(hits >= COVERAGE * count)
+        out.append(float(FACTORS[enough[0] if enough.size else -1]) if count else 1.0)
+        print(f"pixels up to {limits[place]} m: {count} sums of note, errors times {out[-1]:.2f}")
+    return out
 
 
 def fit(sums: Sums) -> None:
     folds = left_out(sums)
-    factors = np.exp(np.linspace(np.log(0.6), np.log(2.5), 60))
-    enough = [factor for factor in factors if covered(folds, factor) >= COVERAGE]
-    factor = float(enough[0]) if enough else float(factors[-1])
-    print(f"sites left out, as fitted: {covered(folds, 1.0):.1%} of the intervals hold; errors "
-          f"times {factor:.2f} for {covered(folds, factor):.1%}\n")  # fmt: skip
-    chosen = scaled(fitted(sums), factor)
-    print("site_error = (")
+    factors = factors_of(folds)
+    chosen = scaled(fitted(sums), factors)
+    print("\nsite_error = (")
     for step in chosen.site_error:
         print(f"    ({', '.join(f'{number:.3g}' for number in step)}),")
     print(")")
     for name in WEIGHTS:
         print(f"ClueWeights.{name} = {getattr(chosen.clue_weights, name):.2f}")
-    for name in ("upper_share", "count_lean", "faint_share"):
+    for name in ("count_lean", *SHARES):
         print(f"{name} = {getattr(chosen, name):.2f}")
-    print("\nsites left out, with that factor:\n")
-    print(HEAD)
+    print(f"\nsites left out of the fit, with these factors:\n\n{HEAD}")
     for name in np.unique(sums.set):
-        parts = [
-            (part.only(part.set == name), scaled(settings, factor)) for part, settings in folds
-        ]
-        pairs = [(part, *ends(part.clues, settings)[:2]) for part, settings in parts]
-        print("\n".join(table(str(name), pairs)))
+        told = []
+        for part, settings in folds:
+            own = part.only(part.set == name)
+            told.append((own, *ends(own.clues, scaled(settings, factors))[:2]))
+        print("\n".join(table(str(name), told)))
 
 
 HEAD = (
