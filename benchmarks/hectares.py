@@ -78,6 +78,9 @@ FOLDS = 5
 HOLD = 0.02
 """Pull of a clue's weight towards 0, score per squared unit: what the sites do not tell apart
 stays out."""
+PLAIN = (0.35, 0.7, 1.0)
+"""Errors of buildings and ground and multiple of faint change that the fit begins with and is held
+to: what was guessed before anything was measured."""
 EMPTY_WEIGHT = 0.1
 """Weight of sites where nothing was and nothing was found; they tell of the floor alone."""
 
@@ -243,67 +246,74 @@ WEIGHTS = {"unsure": 1, "doubt": 1, "faint": 1, "doubtful": 1, "size": -1}
 make it less so. What pulls the other way in a fit is chance."""
 
 
-SHARES = ("upper_share", "faint_share")
-START = np.concatenate([np.zeros(len(WEIGHTS) + 1), np.zeros(len(SHARES))])
+SHARED = len(WEIGHTS) + 2
+"""Numbers that hold at every pixel size: weights, lean, logarithm of the upper share."""
+JOINT = 2
+"""Finest steps of pixel size of which there are sites, to which those are fitted."""
 FACTORS = np.exp(np.linspace(np.log(0.7), np.log(1.5), 40))
 """Of the errors, tried on sites left out; what 1.5 does not mend is no matter of scale."""
 
 
-def with_errors(settings: AreaSettings, place: int, errors: np.ndarray) -> AreaSettings:
-    """The settings with the two errors of one step of pixel size replaced."""
+def spelled(settings: AreaSettings, places: tuple[int, ...], numbers: np.ndarray) -> AreaSettings:
+    """The settings with ``numbers``: logarithms of three for each step, then what is shared."""
     steps = list(settings.site_error)
-    steps[place] = (steps[place][0], *errors.tolist())
-    return replace(settings, site_error=tuple(steps))
-
-
-def spelled(settings: AreaSettings, numbers: np.ndarray) -> AreaSettings:
-    """The settings with what holds at every pixel size replaced: weights, lean, log of shares."""
+    for place, told in zip(places, np.exp(numbers[: 3 * len(places)]).reshape(-1, 3), strict=True):
+        steps[place] = (steps[place][0], *told.tolist())
+    settings = replace(settings, site_error=tuple(steps))
+    shared = numbers[3 * len(places) :]
+    if not shared.size:
+        return settings
     signs = np.array(list(WEIGHTS.values()))
-    weights = signs * np.maximum(signs * numbers[: len(signs)], 0.0)
+    weights = signs * np.maximum(signs * shared[: len(signs)], 0.0)
     return replace(
         settings,
         clue_weights=ClueWeights(**dict(zip(WEIGHTS, weights.tolist(), strict=True))),
-        count_lean=float(np.clip(numbers[len(signs)], 0.0, 1.0)),
-        **dict(zip(SHARES, np.exp(numbers[len(signs) + 1 :]).tolist(), strict=True)),
+        count_lean=float(np.clip(shared[-2], 0.0, 1.0)),
+        upper_share=float(np.exp(shared[-1])),
     )
+
+
+def step_of(sums: Sums, settings: AreaSettings) -> np.ndarray:
+    """Place in `AreaSettings.site_error` of each sum's pixel size."""
+    limits = [step[0] for step in settings.site_error]
+    return np.minimum(np.searchsorted(limits, sums.clues.gsd_m), len(limits) - 1)
 
 
 def fitted(sums: Sums) -> AreaSettings:
     """Settings of the least score.
 
-    What holds at every pixel size is found together with the errors of the finest step of which
-    there are sites; the errors of coarser ones after that.
+    What holds at every pixel size is found together with the errors of the two finest steps of
+    which there are sites; the errors of coarser ones after that, each by itself.
     """
     settings = AreaSettings()
-    limits = [step[0] for step in settings.site_error]
-    step_of = np.minimum(np.searchsorted(limits, sums.clues.gsd_m), len(limits) - 1)
-    for finest, place in enumerate(np.unique(step_of)):
-        own = sums.only(step_of == place)
+    steps = step_of(sums, settings)
+    there = np.unique(steps).tolist()
+    for places in (tuple(there[:JOINT]), *((place,) for place in there[JOINT:])):
+        own = sums.only(np.isin(steps, places))
         floor = floor_hectares(own.clues, settings)
         weights = own.weights(floor)
-        begin = np.log(settings.site_error[place][1:])
-        shared = START if finest == 0 else START[:0]
+        begin = np.log([PLAIN for _ in places]).ravel()
+        if places[0] == there[0]:
+            begin = np.concatenate([begin, np.zeros(SHARED)])
 
-        def made(numbers: np.ndarray, place=place, settings=settings) -> AreaSettings:
-            if numbers.size > 2:
-                settings = spelled(settings, numbers[2:])
-            return with_errors(settings, place, np.exp(numbers[:2]))
+        def loss(
+            numbers: np.ndarray, own=own, floor=floor, weights=weights, begin=begin,
+            places=places, settings=settings,
+        ) -> float:  # fmt: skip
+            hold = HOLD * float(np.sum((numbers - begin) ** 2))
+            return score(own, spelled(settings, places, numbers), floor, weights) + hold
 
-        def loss(numbers: np.ndarray, own=own, floor=floor, weights=weights, begin=begin) -> float:
-            hold = np.sum((numbers[:2] - begin) ** 2) + np.sum(numbers[2:] ** 2)
-            return score(own, made(numbers), floor, weights) + HOLD * float(hold)
-
-        best = np.concatenate([begin, shared])
+        best = begin
         for _ in range(2):
-            best = optimize.minimize(loss, best, method="Powell", options={"maxiter": 20}).x
-        settings = made(best)
+            best = optimize.minimize(loss, best, method="Powell", options={"maxiter": 10}).x
+        settings = spelled(settings, places, best)
     return settings
 
 
 def scaled(settings: AreaSettings, factors: list[float]) -> AreaSettings:
     steps = (
-        (step, factor * one, factor * other)
-        for factor, (step, one, other) in zip(factors, settings.site_error, strict=True)
+        (step, factor * one, factor * other, faint)
+        for factor, (step, one, other, faint) in zip(factors, settings.site_error, strict=True)
     )
     return replace(settings, site_error=tuple(steps))
 
@@ -328,9 +338,9 @@ def factors_of(folds: list[tuple[Sums, AreaSettings]]) -> list[float]:
     for place in range(len(limits)):
         hits, count = np.zeros(len(FACTORS)), 0
         for sums, settings in folds:
-            step_of = np.minimum(np.searchsorted(limits, sums.clues.gsd_m), len(limits) - 1)
             floor = floor_hectares(sums.clues, settings)
-            some = (step_of == place) & ((sums.true >= floor) | (sums.clues.value >= floor))
+            some = (sums.true >= floor) | (sums.clues.value >= floor)
+            some &= step_of(sums, settings) == place
             count += int(some.sum())
             for number, factor in enumerate(FACTORS):
                 low, high, _ = ends(sums.clues, scaled(settings, [factor] * len(limits)))
@@ -351,7 +361,7 @@ def fit(sums: Sums) -> None:
     print(")")
     for name in WEIGHTS:
         print(f"ClueWeights.{name} = {getattr(chosen.clue_weights, name):.2f}")
-    for name in ("count_lean", *SHARES):
+    for name in ("count_lean", "upper_share"):
         print(f"{name} = {getattr(chosen, name):.2f}")
     print(f"\nsites left out of the fit, with these factors:\n\n{HEAD}")
     for name in np.unique(sums.set):

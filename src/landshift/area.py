@@ -342,11 +342,7 @@ def interval(
 
 def site_error(clues: Clues, settings: AreaSettings) -> Floats:
     """How far the model is off from site to site, as a share of the hectares."""
-    limits = np.array([most for most, _, _ in settings.site_error])
-    place = np.minimum(np.searchsorted(limits, clues.gsd_m), limits.size - 1)
-    of_buildings, of_ground = (
-        np.array([step[column] for step in settings.site_error])[place] for column in (1, 2)
-    )
+    of_buildings, of_ground, _ = _step(clues, settings)
     error = np.where(clues.building > 0.0, of_buildings, of_ground)
     told = np.maximum(clues.value + floor_hectares(clues, settings), _LEAST_HECTARES)
     weights = settings.clue_weights
@@ -359,6 +355,13 @@ def site_error(clues: Clues, settings: AreaSettings) -> Floats:
     )
     least, most = settings.site_error_range
     return np.asarray(np.clip(error * np.exp(logarithm), least, most))
+
+
+def _step(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Floats]:
+    """What `AreaSettings.site_error` says for these pixel sizes: buildings, ground, faint."""
+    steps = np.array(settings.site_error)
+    place = np.minimum(np.searchsorted(steps[:, 0], clues.gsd_m), len(steps) - 1)
+    return steps[place, 1], steps[place, 2], steps[place, 3]
 
 
 def floor_hectares(clues: Clues, settings: AreaSettings) -> Floats:
@@ -377,6 +380,6 @@ def _terms(clues: Clues, settings: AreaSettings) -> Terms:
         edge=settings.edge_share * clues.shift_m * outline_m / np.pi / _SQUARE_METRES_PER_HECTARE,
         # Independent half-pixel errors along the outline.
         mixed=gsd_m * np.sqrt(outline_m * gsd_m / 12) / _SQUARE_METRES_PER_HECTARE,
-        faint=settings.faint_share * clues.faint,
+        faint=_step(clues, settings)[2] * clues.faint,
         unseen=np.zeros_like(clues.value),
     )

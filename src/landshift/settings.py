@@ -207,15 +207,15 @@ class BuildingSettings:
 class ClueWeights:
     """By how much each clue raises the logarithm of the error from site to site, per unit of it."""
 
-    unsure: float = 0.65
+    unsure: float = 1.29
     """Of 1 less the mean probability of the pixels that make up the sum."""
-    doubt: float = 0.67
+    doubt: float = 0.19
     """Of 1 less the mean probability of all codes at the site."""
-    faint: float = 0.27
+    faint: float = 0.05
     """Of ln(1 + faint change over change)."""
-    doubtful: float = 0.35
+    doubtful: float = 0.28
     """Of an alignment that is not good."""
-    size: float = -0.30
+    size: float = -0.29
     """Of ln(1 + hectares over `typical_hectares`): errors of many objects average out."""
 
 
@@ -228,22 +228,25 @@ class AreaSettings:
     least_shown_hectares: float = 0.02
     """Pairs below this stand together on one line of a terminal; report.json lists each. 0.02 ha
     is what no site is told from none by (`floor_hectares`), and a busy site has a dozen such."""
-    site_error: tuple[tuple[float, float, float], ...] = (
-        (1.5, 0.333, 1.75),
-        (5.0, 2.17, 3.0),
-        (100.0, 3.0, 3.0),
+    site_error: tuple[tuple[float, float, float, float], ...] = (
+        (0.75, 0.258, 1.0, 0.95),
+        (1.5, 0.3, 0.85, 7.33),
+        (5.0, 5.79, 4.42, 15.7),
+        (100.0, 10.9, 8.57, 1.97),
     )
-    """(gsd up to, standard deviation between sites of what a building is part of, and of other
-    ground), shares of the area: how far a model's hectares are off at a site that it never saw and
-    that shows none of the clues. This, the clues' weights, upper_share, count_lean and faint_share:
-    fitted to simulated sites, half of them strained, by ``benchmarks/hectares.py fit`` for the
-    model open of 2026-11-25; of other ground and coarse pictures it tells little, and says so."""
+    """(gsd up to; standard deviation between sites of what a building is part of, and of other
+    ground, shares of the area; multiple of the faint change that the upper end takes in): how far a
+    model's hectares are off at a site that it never saw and that shows none of the clues, and how
+    much of what it misses leaves how little of a trace. These, the clues' weights, upper_share and
+    count_lean: fitted to simulated sites, half of them strained, by ``benchmarks/hectares.py fit``
+    for the model open of 2026-11-25; of other ground and coarse pictures it tells little, and says
+    so."""
     clue_weights: ClueWeights = field(default_factory=ClueWeights)
     """How much more it is off where the answer itself shows doubt."""
     site_error_range: tuple[float, float] = (0.08, 3.0)
     """Least and most of it with all clues. Two people who draw the same roofs differ by 5 % and
     more; beyond 3 the interval begins at a twelfth of the value and tells nothing."""
-    upper_share: float = 0.87
+    upper_share: float = 0.74
     """Spread upward over spread downward; what was missed is in the faint share too."""
     count_lean: float = 0.0
     """How far the interval leans from the sum of probabilities towards the hectares of the codes,
@@ -259,9 +262,6 @@ class AreaSettings:
     (`least_side_px` squared)."""
     edge_share: float = 1.0
     """Share of a region's outline along which a residual shift leaves a sliver."""
-    faint_share: float = 6.32
-    """Faint change that the upper end takes in, as a multiple: change that was missed leaves a trace
-    of a sixth of itself."""
     unseen_prior_hectares: float = 0.5
     """Changed hectares added to what was seen before its share is carried over to the unseen
     part, for the upper end: little seen, much possible; a rule of succession."""
