@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ Floats = NDArray[np.float64]
 _NORMAL_95 = 1.6448536269514722
 """95th percentile of the standard normal: 5 % on either side leave 90 %."""
 _SQUARE_METRES_PER_HECTARE = 10_000.0
+_DECIMALS = 4
+"""Of hectares in a report: one square metre."""
+_CLUE_DECIMALS = 6
 _LEAST_HECTARES = 1e-12
 """Value taken for zero: a hundredth of a square millimetre."""
 
@@ -54,6 +57,20 @@ class Hectares:
     """What makes the interval wide, in plain words."""
     clues: Clues | None = None
     """What the interval was made from."""
+
+    def as_json(self, with_clues: bool = False) -> dict[str, Any]:
+        """Plain values; with the clues, the interval can be made anew and its weights fitted."""
+        told: dict[str, Any] = _rounded(self.value, self.low, self.high)
+        told["dominant"] = self.dominant
+        if with_clues and self.clues is not None:
+            clues = self.clues.as_dict().items()
+            told["clues"] = {name: round(number, _CLUE_DECIMALS) for name, number in clues}
+        return told
+
+
+def _rounded(value: float, low: float, high: float) -> dict[str, float]:
+    numbers = {"hectares": value, "low": low, "high": high}
+    return {name: round(number, _DECIMALS) for name, number in numbers.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +123,15 @@ class Balance:
     net_low: float
     """Lower end of its 90 % interval, both errors taken as independent."""
     net_high: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "cover": self.cover.label,
+            "gained": self.gained.as_json(),
+            "lost": self.lost.as_json(),
+            "net": _rounded(self.net, self.net_low, self.net_high),
+        }
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from shapely.geometry import Polygon, mapping
 from shapely.geometry.polygon import orient
 
 from landshift import __version__
-from landshift.area import Balance, Hectares
 from landshift.buildings import Building
 from landshift.errors import OutputError
 from landshift.grid import WGS84, Grid
@@ -50,7 +49,6 @@ _DEGREE_DECIMALS = 7
 _METRE_DECIMALS = 2
 _HECTARE_DECIMALS = 4
 """One square metre."""
-_CLUE_DECIMALS = 6
 _NOT_SEEN_COLOUR = (60, 60, 60)
 _Legend = Mapping[int, tuple[str, tuple[int, int, int]]]
 """Code → name and red, green, blue."""
@@ -242,12 +240,12 @@ def report_as_json(report: SiteReport) -> dict[str, Any]:
                 "code": transition_code(change.before, change.after),
                 "before": change.before.label,
                 "after": change.after.label,
-                **_hectares_as_json(change.hectares),
+                **change.hectares.as_json(),
             }
             for change in report.transitions
         ],
-        "totals": {name: _total_as_json(total) for name, total in report.totals.items()},
-        "balance": [_balance_as_json(one) for one in report.balance],
+        "totals": {name: total.as_json(with_clues=True) for name, total in report.totals.items()},
+        "balance": [one.as_json() for one in report.balance],
         "buildings": [_building_as_json(building) for building in report.buildings],
         "clusters": [
             {
@@ -323,37 +321,6 @@ def _image_as_json(image: ImageRecord) -> dict[str, Any]:
         "gsd_m": _number(image.gsd_m, 4),
         "bands": None if image.bands is None else list(image.bands),
     }
-
-
-def _hectares_as_json(hectares: Hectares) -> dict[str, Any]:
-    return {
-        "hectares": round(hectares.value, _HECTARE_DECIMALS),
-        "low": round(hectares.low, _HECTARE_DECIMALS),
-        "high": round(hectares.high, _HECTARE_DECIMALS),
-        "dominant": hectares.dominant,
-    }
-
-
-def _balance_as_json(balance: Balance) -> dict[str, Any]:
-    return {
-        "cover": balance.cover.label,
-        "gained": _hectares_as_json(balance.gained),
-        "lost": _hectares_as_json(balance.lost),
-        "net": {
-            "hectares": round(balance.net, _HECTARE_DECIMALS),
-            "low": round(balance.net_low, _HECTARE_DECIMALS),
-            "high": round(balance.net_high, _HECTARE_DECIMALS),
-        },
-    }
-
-
-def _total_as_json(total: Hectares) -> dict[str, Any]:
-    """With what the interval was made from, so that it can be made anew and its weights fitted."""
-    told = _hectares_as_json(total)
-    if total.clues is not None:
-        clues = total.clues.as_dict().items()
-        told["clues"] = {name: round(number, _CLUE_DECIMALS) for name, number in clues}
-    return told
 
 
 def _number(value: float, decimals: int) -> float | None:
