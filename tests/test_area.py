@@ -8,10 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from landshift.area import Hectares, interval, measure_area, outline_metres, sum_codes
+from landshift.area import (
+    Clues,
+    Hectares,
+    ends,
+    interval,
+    measure_area,
+    measure_balance,
+    outline_metres,
+    site_error,
+    sum_codes,
+)
 from landshift.change_map import REPLACED_TOTALS, TOTALS
 from landshift.legend import Cover, split_code
-from landshift.settings import AreaSettings, TransitionSettings
+from landshift.settings import AreaSettings, ClueWeights, TransitionSettings
 from landshift.transition import find_transitions
 from posteriors import (
     Aligned,
@@ -69,13 +79,14 @@ def test_totals_and_transitions_agree(seed):
 
 
 @settings(deadline=None)
-@given(st.floats(0, 1e3), st.floats(0, 1e3), st.floats(0, 10))
-def test_intervals_widen_with_the_spread(value, spread, more):
-    low, high = interval(value, spread)
-    assert 0.0 <= low <= value <= high
-    lower, higher = interval(value, spread + more)
-    assert lower <= low * (1 + 1e-9)
-    assert higher >= high * (1 - 1e-9)
+@given(st.floats(0, 1e3), st.floats(0, 1e3), st.floats(0, 10), st.sampled_from([0.0, 0.02, 1.0]))
+def test_intervals_widen_with_the_spread(value, spread, more, floor):
+    low, high = interval(value, spread, floor)
+    assert 0.0 <= low <= value * (1 + 1e-9) + 1e-12
+    assert high >= value * (1 - 1e-9) - 1e-12
+    lower, higher = interval(value, spread + more, floor)
+    assert lower <= low * (1 + 1e-9) + 1e-12
+    assert higher >= high * (1 - 1e-9) - 1e-12
 
 
 def test_an_interval_is_a_factor():
@@ -85,11 +96,191 @@ def test_an_interval_is_a_factor():
     assert interval(1.0, 0.0) == (1.0, 1.0)
 
 
+def test_a_floor_lets_small_sums_reach_zero_and_large_ones_stay_factors():
+    assert interval(0.01, 0.02, 0.02)[0] == 0.0
+    assert interval(0.01, 0.02)[0] > 0.0
+    low, high = interval(100.0, 20.0, 0.02)
+    assert low * high == pytest.approx(1e4, rel=1e-2)
+
+
+def clues_of(**given) -> Clues:
+    """A hall of 0.1 ha at 0.5 m in 4 ha, found without a doubt, and what is said otherwise."""
+    plain = {
+        "value": 0.1, "noise": 0.0, "faint": 0.0, "marked": 0.1, "outline_m": 160.0, "unsure": 0.0,
+        "doubt": 0.0, "doubtful": 0.0, "building": 1.0, "shift_m": 0.2, "gsd_m": 0.5, "seen": 4.0,
+        "aoi": 4.0,
+    }  # fmt: skip
+    return Clues(**{name: np.array(number) for name, number in (plain | given).items()})
+
+
+NO_CLUES = ClueWeights(0.0, 0.0, 0.0, 0.0, 0.0)
+WEIGHTS = ClueWeights(unsure=1.0, doubt=2.0, faint=0.5, doubtful=0.3, size=-0.2)
+
+
+@pytest.mark.parametrize("name", ["unsure", "doubt", "faint", "doubtful"])
+def test_every_clue_widens_and_only_by_its_weight(name):
+    weighed = replace(SETTINGS, clue_weights=WEIGHTS)
+    alone = replace(weighed, clue_weights=replace(WEIGHTS, **{name: 0.0}))
+    plain, doubt = clues_of(), clues_of(**{name: 0.4})
+    assert site_error(doubt, weighed) > site_error(plain, weighed)
+    assert site_error(doubt, alone) == site_error(plain, alone)
+    least = weighed.site_error_range[0]
+    sure = replace(weighed, site_error=((100.0, 1e-6, 1e-6, 0.5),))
+    assert site_error(plain, sure) == least
+
+
+def test_much_change_is_surer_than_little():
+    weighed = replace(SETTINGS, clue_weights=WEIGHTS)
+    assert site_error(clues_of(value=3.0), weighed) < site_error(clues_of(value=0.1), weighed)
+
+
+def test_steps_of_pixel_size_and_kind_of_ground():
+    stepped = replace(
+        SETTINGS, site_error=((1.5, 0.2, 0.3, 0.5), (5.0, 0.4, 0.5, 0.5), (100.0, 0.6, 0.7, 0.5)),
+        clue_weights=NO_CLUES,
+    )  # fmt: skip
+    found = [
+        float(site_error(clues_of(gsd_m=gsd_m, building=building), stepped))
+        for gsd_m in (0.5, 1.5, 1.6, 10.0, 200.0) for building in (1.0, 0.0)
+    ]  # fmt: skip
+    assert found == [0.2, 0.3, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.6, 0.7]
+
+
+def test_many_sites_at_once_are_what_each_is_alone():
+    several = {"value": [0.0, 0.1, 3.0], "faint": [0.1, 0.0, 0.2], "gsd_m": [0.5, 3.0, 10.0]}
+    together = clues_of(**several)
+    low, high, _ = ends(together, SETTINGS)
+    for place in range(3):
+        alone = ends(clues_of(**{name: v[place] for name, v in several.items()}), SETTINGS)
+        assert (low[place], high[place]) == (float(alone[0]), float(alone[1]))
+
+
+def test_the_interval_leans_towards_the_hectares_of_the_codes():
+    leaning = replace(SETTINGS, count_lean=0.5)
+    narrow = clues_of(value=0.5, marked=0.8)
+    still, leant = ends(narrow, replace(SETTINGS, count_lean=0.0)), ends(narrow, leaning)
+    assert leant[1] / still[1] == pytest.approx((0.82 / 0.52) ** 0.5, rel=0.03)
+    assert still[0] < leant[0] <= 0.5
+    fewer = ends(clues_of(value=0.5, marked=0.3), leaning)
+    assert fewer[0] < still[0]
+    assert 0.5 <= fewer[1] < still[1]
+
+
+def test_upward_and_downward_spread_are_apart():
+    wide = replace(SETTINGS, upper_share=2.0)
+    one, other = ends(clues_of(), replace(SETTINGS, upper_share=1.0)), ends(clues_of(), wide)
+    assert other[0] == one[0]
+    assert other[1] > one[1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0, 1), st.floats(0, 1), st.floats(0.5, 30.0)
+)
+def test_ends_hold_the_value_whatever_the_clues(value, marked, unsure, doubt, gsd_m):
+    clues = clues_of(value=value, marked=marked, unsure=unsure, doubt=doubt, gsd_m=gsd_m)
+    low, high, _ = ends(clues, SETTINGS)
+    assert 0.0 <= low <= value <= high <= 4.0
+
+
+def test_an_interval_for_nothing_reaches_zero():
+    """False change of half a parked lorry's cover (SETTINGS as shipped) is not told from none."""
+    grid = utm_grid(100, 100, 0.5)
+    codes = np.full(grid.shape, 11)
+    assert hectares_of(change_map(codes, grid)).low == 0.0
+    codes[50:54, 50:58] = 13  # 8 m²
+    speck = hectares_of(change_map(codes, grid))
+    assert speck.value == pytest.approx(8e-4, rel=0.01)
+    assert speck.low == 0.0
+    codes[10:90, 10:90] = 13
+    assert hectares_of(change_map(codes, grid)).low > 0.05
+
+
+def test_the_report_holds_what_makes_the_interval_anew():
+    changes = hall_map(0.5)
+    for total in measure_area(changes, Aligned(0.3, "doubtful"), SETTINGS)[1].values():
+        told = {name: round(number, 6) for name, number in total.clues.as_dict().items()}
+        low, high, _ = ends(clues_of(**told), SETTINGS)
+        assert float(low) == pytest.approx(total.low, abs=1e-4)
+        assert float(high) == pytest.approx(total.high, abs=1e-4)
+    new = measure_area(changes, Aligned(0.3, "doubtful"), SETTINGS)[1]["new_building"].clues
+    hall = 20 * 60 * 0.25e-4
+    assert new.marked == pytest.approx(hall, rel=1e-2)
+    assert (float(new.doubtful), float(new.building), float(new.unsure)) == (1.0, 1.0, 0.0)
+
+
+def test_gross_and_net_of_each_cover():
+    grid = utm_grid(100, 100, 1.0)
+    codes = np.full(grid.shape, 11)
+    codes[:20], codes[20:50], codes[50:60], codes[60:] = 13, 14, 41, 44
+    changes = change_map(codes, grid)
+    found = {one.cover: one for one in measure_balance(changes, Aligned(0.2), SETTINGS)}
+    unit = changes.aoi_hectares
+    assert set(found) == {Cover.CROPLAND, Cover.BUILDING, Cover.BARE}
+    wanted = {Cover.CROPLAND: (0.1, 0.5), Cover.BUILDING: (0.2, 0.0), Cover.BARE: (0.3, 0.1)}
+    for cover, (gained, lost) in wanted.items():
+        one = found[cover]
+        assert one.gained.value == pytest.approx(gained * unit, rel=1e-3)
+        assert one.lost.value == pytest.approx(lost * unit, rel=1e-3)
+        assert one.net == pytest.approx((gained - lost) * unit, rel=1e-3)
+        assert one.net_low <= one.net <= one.net_high
+        # no surer than either, no less sure than both errors at their worst
+        assert one.net_high - one.net >= one.gained.high - one.gained.value - 1e-12
+        assert one.net_high <= one.gained.high - one.lost.low + 1e-12
+    assert sum(one.net for one in found.values()) == pytest.approx(0.0, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 10))
+def test_growing_the_aoi_never_lowers_a_total_and_halves_add_up(seed, split):
+    rng = np.random.default_rng(seed)
+    grid = utm_grid(9, 11, 20.0)
+    codes = 10 * rng.integers(1, 9, grid.shape) + rng.integers(1, 9, grid.shape)
+    codes[rng.random(grid.shape) < 0.2] = 0
+    left = np.zeros(grid.shape, bool)
+    left[:, :split] = True
+    whole, west, east = (
+        measure_area(change_map(codes, grid, inside), Aligned(0.3), SETTINGS)[1]
+        for inside in (np.ones_like(left), left, ~left)
+    )
+    for name, total in whole.items():
+        assert west[name].value <= total.value + 1e-12
+        assert west[name].value + east[name].value == pytest.approx(total.value, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1))
+def test_swapping_the_dates_swaps_the_totals_with_their_intervals(seed):
+    rng = np.random.default_rng(seed)
+    grid = utm_grid(9, 11, 20.0)
+    before, after = rng.integers(1, 9, (2, *grid.shape))
+    forth, back = (
+        measure_area(change_map(codes, grid), Aligned(0.3), SETTINGS)
+        for codes in (10 * before + after, 10 * after + before)
+    )
+    assert forth[1]["new_building"].value == pytest.approx(back[1]["removed_building"].value)
+    for end in ("low", "high"):
+        one = getattr(forth[1]["new_building"], end)
+        assert one == pytest.approx(getattr(back[1]["removed_building"], end), rel=1e-6)
+    mirrored = {(t.after, t.before): t.hectares for t in back[0]}
+    assert len(mirrored) == len(forth[0])
+    for one in forth[0]:
+        assert mirrored[one.before, one.after].value == pytest.approx(one.hectares.value)
+        assert mirrored[one.before, one.after].high == pytest.approx(one.hectares.high, rel=1e-6)
+
+
 def hectares_of(changes, residual_m=0.0, total="new_building", **of_settings) -> Hectares:
     return measure_area(changes, Aligned(residual_m), replace(SETTINGS, **of_settings))[1][total]
 
 
-QUIET = {"site_error": ((100.0, 0.0),), "floor_hectares": 0.0}
+QUIET = {
+    "site_error": ((100.0, 0.0, 0.0, 0.5),),
+    "site_error_range": (0.0, 3.0),
+    "floor_hectares": 0.0,
+    "floor_px": 0.0,
+    "upper_share": 1.0,
+    "count_lean": 0.0,
+}
 
 
 def hall_map(gsd_m=1.0, inside=None):
@@ -142,7 +333,8 @@ def test_faint_change_only_raises_the_upper_end():
     faint = np.zeros((8, 8))
     faint[C - 1, B - 1] = 0.2
     tinged = replace(changes, faint_hectares=faint)
-    plain, more = hectares_of(changes), hectares_of(tinged)
+    half = {"site_error": ((100.0, 0.3, 0.3, 0.5),), "clue_weights": NO_CLUES}
+    plain, more = hectares_of(changes, **half), hectares_of(tinged, **half)
     assert more.value == plain.value
     assert more.low == plain.low
     assert more.high == pytest.approx(plain.high + 0.1)
@@ -152,9 +344,9 @@ def test_faint_change_only_raises_the_upper_end():
 def test_coarser_pictures_are_less_certain():
     widths = []
     for gsd_m in (1.0, 3.0, 10.0):
-        found = hectares_of(hall_map(gsd_m), floor_hectares=0.0)
+        found = hectares_of(hall_map(gsd_m), floor_px=0.0, clue_weights=NO_CLUES)
         widths.append((found.high - found.low) / found.value)
-    assert widths == sorted(widths)
+    assert widths[0] < min(widths[1:])
 
 
 def test_true_hectares_lie_inside_for_errors_of_the_stated_size():

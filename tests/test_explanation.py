@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from conftest import CHECKOUT
+from landshift import explanation
 from landshift.cli import main
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError, InputError, SettingsError
@@ -241,3 +243,15 @@ def test_settings_survive_the_report_or_are_refused():
     plain["area"] |= {"edge_share": 1.0, "edge_colour": 1.0}
     with pytest.raises(SettingsError, match=r"here: setting area\.edge_colour is unknown here"):
         settings_from(plain, "here")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(22, "film is off a frame"), (11, "too small a region")]
+)
+def test_a_frame_that_stands_is_told_of(code, words):
+    again = SimpleNamespace(
+        named=np.array([[24]]), changes=SimpleNamespace(codes=np.array([[code]])), reach_px=0.0
+    )
+    (note,) = explanation._notes(again, SimpleNamespace(row=0, col=0, building=None))
+    assert note.startswith("by itself it would be greenhouse → bare")
+    assert words in note

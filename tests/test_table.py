@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from landshift.area import Hectares, Transition
+from landshift.area import Balance, Hectares, Transition
 from landshift.cli.table import print_report
 from landshift.legend import Cover
 from landshift.settings import AreaSettings
@@ -47,6 +47,26 @@ def test_a_replaced_building_is_listed(capsys):
     replaced = Transition(Cover.BUILDING, Cover.BUILDING, Hectares(0.3, 0.1, 0.5, "noise"))
     print_report(replace(made_report(), transitions=(replaced,)), None)
     assert "building → another building" in capsys.readouterr().out
+
+
+def test_totals_say_what_makes_them_wide(capsys):
+    lines = printed(capsys, [0.5])
+    told = " ".join(lines).partition("wide through errors from site to site:")[2]
+    assert told
+    for words in ("new building", "ground cleared", "greenhouse lost"):
+        assert words in told
+
+
+def test_gross_net_and_what_was_not_seen(capsys):
+    gained, lost = Hectares(0.4, 0.3, 0.6, "noise"), Hectares(1.25, 1.0, 1.5, "noise")
+    balance = (Balance(Cover.CROPLAND, gained, lost, -0.85, -1.1, -0.6),)
+    print_report(replace(made_report(), balance=balance), None)
+    out = capsys.readouterr().out
+    assert "not seen, nothing said of it: 0.30 ha" in out  # 2.5 % of 11.8 ha
+    row = next(line for line in out.splitlines() if line.startswith("cropland  ")).split()
+    assert row[:4] == ["cropland", "0.40", "1.25", "-0.85"]
+    print_report(replace(made_report(), seen_share=1.0), None)
+    assert "not seen" not in capsys.readouterr().out
 
 
 def test_totals_are_always_listed(capsys):

@@ -14,13 +14,16 @@ from landshift.kernels import region, smoothing
 from landshift.kernels import transition as kernel
 from landshift.landcover import Evidence, LandCover
 from landshift.legend import Cover
+from landshift.raster import Raster
+from landshift.sensor import Sensor
 from landshift.settings import AreaSettings, TransitionSettings
-from landshift.transition import find_transitions, without_rims
+from landshift.transition import find_transitions, gradient_agreement, without_rims
 from oracles import region as region_oracle
 from oracles import smoothing as smoothing_oracle
 from oracles import transition as oracle
 from posteriors import (
     PRIOR,
+    RGB,
     Aligned,
     evidence_of,
     kinds_of,
@@ -433,3 +436,63 @@ def test_what_lies_on_different_grids_is_refused():
     other = LandCover(after.probability, after.valid, utm_grid(12, 14, 3.0))
     with pytest.raises(ValueError, match="different grids"):
         transitions(before, other, evidence)
+
+
+def striped(grid, rng, bright, width=7, east=0.0):
+    """A field of tunnels of ``width`` pixels with dark gaps between them, as a picture."""
+    at = (np.arange(grid.shape[1]) + east) % width
+    row = np.where(at < 2, 70.0, bright)
+    bands = np.broadcast_to(row, (3, *grid.shape)) + 3.0 * rng.standard_normal((3, *grid.shape))
+    valid = np.ones(grid.shape, bool)
+    return Raster(bands.astype(np.float32), valid, grid, Sensor(RGB, grid.gsd_m), None)
+
+
+def greenhouse_pair(after_class, after_picture, gsd_m=1.0, turned=False):
+    """What is made of a block of greenhouses that both networks are sure has gone."""
+    grid, rng = utm_grid(40, 42, gsd_m), np.random.default_rng(5)
+    before, after = np.full(grid.shape, G), np.full(grid.shape, G)
+    after[8:32, 8:34] = after_class
+    pictures = [striped(grid, rng, 220.0), after_picture(grid, rng)]
+    if turned:
+        before, after, pictures = after, before, pictures[::-1]
+    return transitions(
+        land_cover(before, grid, rng), land_cover(after, grid, rng),
+        evidence_of(kinds_of(before, after), grid, rng), pictures=tuple(pictures),
+    )  # fmt: skip
+
+
+def without_film(grid, rng):
+    return striped(grid, rng, 40.0)  # darker than the gaps: every edge has turned about
+
+
+def ploughed(grid, rng):
+    return striped(grid, rng, 90.0, width=5, east=2.5)  # rows of the same direction
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("cover", [C, R, P])
+def test_film_off_or_on_a_frame_that_stands_is_no_change(cover, turned):
+    changes = greenhouse_pair(cover, without_film, turned=turned)
+    assert np.all(changes.codes == 22)
+    table = changes.expected_hectares.sum(axis=(0, 1))
+    assert table[~np.eye(8, dtype=bool)].sum() == pytest.approx(0.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("cover", "picture_after", "gsd_m"),
+    [(C, ploughed, 1.0), (B, without_film, 1.0), (C, without_film, 3.0)],
+    ids=["other rows of one direction", "a building now", "too coarse to see a frame"],
+)
+def test_a_greenhouse_that_is_gone_is_lost(cover, picture_after, gsd_m):
+    changes = greenhouse_pair(cover, picture_after, gsd_m)
+    assert (changes.codes[8:32, 8:34] == 20 + cover).mean() > 0.9
+
+
+def test_gradients_agree_with_themselves_alone():
+    rng = np.random.default_rng(3)
+    one, other = (np.array([1.0, 1.0j]) @ rng.standard_normal((2, 5000)) for _ in range(2))
+    assert gradient_agreement(one, one) == pytest.approx(1.0)
+    assert gradient_agreement(one, -one) == pytest.approx(-1.0)
+    assert abs(gradient_agreement(one, other)) < 0.05
+    assert gradient_agreement(one + 9.0, other + 9.0) < 0.05  # one direction in common
+    assert gradient_agreement(one, np.ones_like(one)) == 0.0

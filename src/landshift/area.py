@@ -1,18 +1,24 @@
 """ChangeMap → hectares with 90 % intervals.
 
 The value is a sum of calibrated probabilities times geodesic pixel area, never a count of codes.
-The interval is multiplicative: what errs most is a factor (a model that sees 30 % too much sees it
-everywhere at a site), hectares are positive, and a symmetric interval of that width would reach
-below zero. So the logarithm of the hectares is taken as normal, with the spread of all terms of
-SURVEY §4.2 added in quadrature, and what was never seen or is too faint to point at is added to
-the upper end alone.
+The interval is a factor: what errs most is a model that sees 30 % too much everywhere at a site,
+hectares are positive, and a symmetric interval of that width would reach below zero. So the
+logarithm of the hectares, plus the smallest area that is told from none, is taken as normal: where
+next to nothing was found the interval reaches 0, where much was found it is a factor. Its spread is
+that of all terms of SURVEY §4.2 in quadrature; what was never seen or is too faint to point at is
+added to the upper end alone.
+
+How far a model is off at a site that it never saw depends on the site, and the answer itself tells
+something of it: doubt inside the changed regions, doubt over the whole map, faint change beside
+them, a doubtful alignment, little change in all (`Clues`). Their weights are fitted to sites of
+known truth (``benchmarks/hectares.py fit``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +30,15 @@ from landshift.settings import AreaSettings
 if TYPE_CHECKING:
     from landshift.alignment import Alignment
 
+Floats = NDArray[np.float64]
+"""One number, or an array of one for each of many sites."""
+
 _NORMAL_95 = 1.6448536269514722
 """95th percentile of the standard normal: 5 % on either side leave 90 %."""
 _SQUARE_METRES_PER_HECTARE = 10_000.0
+_DECIMALS = 4
+"""Of hectares in a report: one square metre."""
+_CLUE_DECIMALS = 6
 _LEAST_HECTARES = 1e-12
 """Value taken for zero: a hundredth of a square millimetre."""
 
@@ -43,6 +55,83 @@ class Hectares:
     """Upper end, hectares; never above the aoi."""
     dominant: str
     """What makes the interval wide, in plain words."""
+    clues: Clues | None = None
+    """What the interval was made from."""
+
+    def as_json(self, with_clues: bool = False) -> dict[str, Any]:
+        """Plain values; with the clues, the interval can be made anew and its weights fitted."""
+        told: dict[str, Any] = _rounded(self.value, self.low, self.high)
+        told["dominant"] = self.dominant
+        if with_clues and self.clues is not None:
+            clues = self.clues.as_dict().items()
+            told["clues"] = {name: round(number, _CLUE_DECIMALS) for name, number in clues}
+        return told
+
+
+def _rounded(value: float, low: float, high: float) -> dict[str, float]:
+    numbers = {"hectares": value, "low": low, "high": high}
+    return {name: round(number, _DECIMALS) for name, number in numbers.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Clues:
+    """What an answer itself tells of how far it may be off; of one sum, or of many at once."""
+
+    value: Floats
+    """Expected hectares."""
+    noise: Floats
+    """Standard deviation through pixel noise, hectares."""
+    faint: Floats
+    """Change of the same kind too faint to point at, hectares."""
+    marked: Floats
+    """Hectares of the pixels whose code says so, however sure."""
+    outline_m: Floats
+    """Length of the outlines of the regions that say so, metres."""
+    unsure: Floats
+    """1 less the mean probability of the pixels that say so, 0-1; 0 where none does."""
+    doubt: Floats
+    """1 less the mean probability of the codes over all that was seen, 0-1."""
+    doubtful: Floats
+    """1 where the alignment is doubtful or failed, else 0."""
+    building: Floats
+    """1 where every pair summed has a building on one date, else 0."""
+    shift_m: Floats
+    """Residual shift, metres."""
+    gsd_m: Floats
+    """Side of a pixel, metres."""
+    seen: Floats
+    """Hectares of the aoi that both pictures show."""
+    aoi: Floats
+    """Hectares of the aoi."""
+
+    def as_dict(self) -> dict[str, float]:
+        """One sum's clues as plain numbers."""
+        return {one.name: float(getattr(self, one.name)) for one in fields(self)}
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How much of one cover was gained and lost, and what is left of both."""
+
+    cover: Cover
+    gained: Hectares
+    """Hectares that became it."""
+    lost: Hectares
+    """Hectares that ceased to be it."""
+    net: float
+    """Gained less lost, hectares."""
+    net_low: float
+    """Lower end of its 90 % interval, both errors taken as independent."""
+    net_high: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "cover": self.cover.label,
+            "gained": self.gained.as_json(),
+            "lost": self.lost.as_json(),
+            "net": _rounded(self.net, self.net_low, self.net_high),
+        }
 
 
 @dataclass(frozen=True)
@@ -54,34 +143,34 @@ class Transition:
     hectares: Hectares
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Terms:
     """What may be wrong with a sum of hectares; each but the last two a standard deviation."""
 
-    site: float
+    site: Floats
     """Model error from site to site, hectares."""
-    floor: float
+    floor: Floats
     """What is missed or imagined anywhere, hectares."""
-    noise: float
+    noise: Floats
     """Pixel noise, errors within a cell taken as one, hectares."""
-    edge: float
+    edge: Floats
     """Slivers along outlines through the residual shift, hectares."""
-    mixed: float
+    mixed: Floats
     """Pixels astride an outline, hectares."""
-    faint: float
+    faint: Floats
     """Added to the upper end: change too faint to point at, hectares."""
-    unseen: float
+    unseen: Floats
     """Added to the upper end: what the unseen part of the aoi may hold, hectares."""
 
     @property
-    def spread(self) -> float:
+    def spread(self) -> Floats:
         """Standard deviation of all but the one-sided terms, hectares."""
         parts = (self.site, self.floor, self.noise, self.edge, self.mixed)
-        return float(np.sqrt(sum(part**2 for part in parts)))
+        return np.asarray(np.sqrt(sum(part**2 for part in parts)))
 
     @property
     def dominant(self) -> str:
-        """The largest term in plain words."""
+        """The largest term of one sum in plain words."""
         words = {
             "model error from site to site": _NORMAL_95 * self.site,
             "smallest area that can be told": _NORMAL_95 * self.floor,
@@ -91,7 +180,7 @@ class Terms:
             "change too faint to point at": self.faint,
             "part of the site that was not seen": self.unseen,
         }
-        return max(words, key=lambda word: words[word])
+        return max(words, key=lambda word: float(words[word]))
 
 
 def measure_area(
@@ -128,6 +217,43 @@ def measure_area(
     return tuple(transitions), totals
 
 
+def measure_balance(
+    changes: ChangeMap, alignment: Alignment, settings: AreaSettings
+) -> tuple[Balance, ...]:
+    """Hectares gained, lost and left of both, of each cover of which there is anything of note.
+
+    Gained and lost are gross: a field that became bare while bare ground became a field counts in
+    both. Buildings replaced by others are neither.
+    """
+    table = changes.expected_hectares.sum(axis=(0, 1))
+    balances = []
+    for cover in COVERS:
+        others = [other for other in COVERS if other is not cover]
+        gained, lost = (
+            _hectares(changes, alignment, settings, _found(changes, table, codes))
+            for codes in (
+                tuple(transition_code(other, cover) for other in others),
+                tuple(transition_code(cover, other) for other in others),
+            )
+        )
+        if max(gained.value, lost.value) < settings.least_reported_hectares:
+            continue
+        net = gained.value - lost.value
+        down = np.hypot(gained.value - gained.low, lost.high - lost.value)
+        up = np.hypot(gained.high - gained.value, lost.value - lost.low)
+        balances.append(Balance(cover, gained, lost, net, float(net - down), float(net + up)))
+    return tuple(balances)
+
+
+def _found(changes: ChangeMap, table: NDArray[np.float64], codes: tuple[int, ...]) -> Found:
+    """The sum of some pairs; their pixel noise taken as independent, for pairs exclude each other.
+
+    The variance of a sum of outcomes that exclude each other is never above the sum of theirs.
+    """
+    noise = np.sqrt(sum_codes(changes.noise_hectares**2, codes))
+    return Found(codes, False, sum_codes(table, codes), float(noise))
+
+
 @dataclass(frozen=True)
 class Found:
     """A sum of hectares and which codes it belongs to."""
@@ -159,55 +285,127 @@ def outline_metres(mask: NDArray[np.bool_], gsd_m: float) -> float:
 def _hectares(
     changes: ChangeMap, alignment: Alignment, settings: AreaSettings, found: Found
 ) -> Hectares:
-    terms = _terms(changes, alignment, settings, found)
-    low, high = interval(found.value, terms.spread)
-    seen = float(changes.seen_hectares.sum())
-    unseen = max(changes.aoi_hectares - seen, 0.0)
-    # What was seen to change, and a little more, over what was seen: the share that the unseen
-    # part may hold. Nothing seen at all leaves everything possible.
-    prior = settings.unseen_prior_hectares
-    possible = unseen * (min(high, seen) + prior) / (seen + prior)
-    terms = replace(terms, unseen=possible)
-    high = min(high + terms.faint + terms.unseen, changes.aoi_hectares)
+    clues = find_clues(changes, alignment, found)
+    low, high, terms = ends(clues, settings)
     value = min(found.value, changes.aoi_hectares)
-    return Hectares(value, min(low, value), max(high, value), terms.dominant)
+    return Hectares(value, min(float(low), value), max(float(high), value), terms.dominant, clues)
 
 
-def interval(value: float, spread: float) -> tuple[float, float]:
-    """5th and 95th percentile of a log-normal with median ``value``.
-
-    ``spread`` is the standard deviation that all terms come to, hectares; its share of the value
-    becomes the standard deviation of the logarithm as sqrt(ln(1 + share²)). Where the spread
-    passes the value the upper factor grows no more, and value + 1.645 · spread is taken if that
-    is more: where nothing was found there is still an upper end.
-    """
-    reach = value + _NORMAL_95 * spread
-    if value <= _LEAST_HECTARES:
-        return 0.0, reach
-    share = spread / value
-    lower, upper = (np.sqrt(np.log1p(s**2)) for s in (share, min(share, 1.0)))
-    high = value * float(np.exp(_NORMAL_95 * upper))
-    return value * float(np.exp(-_NORMAL_95 * lower)), max(high, reach) if share > 1.0 else high
-
-
-def _terms(changes: ChangeMap, alignment: Alignment, settings: AreaSettings, found: Found) -> Terms:
-    gsd_m = changes.grid.gsd_m
+def find_clues(changes: ChangeMap, alignment: Alignment, found: Found) -> Clues:
+    """What a comparison tells of how far one of its sums may be off."""
     mask = np.isin(changes.codes, found.codes)
     if found.with_replaced:
         mask |= changes.replaced
-    outline_m = outline_metres(mask, gsd_m)
+    seen = (changes.codes > 0) & (changes.codes < 255)
     shift_m = alignment.residual_rms_m if np.isfinite(alignment.residual_rms_m) else 0.0
-    relative = next((e for most, e in settings.site_error if gsd_m <= most), 1.0)
-    seen = float(changes.seen_hectares.sum())
+    building = all(Cover.BUILDING in divmod(code, 10) for code in found.codes)
+    given = {
+        "value": found.value,
+        "noise": found.noise,
+        "faint": sum_codes(changes.faint_hectares, found.codes),
+        "marked": float(mask.sum(axis=1) @ changes.grid.pixel_hectares),
+        "outline_m": outline_metres(mask, changes.grid.gsd_m),
+        "unsure": 1.0 - _mean(changes.probability, mask),
+        "doubt": 1.0 - _mean(changes.probability, seen),
+        "doubtful": float(alignment.verdict != "good"),
+        "building": float(building),
+        "shift_m": shift_m,
+        "gsd_m": changes.grid.gsd_m,
+        "seen": float(changes.seen_hectares.sum()),
+        "aoi": changes.aoi_hectares,
+    }
+    return Clues(**{name: np.array(number, np.float64) for name, number in given.items()})
+
+
+def _mean(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    """Mean over the pixels of ``mask``; 1 where there are none, for none is unsure."""
+    return float(probability[mask].mean(dtype=np.float64)) if mask.any() else 1.0
+
+
+def ends(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Terms]:
+    """Both ends of the 90 % interval, hectares, and the terms they come from."""
+    terms = _terms(clues, settings)
+    low, _ = interval(clues.value, terms.spread, terms.floor)
+    _, high = interval(clues.value, settings.upper_share * terms.spread, terms.floor)
+    # Where codes mark more ground than probabilities add up to, the truth lies between the two.
+    started = np.maximum(clues.value + terms.floor, _LEAST_HECTARES)
+    counted = np.maximum(clues.marked + terms.floor, _LEAST_HECTARES)
+    leaned = (counted / started) ** settings.count_lean
+    low, high = (leaned * (end + terms.floor) - terms.floor for end in (low, high))
+    low, high = np.clip(low, 0.0, clues.value), np.maximum(high, clues.value)
+    unseen = np.maximum(clues.aoi - clues.seen, 0.0)
+    # What was seen to change, and a little more, over what was seen: the share that the unseen
+    # part may hold. Nothing seen at all leaves everything possible.
+    prior = settings.unseen_prior_hectares
+    possible = unseen * (np.minimum(high, clues.seen) + prior) / (clues.seen + prior)
+    terms = replace(terms, unseen=possible)
+    return low, np.minimum(high + terms.faint + possible, clues.aoi), terms
+
+
+def interval(
+    value: float | Floats, spread: float | Floats, floor: float | Floats = 0.0
+) -> tuple[Floats, Floats]:
+    """5th and 95th percentile of a log-normal with median ``value``, moved by ``floor``.
+
+    ``spread`` is the standard deviation that all terms come to, hectares. Its share of value and
+    floor becomes the standard deviation of the logarithm of both together as sqrt(ln(1 + share²)).
+    The floor makes a factor of what is large and a sum of what is small, as the variance of a count
+    does with "started logs" (Tukey 1977, Exploratory Data Analysis, chapter 3), and lets the lower
+    end be 0. Where the spread passes the value the upper factor grows no more, and
+    value + 1.645 · spread is taken if that is more: where nothing was found there is still an upper
+    end.
+    """
+    reach = value + _NORMAL_95 * np.asarray(spread)
+    started = np.maximum(value + np.asarray(floor), _LEAST_HECTARES)
+    share = spread / started
+    lower, upper = (np.sqrt(np.log1p(s**2)) for s in (share, np.minimum(share, 1.0)))
+    low = np.maximum(started * np.exp(-_NORMAL_95 * lower) - floor, 0.0)
+    high = started * np.exp(_NORMAL_95 * upper) - floor
+    high = np.where(share > 1.0, np.maximum(high, reach), high)
+    nothing = np.asarray(value) + floor <= _LEAST_HECTARES
+    return np.where(nothing, 0.0, low), np.where(nothing, reach, high)
+
+
+def site_error(clues: Clues, settings: AreaSettings) -> Floats:
+    """How far the model is off from site to site, as a share of the hectares."""
+    of_buildings, of_ground, _ = _step(clues, settings)
+    error = np.where(clues.building > 0.0, of_buildings, of_ground)
+    told = np.maximum(clues.value + floor_hectares(clues, settings), _LEAST_HECTARES)
+    weights = settings.clue_weights
+    logarithm = (
+        weights.unsure * clues.unsure
+        + weights.doubt * clues.doubt
+        + weights.faint * np.log1p(clues.faint / told)
+        + weights.doubtful * clues.doubtful
+        + weights.size * np.log1p(clues.value / settings.typical_hectares)
+    )
+    least, most = settings.site_error_range
+    return np.asarray(np.clip(error * np.exp(logarithm), least, most))
+
+
+def _step(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Floats]:
+    """What `AreaSettings.site_error` says for these pixel sizes: buildings, ground, faint."""
+    steps = np.array(settings.site_error)
+    place = np.minimum(np.searchsorted(steps[:, 0], clues.gsd_m), len(steps) - 1)
+    return steps[place, 1], steps[place, 2], steps[place, 3]
+
+
+def floor_hectares(clues: Clues, settings: AreaSettings) -> Floats:
+    """Hectares that are not told from none; no more can be missed than was looked at."""
+    pixels = settings.floor_px * clues.gsd_m**2 / _SQUARE_METRES_PER_HECTARE
+    return np.minimum(np.maximum(settings.floor_hectares, pixels), clues.seen)
+
+
+def _terms(clues: Clues, settings: AreaSettings) -> Terms:
+    outline_m, gsd_m = clues.outline_m, clues.gsd_m
     return Terms(
-        site=relative * found.value,
-        # No more can be missed than was looked at.
-        floor=min(settings.floor_hectares, seen),
-        noise=found.noise,
+        site=site_error(clues, settings) * clues.value,
+        floor=floor_hectares(clues, settings),
+        noise=clues.noise,
         # Mean width of a convex shape is outline / pi (Cauchy): that much lies beside it.
-        edge=settings.edge_share * shift_m * outline_m / np.pi / _SQUARE_METRES_PER_HECTARE,
+        edge=settings.edge_share * clues.shift_m * outline_m / np.pi / _SQUARE_METRES_PER_HECTARE,
         # Independent half-pixel errors along the outline.
         mixed=gsd_m * np.sqrt(outline_m * gsd_m / 12) / _SQUARE_METRES_PER_HECTARE,
-        faint=settings.faint_share * sum_codes(changes.faint_hectares, found.codes),
-        unseen=0.0,
+        faint=_step(clues, settings)[2] * clues.faint,
+        unseen=np.zeros_like(clues.value),
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import metadata
 
 from landshift.alignment import Alignment, estimate_alignment
-from landshift.area import measure_area
+from landshift.area import measure_area, measure_balance
 from landshift.buildings import outline_buildings
 from landshift.errors import ImageError, UnfitPairError
 from landshift.fitness import Fitness, judge_fitness
@@ -94,6 +94,7 @@ def compare_site(
         after_picture=make_preview(after, settings.preview),
         warnings=_warnings(pictures, fitness, alignment), settings=settings.as_dict(),
         software=_software(model),
+        balance=measure_balance(changes, alignment, settings.area),
     )  # fmt: skip
 
 

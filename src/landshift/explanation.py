@@ -28,7 +28,7 @@ from landshift.grid import WGS84, Grid
 from landshift.kernels import region
 from landshift.kernels import transition as kernel
 from landshift.landcover import classify_pair
-from landshift.legend import COVERS, OUTSIDE
+from landshift.legend import COVERS, OUTSIDE, Cover
 from landshift.raster import Raster
 from landshift.reading import inside
 from landshift.recomparison import Recomparison
@@ -435,10 +435,13 @@ def _notes(again: Recomparison, place: Place) -> tuple[str, ...]:
     if code == OUTSIDE:
         notes.append("outside the aoi: nothing here is counted")
     elif named not in (code, kernel.REPLACED_CODE):
-        notes.append(
-            f"by itself it would be {before.label} → {after.label}; too small a region of that, it "
-            "was given to what surrounds it"
-        )
+        why = "too small a region of that, it was given to what surrounds it"
+        if code == 22 and Cover.GREENHOUSE in (before, after):
+            why = (
+                "edges agree on both dates, as where film is off a frame that stands, or the "
+                "region was too small"
+            )
+        notes.append(f"by itself it would be {before.label} → {after.label}; {why}")
     if again.reach_px > 0:
         notes.append(
             f"change narrower than {2 * again.reach_px:.1f} px was taken for misregistration "

@@ -218,7 +218,9 @@ def compare_again(
     )  # fmt: skip
     buildings, _ = outline_buildings(changes, after, settings.buildings)
     own = settings.transition
-    found = transition.smoothed_posteriors(*covers, evidence, alignment, (before, after), own)
+    found = transition.smoothed_posteriors(
+        covers[0], covers[1], evidence, alignment, (before, after), own
+    )
     return Recomparison(
         result=result, model=model, pictures=(before, matched), covers=(covers[0], covers[1]),
         evidence=evidence, alignment=alignment, reach_px=found.reach_px,

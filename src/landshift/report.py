@@ -10,7 +10,7 @@ from typing import Any
 from shapely.geometry import MultiPolygon, Polygon
 
 from landshift.alignment import Alignment
-from landshift.area import Hectares, Transition
+from landshift.area import Balance, Hectares, Transition
 from landshift.buildings import Building, Cluster
 from landshift.change_map import ChangeMap
 from landshift.encoding import data_uri, jpeg_bytes
@@ -69,6 +69,13 @@ class SiteReport:
     warnings: tuple[str, ...]
     settings: Mapping[str, Any]
     software: Mapping[str, str]
+    balance: tuple[Balance, ...] = ()
+    """Gross gain and loss of each cover, and what is left of both."""
+
+    @property
+    def not_seen_hectares(self) -> float:
+        """Hectares of the aoi that one picture or both do not show: nothing is said of them."""
+        return self.changes.aoi_hectares * (1.0 - self.seen_share)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: both pictures, and the totals with their intervals."""

@@ -109,6 +109,17 @@ class TransitionSettings:
     """Smallest region of change, square metres: a shed. Below it, parked lorries and noise."""
     support_px: int = 2
     """Distance from a region of change within which weaker change still counts: the soft rim."""
+    frame_agreement: float = 0.3
+    """Agreement of both dates' gradients (0 by chance, 1 alike) from which a change from or to
+    greenhouse is film taken off or put on a frame that stands. Over regions of 200 px and more it
+    is 0.23-0.88 where only film differs (42 regions of 13 simulated pairs at 0.5-1 m, five below
+    0.31), -0.3 to 0.18 where the greenhouse is gone (30 regions of 9 pairs)."""
+    frame_least_px: int = 200
+    """Smallest such region, pixels: in fewer, gradients agree by chance (standard deviation 0.12
+    there)."""
+    frame_coarsest_gsd_m: float = 1.5
+    """Pixel side from which frames are not looked for: tunnels are 6 m wide, and four pixels across
+    show both their edges."""
     cell_m: float = 12.5
     """Side of a cell within which pixel errors are taken as one; SURVEY §4.2: 2 pi L² pixels a
     cell at correlation length L = 5 m."""
@@ -194,6 +205,22 @@ class BuildingSettings:
 
 
 @dataclass(frozen=True)
+class ClueWeights:
+    """By how much each clue raises the logarithm of the error from site to site, per unit of it."""
+
+    unsure: float = 1.29
+    """Of 1 less the mean probability of the pixels that make up the sum."""
+    doubt: float = 0.19
+    """Of 1 less the mean probability of all codes at the site."""
+    faint: float = 0.05
+    """Of ln(1 + faint change over change)."""
+    doubtful: float = 0.28
+    """Of an alignment that is not good."""
+    size: float = -0.29
+    """Of ln(1 + hectares over `typical_hectares`): errors of many objects average out."""
+
+
+@dataclass(frozen=True)
 class AreaSettings:
     """What makes hectares uncertain, and which of them are worth a line."""
 
@@ -202,23 +229,51 @@ class AreaSettings:
     least_shown_hectares: float = 0.02
     """Pairs below this stand together on one line of a terminal; report.json lists each. 0.02 ha
     is what no site is told from none by (`floor_hectares`), and a busy site has a dozen such."""
-    site_error: tuple[tuple[float, float], ...] = ((1.5, 0.35), (5.0, 0.5), (100.0, 0.7))
-    """(gsd up to, standard deviation of log area between sites): how far a model's hectares are
-    off at a site that it never saw. A conservative guess until measured by leaving sites out."""
+    site_error: tuple[tuple[float, float, float, float], ...] = (
+        (0.75, 0.258, 1.0, 0.95),
+        (1.5, 0.3, 0.85, 7.33),
+        (5.0, 5.79, 4.42, 15.7),
+        (100.0, 10.9, 8.57, 1.97),
+    )
+    """(gsd up to; standard deviation between sites of what a building is part of, and of other
+    ground, shares of the area; multiple of the faint change that the upper end takes in): how far a
+    model's hectares are off at a site that it never saw and that shows none of the clues, and how
+    much of what it misses leaves how little of a trace. These, the clues' weights, upper_share and
+    count_lean: fitted to simulated sites, half of them strained, by ``benchmarks/hectares.py fit``
+    for the model open of 2026-11-25; of other ground and coarse pictures it tells little, and says
+    so."""
+    clue_weights: ClueWeights = field(default_factory=ClueWeights)
+    """How much more it is off where the answer itself shows doubt."""
+    site_error_range: tuple[float, float] = (0.08, 3.0)
+    """Least and most of it with all clues. Two people who draw the same roofs differ by 5 % and
+    more; beyond 3 the interval begins at a twelfth of the value and tells nothing."""
+    upper_share: float = 0.74
+    """Spread upward over spread downward; what was missed is in the faint share too."""
+    count_lean: float = 0.0
+    """How far the interval leans from the sum of probabilities towards the hectares of the codes,
+    as a power of their ratio: 0 stays at the sum. A model that is right but unsure inside a region
+    adds up to too little there."""
+    typical_hectares: float = 0.1
+    """Hectares of change from which a site's errors begin to average out: a hall."""
     floor_hectares: float = 0.02
-    """Standard deviation of what is missed or imagined at any site, hectares; half a small hall."""
+    """Standard deviation of what is missed or imagined at any site, hectares; half a small hall.
+    Also what is added before the logarithm, so that less than about this reaches 0."""
+    floor_px: float = 9.0
+    """The same in pixels, where that is more: the smallest region of any code
+    (`least_side_px` squared)."""
     edge_share: float = 1.0
     """Share of a region's outline along which a residual shift leaves a sliver."""
-    faint_share: float = 0.5
-    """Share of the faint change that the upper end takes in."""
     unseen_prior_hectares: float = 0.5
     """Changed hectares added to what was seen before its share is carried over to the unseen
     part, for the upper end: little seen, much possible; a rule of succession."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if any(error < 0.0 for _, error in self.site_error) or not self.site_error:
+        if any(min(step) < 0.0 for step in self.site_error) or not self.site_error:
             raise SettingsError("site_error needs values of 0 or more")
+        least, most = self.site_error_range
+        if not 0.0 <= least <= most:
+            raise SettingsError(f"site_error_range is {least} to {most}; allowed are 0 and above")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from shapely.geometry import Polygon, mapping
 from shapely.geometry.polygon import orient
 
 from landshift import __version__
-from landshift.area import Hectares
 from landshift.buildings import Building
 from landshift.errors import OutputError
 from landshift.grid import WGS84, Grid
@@ -235,16 +234,18 @@ def report_as_json(report: SiteReport) -> dict[str, Any]:
             "tie_points": int(np.count_nonzero(alignment.kept)),
         },
         "seen_share": round(float(report.seen_share), 4),
+        "not_seen_hectares": round(report.not_seen_hectares, _HECTARE_DECIMALS),
         "transitions": [
             {
                 "code": transition_code(change.before, change.after),
                 "before": change.before.label,
                 "after": change.after.label,
-                **_hectares_as_json(change.hectares),
+                **change.hectares.as_json(),
             }
             for change in report.transitions
         ],
-        "totals": {name: _hectares_as_json(total) for name, total in report.totals.items()},
+        "totals": {name: total.as_json(with_clues=True) for name, total in report.totals.items()},
+        "balance": [one.as_json() for one in report.balance],
         "buildings": [_building_as_json(building) for building in report.buildings],
         "clusters": [
             {
@@ -320,15 +321,6 @@ def _image_as_json(image: ImageRecord) -> dict[str, Any]:
         "sensor": image.sensor,
         "gsd_m": _number(image.gsd_m, 4),
         "bands": None if image.bands is None else list(image.bands),
-    }
-
-
-def _hectares_as_json(hectares: Hectares) -> dict[str, Any]:
-    return {
-        "hectares": round(hectares.value, _HECTARE_DECIMALS),
-        "low": round(hectares.low, _HECTARE_DECIMALS),
-        "high": round(hectares.high, _HECTARE_DECIMALS),
-        "dominant": hectares.dominant,
     }
 
 

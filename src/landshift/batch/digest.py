@@ -68,7 +68,8 @@ def _hectares(hectares: Hectares) -> dict[str, float]:
 def _model_error(gsd_m: float, settings: Any) -> float:
     """Standard deviation of log area that is the model's own, as `landshift.area` took it."""
     steps = settings.get("area", {}).get("site_error", AreaSettings().site_error)
-    return float(next((error for most, error in steps if gsd_m <= most), 1.0))
+    # reports of earlier versions hold no third number
+    return float(next((step[1] for step in steps if gsd_m <= step[0]), 1.0))
 
 
 def _outline(report: SiteReport) -> Polygon | MultiPolygon | None:

@@ -108,7 +108,7 @@ class Sum:
         value = total["hectares"]
         self.value += value
         self._sites += 1
-        model = interval(value, model_error * value)
+        model = [float(end) for end in interval(value, model_error * value)]
         for end, (whole, shared) in enumerate(
             ((value - total["low"], value - model[0]), (total["high"] - value, model[1] - value))
         ):

@@ -36,6 +36,12 @@ def print_report(report: SiteReport, out: Path | None) -> None:
         f"{report.changes.aoi_hectares:.2f} ha in {aoi}, {report.seen_share:.0%} of it seen in both"
     )
     console.print(_hectares_table(report))
+    for reason, totals in _reasons(report).items():
+        console.print(f"[dim]wide through {escape(reason)}: {', '.join(totals)}[/]")
+    if report.not_seen_hectares >= report.settings["area"]["least_reported_hectares"]:
+        console.print(f"not seen, nothing said of it: {report.not_seen_hectares:.2f} ha")
+    if report.balance:
+        console.print(_balance_table(report))
     if report.buildings:
         console.print(_buildings_table(report))
     for warning in report.warnings:
@@ -107,6 +113,28 @@ def _verdicts(report: SiteReport) -> str:
 def _row(table: Table, what: str, hectares: Hectares, style: str = "") -> None:
     table.add_row(what, f"{hectares.value:.2f}", f"{hectares.low:.2f} – {hectares.high:.2f}",
                   style=style)  # fmt: skip
+
+
+def _reasons(report: SiteReport) -> dict[str, list[str]]:
+    """What makes intervals wide, most often met first, and of which totals."""
+    reasons: dict[str, list[str]] = {}
+    for name, words in _TOTALS.items():
+        if name in report.totals:
+            reasons.setdefault(report.totals[name].dominant, []).append(words.split(",")[0])
+    return dict(sorted(reasons.items(), key=lambda item: -len(item[1])))
+
+
+def _balance_table(report: SiteReport) -> Table:
+    """Gross and net of each cover; the net may be below 0."""
+    table = Table("cover", box=None, pad_edge=False)
+    for heading in ("gained ha", "lost ha", "net ha", "90 % interval"):
+        table.add_column(heading, justify="right")
+    for one in report.balance:
+        table.add_row(
+            one.cover.label, f"{one.gained.value:.2f}", f"{one.lost.value:.2f}",
+            f"{one.net:+.2f}", f"{one.net_low:+.2f} – {one.net_high:+.2f}",
+        )  # fmt: skip
+    return table
 
 
 def _hectares_table(report: SiteReport) -> Table:
