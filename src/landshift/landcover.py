@@ -318,7 +318,8 @@ class _View:
         self._model = model
         self._side = side
         self.gsd_m = raster.grid.gsd_m * side
-        self.shape = tuple(-(-length // side) for length in raster.grid.shape)
+        rows, cols = raster.grid.shape
+        self.shape = -(-rows // side), -(-cols // side)
         self._exposure = exposure or measure_exposure(
             [raster.bands[at] for at in self._at], raster.valid
         )
@@ -352,7 +353,7 @@ def _averaged(bands: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     count, rows, cols = bands.shape
     whole = np.pad(bands, ((0, 0), (0, -rows % side), (0, -cols % side)))
     squares = whole.reshape(count, whole.shape[1] // side, side, whole.shape[2] // side, side)
-    return squares.mean(axis=(2, 4), dtype=np.float32)
+    return np.asarray(squares.mean(axis=(2, 4), dtype=np.float32))
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ def fit_scaling(
 
     def among_right(p: NDArray[np.float64]) -> NDArray[np.float64]:
         kept = np.where(right, p, 0.0)
-        return kept / np.maximum(kept.sum(1, keepdims=True), 1e-30)
+        return np.asarray(kept / np.maximum(kept.sum(1, keepdims=True), 1e-30))
 
     def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         scale, offset = theta[:count], theta[count:]

@@ -255,7 +255,7 @@ class Cutter:
         most = max(min(1.4, finest), coarsest)
         zoom = float(np.exp(rng.uniform(np.log(min(most, max(0.28, coarsest))), np.log(most))))
         # Small tiles are not shrunk below the crop if that can be helped: the rest would be blank.
-        return max(zoom, min(most, self.crop_px / min(tile.covers.shape[1:])))
+        return float(max(zoom, min(most, self.crop_px / min(tile.covers.shape[1:]))))
 
     def _pasted(
         self,

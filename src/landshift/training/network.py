@@ -125,7 +125,7 @@ def looked_twice(
             other, size=own.shape[-2:], mode="bilinear", align_corners=False
         )
         for own, other, share in zip(fine, coarse, (shares[0], *shares), strict=True)
-    )  # type: ignore[return-value]  # fmt: skip
+    )  # fmt: skip
 
 
 def _halved(picture: Tensor) -> Tensor:
