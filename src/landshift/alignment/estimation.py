@@ -150,10 +150,12 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
                 break
             fit, ties = found
     windows = Windows(side, side // 4, doubled, least, False)
-    proof = prove(*_full(work, blur), fit.field, tops[held], windows, settings.agree_px)
+    proof = prove(
+        *_full(work, blur), fit.field, tops[held], windows, settings.agree_px, settings.close_px
+    )
     middle = (np.array(work.shape) - 1) / 2
     moved_m = float(np.hypot(*fit.field.at(*middle))) * grid.gsd_m
-    verdict, reason = judge(proof, start, moved_m, settings)
+    verdict, reason = judge(proof, fit.field.model, start, moved_m, settings)
     if verdict == "failed":
         return Alignment.failed(grid, reason, ties, fit.kept)
     outcome = _outcome(grid, fit, ties, proof, verdict, reason)
@@ -307,7 +309,7 @@ def _scatter(ties: Ties) -> float:
 
 
 def judge(
-    proof: Proof, start: Start, moved_m: float, settings: AlignmentSettings
+    proof: Proof, model: Model, start: Start, moved_m: float, settings: AlignmentSettings
 ) -> tuple[Verdict, str]:
     """Verdict and reason; see `AlignmentSettings` for each limit."""
     found = f"{proof.agreeing} of {proof.compared} held-back windows agree"
@@ -323,10 +325,15 @@ def judge(
         return "failed", (
             f"agreement falls from {proof.agreement_before:.2f} to {proof.agreement_after:.2f}"
         )
-    few = proof.agreeing < 6 and not (proof.share >= 0.8 and proof.agreeing >= 4)
+    few = proof.agreeing < settings.doubt_count and proof.close < settings.close_count
     if proof.share < settings.doubt_share or few:
-        return "doubtful", f"{found}; good are {settings.doubt_share:.0%} and at least 6"
-    if proof.spread_share < 0.4:
+        return "doubtful", (
+            f"{found}; good are {settings.doubt_share:.0%} and at least {settings.doubt_count}, "
+            f"or {settings.close_count} within {settings.close_px} px"
+        )
+    # A shift found in one part says more of the others than a slope or a bend does.
+    least = settings.doubt_spread_shift if model == "shift" else settings.doubt_spread
+    if proof.spread_share < least:
         return "doubtful", f"{found}, all in {proof.spread_share:.0%} of the picture's parts"
     if start.rival > settings.most_rival or proof.rival > settings.most_rival:
         return "doubtful", "the ground repeats itself: another shift fits nearly as well"
