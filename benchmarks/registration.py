@@ -402,6 +402,8 @@ def trust(asked: argparse.Namespace) -> None:
     sure = sum(n for k, n in counts.items() if not k[1] and k[2] == "good")
     print(f"wrong and called good: {sure} of {total[False]}")
     print(f"right and not called good: {doubted} of {total[True]}")
+    refused = sum(n for k, n in counts.items() if k[0] in KINDS and k[2] == "failed")
+    print(f"of pairs that can be registered, refused: {refused}")
     sys.exit(1 if sure else 0)
 
 

@@ -158,7 +158,7 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
     verdict, reason = judge(proof, fit.field.model, start, moved_m, settings)
     if verdict == "failed":
         return Alignment.failed(grid, reason, ties, fit.kept)
-    outcome = _outcome(grid, fit, ties, proof, verdict, reason)
+    outcome = _outcome(grid, fit, ties, proof, verdict, reason, blur == 0)
     return _doubted(work, outcome, side, len(tops)) if verdict == "good" else outcome
 
 
@@ -294,7 +294,8 @@ def _choose_variant(
     doubled = _scatter(sharp[1]) < _scatter(sharp[0])
     soft = _scatter(seen(doubled, _BLUR_PX))
     # Sharp tie points all lean the same way, of which their scatter says nothing.
-    return doubled, _BLUR_PX if soft < _LEAN * _scatter(sharp[doubled]) else 0.0
+    most = np.hypot(_LEAN * _scatter(sharp[doubled]), work.settings.lean_px)
+    return doubled, _BLUR_PX if soft < most else 0.0
 
 
 def _scatter(ties: Ties) -> float:
@@ -341,7 +342,7 @@ def judge(
 
 
 def _outcome(
-    grid: Grid, fit: Fit, ties: Ties, proof: Proof, verdict: Verdict, reason: str
+    grid: Grid, fit: Fit, ties: Ties, proof: Proof, verdict: Verdict, reason: str, sharp: bool
 ) -> Alignment:
     field = fit.field
     step = _lattice_step(field, grid.shape)
@@ -350,7 +351,7 @@ def _outcome(
     t = grid.transform
     lattice = np.stack([-(t.a * right + t.b * down), -(t.d * right + t.e * down)])
     pixel = float(np.sqrt(abs(t.determinant)))
-    unsure = _uncertainty(fit, rows, cols) * pixel
+    unsure = _uncertainty(fit, rows, cols, sharp) * pixel
     return Alignment(
         grid=grid, model=field.model, lattice_m=lattice.astype(np.float32),
         uncertainty_lattice_m=unsure.astype(np.float32), lattice_step_px=float(step),
@@ -367,17 +368,18 @@ def _lattice_step(field: Field, shape: tuple[int, int]) -> int:
     return int(np.clip(field.reach_px / 12, 4, 32))
 
 
-_ALIASING_PX = 0.003
-"""Radial error that no scatter shows. Source: shift5 and shift30 of the score, seeds 0-5 and
-200-205: medians 0.001-0.004 px where the scatter says 0.0005."""
-_COMMON, _COMMON_IN_FIELD = 0.12, 0.5
-"""Share of a tie point's deviation that its neighbours have in common, seen as error of the whole;
-for a trend and for a field. Source: the same seeds; with 0.25 the errors of noise2 and bandswap
-were 0.4 of what was stated. With 0.12 the 90th percentile of error over stated deviation is 1.6-1.7
-over all, and 1.1-2.2 in 13 of 16 sets of six; the highest is 3.4, red against near infrared."""
+_ALIASING_PX = 0.0022
+"""Radial error that no scatter shows. Source: shift5, shift30 and change30 of
+`benchmarks/registration.py uncertainty`, seeds 400-403: 0.001-0.003 px where the scatter says
+0.0005."""
+_COMMON, _COMMON_SHARP, _COMMON_IN_FIELD = 0.10, 0.25, 0.5
+"""Share of a tie point's deviation that its neighbours have in common, seen as error of the whole:
+for a trend through blurred tie points, through sharp ones, which lean together, and for a field.
+Source: the same, all kinds: of the worst pair of each kind the 90th percentile of error over stated
+deviation is 1.0-2.1 with these."""
 
 
-def _uncertainty(fit: Fit, rows: Floats, cols: Floats) -> Floats:
+def _uncertainty(fit: Fit, rows: Floats, cols: Floats, sharp: bool) -> Floats:
     """Radial deviation (row, col), px: the tie points' scatter, what they share, aliasing."""
     field = fit.field
     every = max(1, len(rows) // 12), max(1, len(cols) // 12)
@@ -386,5 +388,7 @@ def _uncertainty(fit: Fit, rows: Floats, cols: Floats) -> Floats:
     variance = (spread**2).sum(axis=0)
     inner = np.stack([np.interp(cols, few[1], line) for line in variance])
     variance = np.stack([np.interp(rows, few[0], line) for line in inner.T], axis=1)
-    common = _COMMON_IN_FIELD if field.strength > 0 else _COMMON
+    common = _COMMON_SHARP if sharp else _COMMON
+    if field.strength > 0:
+        common = _COMMON_IN_FIELD
     return np.sqrt(variance + (common * field.noise_px) ** 2 + _ALIASING_PX**2)
