@@ -1,44 +1,58 @@
-"""What registration costs, how exact it is beside other tools, and whether it errs in confidence.
+"""How exact registration is, whether it knows when it is not, what it costs, and how others do.
 
-    python benchmarks/registration.py compare [--side 512] [--cases 4]
+    python benchmarks/registration.py cases --data DIR [--side 512] [--first-seed 0] [--seeds 6]
+    python benchmarks/registration.py uncertainty --data DIR [as above]
+    python benchmarks/registration.py trust [--cases 300] [--first-seed 0]
     python benchmarks/registration.py speed [--sides 512 2048 8192]
-    python benchmarks/registration.py confidence [--cases 300]
+    python benchmarks/registration.py peers [--side 512] [--cases 4]
 
-``compare`` prints a markdown table; each case is a synthetic scene sampled twice from a finer one,
-so that no estimator's own interpolation is the truth. A tool that is not installed is left out and
-named. ``speed`` prints CPU seconds of warm estimation and of reading and warping one band, and peak
-memory, each side in a process of its own. ``confidence`` mixes pairs that can be registered with as
-many that cannot (different places, clouds over 95 %, noise, featureless water) and counts answers
-that are wrong (1 px or more) and called good, and right ones that are not; exit code 1 if there is
-any of the first.
+``cases`` registers real ground whose displacement is known (`registration_pairs`, which says what
+DIR must hold) and prints a row for each kind: the median of the pairs' radial RMS errors, how many
+missed by 1 px or more, and how many of those were called good; exit code 1 if there is any of the
+last. ``uncertainty`` prints for the same pairs quantiles of error over stated uncertainty. ``--keep
+FOLDER`` keeps the pairs, which take longer to make than to register.
+
+``trust`` mixes made pairs that can be registered with as many that cannot (different places, clouds
+over 95 %, noise, featureless water) and counts answers that are wrong (1 px or more) and called
+good, and right ones that are not; exit code 1 if there is any of the first. ``speed`` prints CPU
+seconds of warm estimation and of reading and warping one band, and peak memory, each side in a
+process of its own. ``peers`` prints the README's table: made scenes sampled twice from a finer
+one, so that no estimator's own interpolation is the truth. A tool that is not installed is left out
+and named.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from affine import Affine
 from pyproj import CRS
+from rasterio.windows import Window
 from scipy import fft, ndimage
 
 from landshift.alignment import Alignment, estimate_alignment
 from landshift.grid import Grid
 from landshift.raster import Raster
 from landshift.reading import read_raster
+from landshift.reading.picture import describe_image, open_picture, read_block
 from landshift.sensor import Sensor
 from landshift.settings import AlignmentSettings
 from landshift.site import Image
+from registration_pairs import KINDS as REAL_KINDS
+from registration_pairs import Pair, pair_of, scenes
 
 Shift = tuple[float, float]
 Method = Callable[[np.ndarray, np.ndarray], Shift]
@@ -124,21 +138,21 @@ METHODS: dict[str, Method] = {
 KINDS = ("plain", "noise", "reversed", "rebuilt")
 
 
-def compare(asked: argparse.Namespace) -> None:
-    cases = {k: [case(asked.side, s, k) for s in range(asked.cases)] for k in KINDS}
+def peers(asked: argparse.Namespace) -> None:
+    pairs = {k: [case(asked.side, s, k) for s in range(asked.cases)] for k in KINDS}
     print(f"| {asked.side} px | " + " | ".join(f"{k}, px" for k in KINDS) + " | CPU s | ratio |")
     print("|---" * (len(KINDS) + 3) + "|")
     own, missing = 0.0, []
     for name, method in METHODS.items():
         try:
-            method(*cases["plain"][0][:2])  # compile before the clock starts
+            method(*pairs["plain"][0][:2])  # compile before the clock starts
         except ImportError as lacking:
             missing.append(f"{name} ({lacking.name})")
             continue
         cells, spent = [], []
         for kind in KINDS:
             misses = []
-            for one, other, (down, right) in cases[kind]:
+            for one, other, (down, right) in pairs[kind]:
                 start = time.process_time()
                 found = method(one, other)
                 spent.append(time.process_time() - start)
@@ -148,6 +162,73 @@ def compare(asked: argparse.Namespace) -> None:
         own = own or cpu
         print(f"| {name} | " + " | ".join(cells) + f" | {cpu:.2f} | {cpu / own:.1f} |", flush=True)
     print("not installed: " + (", ".join(missing) or "none"))
+
+
+def registered(asked: argparse.Namespace) -> Iterator[tuple[Pair, Alignment, np.ndarray, float]]:
+    """Every real pair asked for, what was found, its miss at the check points, px, and CPU s."""
+    pool = scenes(asked.data)
+    small = np.random.default_rng(0).normal(size=(150, 150))
+    aligned(small, small)  # compile
+    for kind in asked.kinds:
+        for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
+            pair = pair_of(kind, seed, asked.side, pool, asked.keep)
+            start = time.process_time()
+            found = aligned(pair.reference, pair.moving)
+            spent = time.process_time() - start
+            x, y = grid_of(pair.reference.shape).xy(*pair.in_reference)
+            east, north = found.displacement(x, y)
+            missed = np.hypot(
+                pair.in_moving[0] - north - pair.in_reference[0],
+                pair.in_moving[1] + east - pair.in_reference[1],
+            )
+            yield pair, found, missed[_shown(pair)], spent
+
+
+def _shown(pair: Pair) -> np.ndarray:
+    return np.all((pair.in_reference > 0) & (pair.in_reference < len(pair.reference)), axis=0)
+
+
+def cases(asked: argparse.Namespace) -> None:
+    rows: dict[str, list[tuple[float, str, float]]] = {}
+    for pair, found, missed, spent in registered(asked):
+        error = float(np.sqrt(np.mean(missed**2)))
+        rows.setdefault(pair.kind, []).append((error, found.verdict, spent))
+        if error >= 1 or found.verdict != "good":
+            where = f"{pair.kind} {pair.seed} ({pair.scene})"
+            print(f"{where}: {error:.2f} px, {found.verdict}: {found.reason}", file=sys.stderr)
+    print(f"| {asked.side} px | median error, px | worst | 1 px or more | of those good "
+          "| right and not good | CPU s |")  # fmt: skip
+    print("|---" * 7 + "|")
+    for kind, mine in rows.items():
+        errors = np.array([error for error, _, _ in mine])
+        good = np.array([verdict == "good" for _, verdict, _ in mine])
+        off = errors >= 1
+        middle = float(np.median(errors[~off])) if (~off).any() else float("nan")
+        print(f"| {kind} | {middle:.4f} | {errors.max():.3f} | {off.sum()} of {len(mine)} "
+              f"| {(off & good).sum()} | {(~off & ~good).sum()} "
+              f"| {np.median([spent for _, _, spent in mine]):.2f} |")  # fmt: skip
+    every = [one for mine in rows.values() for one in mine]
+    wrong = [verdict for error, verdict, _ in every if error >= 1]
+    sure = wrong.count("good")
+    print(f"1 px or more: {len(wrong)} of {len(every)}; of those good: {sure}")
+    sys.exit(1 if sure else 0)
+
+
+def uncertainty(asked: argparse.Namespace) -> None:
+    ratios: dict[str, list[np.ndarray]] = {}
+    for pair, found, missed, _ in registered(asked):
+        if found.verdict != "failed":  # which states none
+            places = pair.in_reference[:, _shown(pair)]
+            stated = found.uncertainty(*grid_of(pair.reference.shape).xy(*places))
+            ratios.setdefault(pair.kind, []).append(missed / stated)
+    ratios["all together"] = [one for mine in ratios.values() for one in mine]
+    print("| error over stated | pairs | median | 90th percentile | of single pairs |")
+    print("|---" * 5 + "|")
+    for kind, mine in ratios.items():
+        half, most = np.quantile(np.concatenate(mine), (0.5, 0.9))
+        single = np.quantile([np.quantile(one, 0.9) for one in mine], (0, 1))
+        print(f"| {kind} | {len(mine)} | {half:.2f} | {most:.2f} "
+              f"| {single[0]:.2f}–{single[1]:.2f} |")  # fmt: skip
 
 
 def large_pair(side: int, down: float, right: float) -> tuple[np.ndarray, np.ndarray]:
@@ -167,10 +248,12 @@ def large_pair(side: int, down: float, right: float) -> tuple[np.ndarray, np.nda
 
 
 def speed(asked: argparse.Namespace) -> None:
-    heads = ("side, px", "estimation, CPU s", "read and warp of a band, CPU s",
-             "peak beyond both rasters, MB", "peak in all, MB", "error, px")  # fmt: skip
+    heads = ("side, px", "estimation, CPU s", "warp of a band, CPU s", "reading it, CPU s",
+             "both rasters, MB", "beyond them, MB", "with Python and libraries, MB",
+             "peak with reading, MB",
+             "error, px")  # fmt: skip
     print("| " + " | ".join(heads) + " |")
-    print("|---" * 6 + "|")
+    print("|---" * len(heads) + "|")
     for side in asked.sides:
         with tempfile.TemporaryDirectory() as folder:
             for name, picture in zip(("one", "other"), large_pair(side, 6.3, -4.7), strict=True):
@@ -180,18 +263,61 @@ def speed(asked: argparse.Namespace) -> None:
                 with rasterio.open(Path(folder) / f"{name}.tif", "w", **profile) as target:
                     target.write(picture, 1)
             command = [sys.executable, __file__, "child", folder]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            # as the command line itself does; GDAL alone would take a twentieth of the memory
+            about = os.environ | {"GDAL_CACHEMAX": "128"}
+            done = subprocess.run(command, check=True, capture_output=True, text=True, env=about)
         a = json.loads(done.stdout)
-        print(f"| {side} | {a['estimation_s']:.2f} | {a['warp_s']:.2f} | {a['beyond_mb']:.0f} "
+        print(f"| {side} | {a['estimation_s']:.2f} | {a['warp_s']:.2f} | {a['reading_s']:.2f} "
+              f"| {a['rasters_mb']:.0f} | {a['beyond_mb']:.0f} | {a['highest_mb']:.0f} "
               f"| {a['peak_mb']:.0f} | {a['error_px']:.4f} |", flush=True)  # fmt: skip
 
 
 def peak_mb() -> float:
     """Of this process alone; what `resource` says may be its parent's."""
+    return memory_mb("VmHWM:") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def memory_mb(what: str) -> float:
+    """A line of this process's status, or 0 where the system tells none."""
     status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return int(status.read_text().split(what)[1].split()[0]) / 1024 if status.exists() else 0.0
+
+
+def highest_during(work: Callable[[], object]) -> float:
+    """Most memory that the process held while ``work`` ran, MB, looked at every 2 ms."""
+    seen, done = [memory_mb("VmRSS:")], threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.002):
+            seen.append(memory_mb("VmRSS:"))
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    work()
+    done.set()
+    watch.join()
+    return max(seen)
+
+
+def user_s(work: Callable[[], object], repeats: int) -> float:
+    """Least CPU seconds of ``work`` over some repeats; what the system does beside is not counted:
+    a busy machine adds to it and never takes away."""
+    spent = []
+    for _ in range(repeats):
+        start = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+        work()
+        spent.append(resource.getrusage(resource.RUSAGE_SELF).ru_utime - start)
+    return min(spent)
+
+
+def read_alone(image: Image) -> None:
+    """All of a picture in the blocks in which it is warped, and nothing done with them."""
+    info = describe_image(image)
+    with open_picture(image.path, info.driver) as source:
+        for row in range(0, info.grid.shape[0], 512):
+            for col in range(0, info.grid.shape[1], 512):
+                height, width = info.grid.shape[0] - row, info.grid.shape[1] - col
+                read_block(source, info, Window(col, row, min(512, width), min(512, height)))
 
 
 def child(asked: argparse.Namespace) -> None:
@@ -199,25 +325,28 @@ def child(asked: argparse.Namespace) -> None:
     one, other = (Image(asked.folder / f"{name}.tif", None) for name in ("one", "other"))
     with rasterio.open(one.path) as source:
         grid = grid_of(source.shape)
-    still, moving = read_raster(one, grid), read_raster(other, grid)
     small = np.random.default_rng(0).normal(size=(150, 150))
     aligned(small, small)  # compile
-    before = peak_mb()
-    spent = []
-    for _ in range(5):
-        start = time.process_time()
-        found = estimate_alignment(still, moving, AlignmentSettings())
-        spent.append(time.process_time() - start)
+    empty = memory_mb("VmRSS:")
+    rasters = [read_raster(one, grid), read_raster(other, grid)]
+    found = Alignment.identity(grid)
+
+    def estimate() -> None:
+        nonlocal found
+        found = estimate_alignment(*rasters, AlignmentSettings())
+
+    highest = highest_during(estimate)
     peak = peak_mb()
-    del still, moving
-    warps = []
-    for _ in range(3):
-        start = time.process_time()
-        read_raster(other, grid, found)
-        warps.append(time.process_time() - start)
+    estimation = user_s(estimate, 5)
+    held = sum(r.bands.nbytes + r.valid.nbytes for r in rasters) / 2**20
+    rasters.clear()
+    reading = user_s(lambda: read_alone(other), 3)
+    both = user_s(lambda: read_raster(other, grid, found), 3)
     print(json.dumps({
-        "estimation_s": np.median(spent), "warp_s": np.median(warps), "peak_mb": peak,
-        "beyond_mb": peak - before, "verdict": found.verdict,
+        "estimation_s": estimation, "warp_s": both - reading, "reading_s": reading,
+        "peak_mb": peak, "rasters_mb": held, "beyond_mb": highest - empty - held,
+        "highest_mb": highest,
+        "verdict": found.verdict,
         "error_px": float(np.hypot(found.north_m + 6.3, found.east_m + 4.7)),
     }))  # fmt: skip
 
@@ -246,9 +375,9 @@ def unsolvable(side: int, seed: int, kind: str) -> tuple[np.ndarray, np.ndarray,
     return one, other, seen
 
 
-def confidence(asked: argparse.Namespace) -> None:
+def trust(asked: argparse.Namespace) -> None:
     counts: Counter[tuple[str, bool, str]] = Counter()
-    for seed in range(asked.cases):
+    for seed in range(asked.first_seed, asked.first_seed + asked.cases):
         if seed % 2:
             kind = UNSOLVABLE[seed // 2 % len(UNSOLVABLE)]
             found, right = aligned(*unsolvable(192, seed, kind)), False
@@ -260,6 +389,9 @@ def confidence(asked: argparse.Namespace) -> None:
             one, other, move = case(192, seed, kind)
             found = aligned(one, other)
             right = np.hypot(found.north_m + move[0], found.east_m - move[1]) < 1
+        if bool(right) != (found.verdict == "good"):  # either mistake
+            said = f"{found.verdict}: {found.reason}"
+            print(f"{kind} {seed} {'right' if right else 'wrong'}, {said}", file=sys.stderr)
         counts[kind, bool(right), found.verdict] += 1
     print("| pair | answer | good | doubtful | failed |\n|---|---|---|---|---|")
     for kind, right in sorted({key[:2] for key in counts}):
@@ -270,6 +402,8 @@ def confidence(asked: argparse.Namespace) -> None:
     sure = sum(n for k, n in counts.items() if not k[1] and k[2] == "good")
     print(f"wrong and called good: {sure} of {total[False]}")
     print(f"right and not called good: {doubted} of {total[True]}")
+    refused = sum(n for k, n in counts.items() if k[0] in KINDS and k[2] == "failed")
+    print(f"of pairs that can be registered, refused: {refused}")
     sys.exit(1 if sure else 0)
 
 
@@ -278,17 +412,29 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parts = options.add_subparsers(dest="part", required=True)
-    part = parts.add_parser("compare")
-    part.add_argument("--side", type=int, default=512)
-    part.add_argument("--cases", type=int, default=4)
+    for name in ("cases", "uncertainty"):
+        part = parts.add_parser(name)
+        part.add_argument("--data", type=Path, required=True)
+        part.add_argument("--side", type=int, default=512)
+        part.add_argument("--kinds", nargs="+", choices=REAL_KINDS, default=REAL_KINDS)
+        part.add_argument("--first-seed", type=int, default=0)
+        part.add_argument("--seeds", type=int, default=6)
+        part.add_argument("--keep", type=Path)
+    part = parts.add_parser("trust")
+    part.add_argument("--cases", type=int, default=300)
+    part.add_argument("--first-seed", type=int, default=0)
     part = parts.add_parser("speed")
     part.add_argument("--sides", type=int, nargs="+", default=[512, 2048, 8192])
-    part = parts.add_parser("confidence")
-    part.add_argument("--cases", type=int, default=300)
+    part = parts.add_parser("peers")
+    part.add_argument("--side", type=int, default=512)
+    part.add_argument("--cases", type=int, default=4)
     part = parts.add_parser("child")
     part.add_argument("folder", type=Path)
     asked = options.parse_args()
-    todo = {"compare": compare, "speed": speed, "confidence": confidence, "child": child}
+    todo = {
+        "cases": cases, "uncertainty": uncertainty, "trust": trust, "speed": speed, "peers": peers,
+        "child": child,
+    }  # fmt: skip
     todo[asked.part](asked)
 
 

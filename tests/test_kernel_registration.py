@@ -59,6 +59,18 @@ def test_halve(picture):
 
 
 @FEW
+@given(pictures(4, 13))
+def test_quarter(picture):
+    image, valid = picture
+    shape = image.shape[0] // 4, image.shape[1] // 4
+    found, seen = np.empty(shape, np.float32), np.empty(shape, np.bool_)
+    gradient.quarter(image, valid, found, seen)
+    expected, expected_seen = oracle.halve(*oracle.halve(image, valid))
+    np.testing.assert_array_equal(seen, expected_seen)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-2)
+
+
+@FEW
 @given(pictures(), st.integers(1, 4))
 def test_neighbour_differences(picture, step):
     image, valid = picture

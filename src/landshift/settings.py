@@ -358,6 +358,10 @@ class AlignmentSettings:
     near_px: float = 2.0
     """Farthest peak from the predicted place that the last passes believe, px. Source: the score's
     kind "all" at 512 px, 0.28 px against 0.40 without."""
+    lean_px: float = 0.004
+    """Deviation of the whole by which sharp tie points lean where their scatter says less, px.
+    Source: real pairs 400-411 under haze and another tone curve, sharp against blurred 0.001-0.037,
+    median 0.004."""
     agree_px: float = 1.5
     """Farthest peak from zero of a held-back window that agrees, px. Were peaks spread evenly over
     a reach of 16 px, one in 150 would agree by chance in either direction."""
@@ -368,6 +372,20 @@ class AlignmentSettings:
     """Agreeing held-back windows that are no chance among any number, though doubtful if few."""
     doubt_share: float = 0.25
     """The same below which it is doubtful. Source: as above."""
+    doubt_count: int = 6
+    """Agreeing held-back windows below which it is doubtful, unless `close_count` agree closely."""
+    close_px: float = 0.5
+    """Farthest peak from zero of a held-back window that agrees closely, px: one in 1,400 does by
+    chance."""
+    close_count: int = 4
+    """Windows in close agreement that do instead of `doubt_count`. Four of 15 by chance: 1 in 3
+    billion. Source of it being enough: `benchmarks/registration.py trust`, seeds 4000-4299."""
+    doubt_spread: float = 0.4
+    """Share of the picture's sixteen parts with compared windows in which one must agree, 0-1, for
+    an affine or a local alignment to be good."""
+    doubt_spread_shift: float = 0.3
+    """The same for a shift. Source: a quarter of the scene rebuilt and a tenth moved out of view
+    leaves a third of the parts, `trust` as above."""
     worse_agreement: float = 0.02
     """Fall of the agreement that is still put down to chance."""
     most_rival: float = 0.75

@@ -244,8 +244,8 @@ def find_start(
                 ties, compared = measure(reference, moving, guess.field, tops, windows)
                 seen = consensus(shape, ties, 3.0 * reference.factor, rng)
                 if seen is not None:
-                    share = float(seen.agreeing.sum()) / compared
-                    tried.append(_Tried(share, seen.field, ties.where(seen.agreeing), doubled))
+                    near = ties.where(seen.agreeing)
+                    tried.append(_Tried(len(near) / compared, compared, seen.field, near, doubled))
             if tried and max(one.share for one in tried) > _CONVINCING:
                 return _best(tried)
         if tried and max(one.share for one in tried) > _PLAUSIBLE:
@@ -256,13 +256,16 @@ def find_start(
 @dataclass(frozen=True, eq=False)
 class _Tried:
     share: float
+    compared: int
     field: Field
     ties: Ties
     doubled: bool
 
 
 def _best(tried: list[_Tried]) -> Start:
-    best = max(tried, key=lambda one: one.share)
+    # Ground that repeats itself agrees with itself one period on, in as large a share of the fewer
+    # windows that are seen there: many windows say more than few.
+    best = max(tried, key=lambda one: one.share * np.sqrt(one.compared))
     centre = best.field.trend[:, 0]
     # Another guess may lead to the same place; only a different one is a rival.
     far = [one.share for one in tried if np.hypot(*(one.field.trend[:, 0] - centre)) > 6.0]

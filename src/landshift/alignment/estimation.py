@@ -150,13 +150,15 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
                 break
             fit, ties = found
     windows = Windows(side, side // 4, doubled, least, False)
-    proof = prove(*_full(work, blur), fit.field, tops[held], windows, settings.agree_px)
+    proof = prove(
+        *_full(work, blur), fit.field, tops[held], windows, settings.agree_px, settings.close_px
+    )
     middle = (np.array(work.shape) - 1) / 2
     moved_m = float(np.hypot(*fit.field.at(*middle))) * grid.gsd_m
-    verdict, reason = judge(proof, start, moved_m, settings)
+    verdict, reason = judge(proof, fit.field.model, start, moved_m, settings)
     if verdict == "failed":
         return Alignment.failed(grid, reason, ties, fit.kept)
-    outcome = _outcome(grid, fit, ties, proof, verdict, reason)
+    outcome = _outcome(grid, fit, ties, proof, verdict, reason, blur == 0)
     return _doubted(work, outcome, side, len(tops)) if verdict == "good" else outcome
 
 
@@ -292,7 +294,8 @@ def _choose_variant(
     doubled = _scatter(sharp[1]) < _scatter(sharp[0])
     soft = _scatter(seen(doubled, _BLUR_PX))
     # Sharp tie points all lean the same way, of which their scatter says nothing.
-    return doubled, _BLUR_PX if soft < _LEAN * _scatter(sharp[doubled]) else 0.0
+    most = np.hypot(_LEAN * _scatter(sharp[doubled]), work.settings.lean_px)
+    return doubled, _BLUR_PX if soft < most else 0.0
 
 
 def _scatter(ties: Ties) -> float:
@@ -307,7 +310,7 @@ def _scatter(ties: Ties) -> float:
 
 
 def judge(
-    proof: Proof, start: Start, moved_m: float, settings: AlignmentSettings
+    proof: Proof, model: Model, start: Start, moved_m: float, settings: AlignmentSettings
 ) -> tuple[Verdict, str]:
     """Verdict and reason; see `AlignmentSettings` for each limit."""
     found = f"{proof.agreeing} of {proof.compared} held-back windows agree"
@@ -323,10 +326,15 @@ def judge(
         return "failed", (
             f"agreement falls from {proof.agreement_before:.2f} to {proof.agreement_after:.2f}"
         )
-    few = proof.agreeing < 6 and not (proof.share >= 0.8 and proof.agreeing >= 4)
+    few = proof.agreeing < settings.doubt_count and proof.close < settings.close_count
     if proof.share < settings.doubt_share or few:
-        return "doubtful", f"{found}; good are {settings.doubt_share:.0%} and at least 6"
-    if proof.spread_share < 0.4:
+        return "doubtful", (
+            f"{found}; good are {settings.doubt_share:.0%} and at least {settings.doubt_count}, "
+            f"or {settings.close_count} within {settings.close_px} px"
+        )
+    # A shift found in one part says more of the others than a slope or a bend does.
+    least = settings.doubt_spread_shift if model == "shift" else settings.doubt_spread
+    if proof.spread_share < least:
         return "doubtful", f"{found}, all in {proof.spread_share:.0%} of the picture's parts"
     if start.rival > settings.most_rival or proof.rival > settings.most_rival:
         return "doubtful", "the ground repeats itself: another shift fits nearly as well"
@@ -334,7 +342,7 @@ def judge(
 
 
 def _outcome(
-    grid: Grid, fit: Fit, ties: Ties, proof: Proof, verdict: Verdict, reason: str
+    grid: Grid, fit: Fit, ties: Ties, proof: Proof, verdict: Verdict, reason: str, sharp: bool
 ) -> Alignment:
     field = fit.field
     step = _lattice_step(field, grid.shape)
@@ -343,7 +351,7 @@ def _outcome(
     t = grid.transform
     lattice = np.stack([-(t.a * right + t.b * down), -(t.d * right + t.e * down)])
     pixel = float(np.sqrt(abs(t.determinant)))
-    unsure = _uncertainty(fit, rows, cols) * pixel
+    unsure = _uncertainty(fit, rows, cols, sharp) * pixel
     return Alignment(
         grid=grid, model=field.model, lattice_m=lattice.astype(np.float32),
         uncertainty_lattice_m=unsure.astype(np.float32), lattice_step_px=float(step),
@@ -360,17 +368,18 @@ def _lattice_step(field: Field, shape: tuple[int, int]) -> int:
     return int(np.clip(field.reach_px / 12, 4, 32))
 
 
-_ALIASING_PX = 0.003
-"""Radial error that no scatter shows. Source: shift5 and shift30 of the score, seeds 0-5 and
-200-205: medians 0.001-0.004 px where the scatter says 0.0005."""
-_COMMON, _COMMON_IN_FIELD = 0.12, 0.5
-"""Share of a tie point's deviation that its neighbours have in common, seen as error of the whole;
-for a trend and for a field. Source: the same seeds; with 0.25 the errors of noise2 and bandswap
-were 0.4 of what was stated. With 0.12 the 90th percentile of error over stated deviation is 1.6-1.7
-over all, and 1.1-2.2 in 13 of 16 sets of six; the highest is 3.4, red against near infrared."""
+_ALIASING_PX = 0.0022
+"""Radial error that no scatter shows. Source: shift5, shift30 and change30 of
+`benchmarks/registration.py uncertainty`, seeds 400-403: 0.001-0.003 px where the scatter says
+0.0005."""
+_COMMON, _COMMON_SHARP, _COMMON_IN_FIELD = 0.10, 0.25, 0.5
+"""Share of a tie point's deviation that its neighbours have in common, seen as error of the whole:
+for a trend through blurred tie points, through sharp ones, which lean together, and for a field.
+Source: the same, all kinds: of the worst pair of each kind the 90th percentile of error over stated
+deviation is 1.0-2.1 with these."""
 
 
-def _uncertainty(fit: Fit, rows: Floats, cols: Floats) -> Floats:
+def _uncertainty(fit: Fit, rows: Floats, cols: Floats, sharp: bool) -> Floats:
     """Radial deviation (row, col), px: the tie points' scatter, what they share, aliasing."""
     field = fit.field
     every = max(1, len(rows) // 12), max(1, len(cols) // 12)
@@ -379,5 +388,7 @@ def _uncertainty(fit: Fit, rows: Floats, cols: Floats) -> Floats:
     variance = (spread**2).sum(axis=0)
     inner = np.stack([np.interp(cols, few[1], line) for line in variance])
     variance = np.stack([np.interp(rows, few[0], line) for line in inner.T], axis=1)
-    common = _COMMON_IN_FIELD if field.strength > 0 else _COMMON
+    common = _COMMON_SHARP if sharp else _COMMON
+    if field.strength > 0:
+        common = _COMMON_IN_FIELD
     return np.sqrt(variance + (common * field.noise_px) ** 2 + _ALIASING_PX**2)

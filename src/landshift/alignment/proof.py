@@ -66,6 +66,8 @@ class Proof:
     """Held-back windows that both pictures show."""
     agreeing: int
     """Those whose peak lies near zero when cut in either picture."""
+    close: int
+    """Those of them whose peaks lie nearer still, where chance puts next to none."""
     spread_share: float
     """Share of the picture's sixteen parts with compared windows in which one agrees, 0-1."""
     residual_px: float
@@ -84,7 +86,7 @@ class Proof:
 
 def prove(
     reference: Level, moving: Level, field: Field, tops: NDArray[np.int64], windows: Windows,
-    tolerance_px: float,
+    tolerance_px: float, close_px: float,
 ) -> Proof:  # fmt: skip
     """Compare the held-back windows at ``tops`` in both directions.
 
@@ -100,6 +102,8 @@ def prove(
         With a reach far beyond ``tolerance_px``, so that agreement by chance is rare.
     tolerance_px
         Farthest peak from zero that agrees.
+    close_px
+        Farthest that agrees closely.
     """
     shape = (reference.image.shape[0], reference.image.shape[1])
     backward = inverse(field, shape)
@@ -111,6 +115,7 @@ def prove(
     miss = np.hypot(*forth.miss[near].T)
     return Proof(
         compared=compared, agreeing=int(near.sum()),
+        close=int(_matches(forth, back, close_px).sum()),
         spread_share=_spread_share(forth.place, near, shape),
         residual_px=float(np.sqrt(np.mean(miss**2))) if near.any() else float("nan"),
         rival=float(np.median(forth.rival[near])) if near.any() else 1.0,

@@ -129,13 +129,15 @@ def pyramid(image: NDArray[np.float32], valid: NDArray[np.bool_], most_px: int) 
     levels, halvings = [last], 0
     while max(last.image.shape) >> halvings > most_px:
         halvings += 1
-    for left in range(halvings - 1, -1, -1):
-        shape = (last.image.shape[0] // 2, last.image.shape[1] // 2)
-        half, half_valid = np.empty(shape, np.float32), np.empty(shape, np.bool_)
-        gradient.halve(last.image, last.valid, half, half_valid)
-        last = build_level(half, half_valid, last.factor * 2)
-        if left % 2 == 0:
-            levels.append(last)
+    while halvings > 0:
+        by = 1 if halvings % 2 else 2
+        shape = (last.image.shape[0] >> by, last.image.shape[1] >> by)
+        smaller, seen = np.empty(shape, np.float32), np.empty(shape, np.bool_)
+        shrink = gradient.halve if by == 1 else gradient.quarter
+        shrink(last.image, last.valid, smaller, seen)
+        last = build_level(smaller, seen, last.factor << by)
+        levels.append(last)
+        halvings -= by
     return levels
 
 

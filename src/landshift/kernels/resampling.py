@@ -170,40 +170,69 @@ def cubic_value(band: Pixels, row: int, col: int, y: float, x: float) -> np.floa
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
-def fill_row(
-    band: Pixels, ys: Floats, xs: Floats, low: np.float32, high: np.float32, out: Pixels
-) -> None:
-    """Fill ``out`` (col,) with `cubic_value` at (ys, xs) (col,), every pixel around being seen."""
-    width = np.uint64(band.shape[1])
-    one, two, three = (
-        np.uint64(1),
-        np.uint64(2),
-        np.uint64(3),
-    )  # unsigned: no wrapping is looked for
-    flat = band.ravel()
-    for c in range(out.size):
-        y, x = ys[c], xs[c]
-        row, col = int(y), int(x)
-        a0, a1, a2, a3 = cubic_weights(np.float32(y - row))
-        b0, b1, b2, b3 = cubic_weights(np.float32(x - col))
-        p = np.uint64((row - 1) * band.shape[1] + col - 1)
-        q = p + width
-        r = q + width
-        s = r + width
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def fill_run(
+    band: Pixels, ys: Floats, xs: Floats, first: int, end: int, low: np.float32, high: np.float32,
+    out: Pixels,
+) -> None:  # fmt: skip
+    """Fill ``out`` (col,) from ``first`` to ``end``, where source pixels lie as target pixels do.
+
+    All places have their whole part in one source row, each one column on from the last: then
+    the sixteen pixels are read side by side and the loop becomes vector instructions.
+    """
+    row, left = int(ys[first]), int(xs[first])
+    above, here = band[row - 1, left - 1 :], band[row, left - 1 :]
+    below, last = band[row + 1, left - 1 :], band[row + 2, left - 1 :]
+    y, x, to = ys[first:end], xs[first:end], out[first:end]
+    for k in range(to.size):
+        a0, a1, a2, a3 = cubic_weights(np.float32(y[k] - row))
+        b0, b1, b2, b3 = cubic_weights(np.float32(x[k] - (left + k)))
         value = (
-            a0 * (b0 * flat[p] + b1 * flat[p + one] + b2 * flat[p + two] + b3 * flat[p + three])
-            + a1 * (b0 * flat[q] + b1 * flat[q + one] + b2 * flat[q + two] + b3 * flat[q + three])
-            + a2 * (b0 * flat[r] + b1 * flat[r + one] + b2 * flat[r + two] + b3 * flat[r + three])
-            + a3 * (b0 * flat[s] + b1 * flat[s + one] + b2 * flat[s + two] + b3 * flat[s + three])
+            a0 * (b0 * above[k] + b1 * above[k + 1] + b2 * above[k + 2] + b3 * above[k + 3])
+            + a1 * (b0 * here[k] + b1 * here[k + 1] + b2 * here[k + 2] + b3 * here[k + 3])
+            + a2 * (b0 * below[k] + b1 * below[k + 1] + b2 * below[k + 2] + b3 * below[k + 3])
+            + a3 * (b0 * last[k] + b1 * last[k + 1] + b2 * last[k + 2] + b3 * last[k + 3])
         )
-        out[c] = min(max(value, low), high)
+        to[k] = min(max(value, low), high)
 
 
 @njit(cache=True, nogil=True)
-def all_inside(places: Floats, size: int) -> bool:
-    """Whether the four pixels around each place lie in a source of ``size`` along this axis."""
-    return bool(places.min() >= 1.0 and places.max() < size - 2.0)
+def fill_row(
+    band: Pixels, ys: Floats, xs: Floats, step: int, low: np.float32, high: np.float32, out: Pixels
+) -> None:
+    """Fill ``out`` (col,) with `cubic_value` at (ys, xs) (col,), every pixel around being seen.
+
+    Places are straight lines over each ``step`` columns, so that the ends of one tell whether all
+    of it lies in one source row, one column on with each pixel.
+    """
+    first, cols = 0, out.size
+    while first < cols:
+        row, offset = int(ys[first]), int(xs[first]) - first
+        end = first + 1
+        while end < cols:
+            last = min((end // step + 1) * step, cols) - 1
+            if int(ys[last]) != row or int(xs[last]) - last != offset:
+                break
+            if int(ys[end]) != row or int(xs[end]) - end != offset:
+                break
+            end = last + 1
+        while end < cols and int(ys[end]) == row and int(xs[end]) - end == offset:
+            end += 1
+        fill_run(band, ys, xs, first, end, low, high, out)
+        first = end
+
+
+@njit(cache=True, nogil=True)
+def all_inside(places: Floats, step: int, size: int) -> bool:
+    """Whether the four pixels around each place lie in a source of ``size`` along this axis.
+
+    The places are straight lines over each ``step`` columns: their ends tell.
+    """
+    for first in range(0, places.size, step):
+        one, other = places[first], places[min(first + step, places.size) - 1]
+        if not (min(one, other) >= 1.0 and max(one, other) < size - 2.0):
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -292,9 +321,10 @@ def resample_block(
     for r in range(rows):
         fill_places(lattice_row, step, r, ys)
         fill_places(lattice_col, step, r, xs)
-        if whole and all_inside(ys, source.shape[1]) and all_inside(xs, source.shape[2]):
+        inside = whole and all_inside(ys, step, source.shape[1])
+        if inside and all_inside(xs, step, source.shape[2]):
             for band in range(bands):
-                fill_row(source[band], ys, xs, low, high, out[band, r])
+                fill_row(source[band], ys, xs, step, low, high, out[band, r])
             out_valid[r] = True
             continue
         for c in range(cols):

@@ -27,6 +27,9 @@ _NODE_PX = 8
 _BLOCK_PX = 512
 _SOURCE_PX = 2048
 """Side of a target block and, roughly, of the source window behind it: 16 MB a band."""
+_ALIKE = 1.02
+"""Source pixels to one target pixel up to which both count as equally large. A registration's turn
+and scale stay below it; averaging would take 1 % off the finest stripes and cost ten times more."""
 _REACH_PX = 2.0
 """Source pixels that the cubic reaches to either side, beside the scale."""
 
@@ -113,7 +116,8 @@ def _scales(lattice_row: Floats, lattice_col: Floats, step: float) -> tuple[floa
     scales = []
     for lattice in (lattice_row, lattice_col):
         down, along = np.diff(lattice, axis=0) / step, np.diff(lattice, axis=1) / step
-        scales.append(max(1.0, float(np.hypot(np.median(down), np.median(along)))))
+        scale = float(np.hypot(np.median(down), np.median(along)))
+        scales.append(scale if scale > _ALIKE else 1.0)
     return scales[0], scales[1]
 
 
@@ -149,6 +153,8 @@ def _fill_block(
         return
     pixels, seen = read_block(source, info, window)
     low, high = _limits(info)
+    # One block in one piece: rows of a larger array are no vector instructions' food.
+    block, block_valid = np.zeros(bands.shape, np.float32), np.zeros(valid.shape, bool)
     resample_block(
         source=pixels,
         valid=seen,
@@ -159,9 +165,10 @@ def _fill_block(
         col_scale=col_scale,
         low=low,
         high=high,
-        out=bands,
-        out_valid=valid,
+        out=block,
+        out_valid=block_valid,
     )
+    bands[:], valid[:] = block, block_valid
 
 
 def _window(
