@@ -56,3 +56,13 @@ def test_a_file_compared_with_itself_has_nothing_to_align(tmp_path, model):
     report = compare_site(Site("same", same, same), model, Settings(), lambda stage: None)
     assert report.alignment.model == "identity"
     assert any("the same file" in warning for warning in report.warnings)
+
+
+def test_a_model_for_research_alone_says_so_in_every_result(tmp_path):
+    told = "research only: learned from somebody's pictures"
+    random_model(tmp_path, seed=4, name="lent", licence=told)
+    Picture.fromarray(noise(3)).save(tmp_path / "same.png")
+    same = Image(tmp_path / "same.png", gsd_m=0.5)
+    path = str(tmp_path / "random-rgb-4.npz")
+    report = compare_site(Site("same", same, same), path, Settings(), lambda stage: None)
+    assert f"the model lent may be used for {told}" in report.warnings

@@ -164,7 +164,10 @@ def test_a_bad_row_is_named_by_its_line(tmp_path, wrong):
         read_tiles(path, ("red", "green", "blue"), (0.5, 2.0))
 
 
-PACKAGED = ["open-rgb-first", "open-rgb", "open-rgbn", "open-multispectral", "research-rgb"]
+PACKAGED = [
+    "open-rgb-first", "open-rgb-second", "open-rgb", "open-rgbn", "open-multispectral",
+    "research-rgb",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PACKAGED)

@@ -92,7 +92,7 @@ def compare_site(
         seen_share=float(changes.seen_hectares.sum() / changes.aoi_hectares),
         outline=outline, before_picture=make_preview(before, settings.preview),
         after_picture=make_preview(after, settings.preview),
-        warnings=_warnings(pictures, fitness, alignment), settings=settings.as_dict(),
+        warnings=_warnings(pictures, fitness, alignment, model), settings=settings.as_dict(),
         software=_software(model),
         balance=measure_balance(changes, alignment, settings.area),
     )  # fmt: skip
@@ -174,7 +174,7 @@ def _record(picture: PictureInfo) -> ImageRecord:
 
 
 def _warnings(
-    pictures: tuple[PictureInfo, PictureInfo], fitness: Fitness, alignment: Alignment
+    pictures: tuple[PictureInfo, PictureInfo], fitness: Fitness, alignment: Alignment, model: Model
 ) -> tuple[str, ...]:
     found = list(fitness.reasons)
     if pictures[0].sha256 == pictures[1].sha256:
@@ -182,6 +182,8 @@ def _warnings(
     found += [note for picture in pictures for note in picture.notes]
     if alignment.verdict == "doubtful" and alignment.reason not in " ".join(found):
         found.append(f"the alignment is doubtful: {alignment.reason}")
+    if model.research_only:
+        found.append(f"the model {model.name} may be used for {model.licence}")
     return tuple(found)
 
 

@@ -386,9 +386,10 @@ def _checks(again: Recomparison, place: Place) -> tuple[Check, ...]:
     """The thresholds between the evidence and the answer."""
     own = again.result.settings.transition
     changed = float(again.smoothed[1:, place.mask].sum(axis=0).mean(dtype=np.float64))
-    found = [_at_least("probability of change", changed, own.change_threshold, "",
-                       "transition.change_threshold")]  # fmt: skip
     gsd_m = again.result.grid.gsd_m
+    setting = "change_threshold" if gsd_m <= own.coarse_gsd_m else "coarse_change_threshold"
+    found = [_at_least("probability of change", changed, own.threshold_at(gsd_m), "",
+                       f"transition.{setting}")]  # fmt: skip
     code = int(again.named[place.row, place.col])
     if code == kernel.REPLACED_CODE or code // 10 != code % 10:
         what, limit, setting = "ground that changed alike", own.least_change_m2, "least_change_m2"

@@ -119,9 +119,14 @@ class Model:
     training: Mapping[str, Any]
     """What it was trained on, as its maker wrote it down."""
     licence: str
-    """What its users may do."""
+    """What its users may do; begins with "research only" where that is so."""
     sha256: str
     """Of the file, hexadecimal."""
+
+    @property
+    def research_only(self) -> bool:
+        """Whether every result must say that it may not be used for more than research."""
+        return self.licence.startswith("research only")
 
 
 def load_model(name_or_path: str | Path, family: Family) -> Model:

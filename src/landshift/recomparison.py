@@ -227,7 +227,9 @@ def compare_again(
         without_rims=transition.without_rims(evidence.probability, found.reach_px),
         weighed=transition.weighed_kinds(evidence, found.valid, found.reach_px, own),
         smoothed=found.kinds,
-        named=transition.name_codes(found, transition.decide_kinds(found, own), own),
+        named=transition.name_codes(
+            found, transition.decide_kinds(found, before.grid.gsd_m, own), own
+        ),
         changes=changes, buildings=buildings,
     )  # fmt: skip
 

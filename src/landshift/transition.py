@@ -254,10 +254,13 @@ def name_codes(
     return codes
 
 
-def decide_kinds(found: Posteriors, settings: TransitionSettings) -> NDArray[np.uint8]:
+def decide_kinds(
+    found: Posteriors, gsd_m: float, settings: TransitionSettings
+) -> NDArray[np.uint8]:
     """1 + the kind of change of every pixel, (row, col); 0 where not valid."""
     decided = np.empty(found.valid.shape, np.uint8)
-    kernel.decide_kinds(found.kinds, found.valid, np.float32(settings.change_threshold), decided)
+    threshold = np.float32(settings.threshold_at(gsd_m))
+    kernel.decide_kinds(found.kinds, found.valid, threshold, decided)
     return decided
 
 
@@ -271,7 +274,7 @@ def _codes(
     """
     region_px = int(np.ceil(settings.least_side_px**2))
     change_px = max(region_px, int(np.ceil(settings.least_change_m2 / gsd_m**2)))
-    decided = decide_kinds(found, settings)
+    decided = decide_kinds(found, gsd_m, settings)
     least_px = np.full(256, change_px, np.int64)
     least_px[1 + kernel.SAME] = region_px
     region.sieve(decided, least_px, _SIEVE_PASSES)
