@@ -21,7 +21,7 @@ GSD = 0.5
 SHAPE = (260, 260)
 SIMULATED = [
     *(("build_halls", seed, 0.5) for seed in range(5)),
-    *(("build_frames", seed, 0.5) for seed in range(6)),
+    *(("build_frames", seed, 0.5) for seed in range(9)),
     ("build_halls", 1, 0.3),
     ("build_frames", 2, 0.3),
 ]

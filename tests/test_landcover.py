@@ -11,7 +11,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landshift import landcover
+from landshift import inference
 from landshift.errors import ModelError
 from landshift.features import measure_exposure, network_input, normalise_bands
 from landshift.grid import Grid
@@ -52,8 +52,8 @@ def test_blocks_equal_the_whole(model, monkeypatch, shape, block_px):
         shape = (120, 170)
     before, after = random_raster(shape, 3, seen=0.9), random_raster(shape, 4)
     whole = probabilities(before, after, model)
-    monkeypatch.setattr(landcover, "_BLOCK_PIXELS", block_px)
-    assert len(list(landcover._blocks(shape))) > 1
+    monkeypatch.setattr(inference, "BLOCK_PIXELS", block_px)
+    assert len(list(inference.blocks(shape))) > 1
     for parts, at_once in zip(probabilities(before, after, model), whole, strict=True):
         np.testing.assert_allclose(parts, at_once, atol=1e-5)
 
@@ -61,26 +61,26 @@ def test_blocks_equal_the_whole(model, monkeypatch, shape, block_px):
 @settings(deadline=None, max_examples=100)
 @given(st.integers(1, 3000), st.integers(1, 3000))
 def test_blocks_tile_the_picture(rows, cols):
-    blocks = list(landcover._blocks((rows, cols)))
+    blocks = list(inference.blocks((rows, cols)))
     assert sum(block.rows * block.cols for block in blocks) == (
         -(-rows // 16) * 16 * -(-cols // 16) * 16
     )
     assert len({(block.row, block.col) for block in blocks}) == len(blocks)
     for block in blocks:
         assert all(n % 16 == 0 for n in (block.row, block.col, block.rows, block.cols))
-        assert 0 < block.rows <= landcover._BLOCK_PIXELS
-        assert 0 < block.cols <= landcover._BLOCK_PIXELS
+        assert 0 < block.rows <= inference.BLOCK_PIXELS
+        assert 0 < block.cols <= inference.BLOCK_PIXELS
 
 
 @pytest.mark.jit
 @pytest.mark.parametrize(("second_look", "reach", "kept"), [
-    ((0.0, 0.0), landcover._REACH, 208), ((0.3, 0.2), 2 * landcover._REACH + 2, 128),
+    ((0.0, 0.0), inference.REACH, 208), ((0.3, 0.2), 2 * inference.REACH + 2, 128),
 ])  # fmt: skip
 def test_a_pixel_beyond_the_reach_changes_nothing(model, monkeypatch, second_look, reach, kept):
     model = dataclasses.replace(model, second_look=second_look)
     raster = random_raster((256, 320), 5)
     exposure = measure_exposure(raster.bands, raster.valid)
-    monkeypatch.setattr(landcover, "measure_exposure", lambda *_: exposure)
+    monkeypatch.setattr(inference, "measure_exposure", lambda *_: exposure)
     bands = raster.bands.copy()
     bands[:, :, kept + reach :] += 20
     other = dataclasses.replace(raster, bands=bands)
@@ -91,7 +91,7 @@ def test_a_pixel_beyond_the_reach_changes_nothing(model, monkeypatch, second_loo
 
 @pytest.mark.jit
 def test_threads_and_repeats_give_the_same_bytes(model, monkeypatch):
-    monkeypatch.setattr(landcover, "_BLOCK_PIXELS", 96)
+    monkeypatch.setattr(inference, "BLOCK_PIXELS", 96)
     before, after = random_raster((300, 210), 6, seen=0.95), random_raster((300, 210), 7)
     first = probabilities(before, after, model, threads=1)
     for threads in (1, 2, 3, 8):

@@ -38,10 +38,10 @@ Floats = NDArray[np.float32]
 
 KINDS = ("nothing lasting", "building gained", "building lost", "other lasting change")
 """What the evidence tells apart, in its order."""
-_MARGIN_PX = 96
-"""Ground around a place that its evidence hangs on: 77 px, up to the next multiple of 16, so that
-a part of a picture is halved where the whole is."""
-_STEP_PX = 16
+_MARGIN_PX = 160
+"""Ground around a place that its evidence hangs on: twice 77 px and a little, as the second look
+sees it, in steps of twice 16, so that a part of a picture is halved where the whole is."""
+_STEP_PX = 32
 _RIM_PX = 2
 """Pixels around a place that are exchanged with it: what optics and sampling have mixed in."""
 

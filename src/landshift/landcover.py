@@ -1,74 +1,33 @@
 """Raster → LandCover: the network of `landshift.model`, run block by block.
 
-A pixel's answer depends on the pixels at most 77 away (`_REACH`), so every block is computed
-from its own surroundings alone, and equals what one run over the whole picture would have given.
-Where the model says so, the picture is looked at a second time at pixels twice as coarse, and the
-logits of both looks are averaged: 77 px are 35 m at 0.45 m, and a smooth field is wider.
+A pixel's answer depends on the pixels at most 77 away (`inference.REACH`), so every block is
+computed from its own surroundings alone, and equals what one run over the whole picture would have
+given. Where the model says so, the picture is looked at a second time at pixels twice as coarse,
+and the logits of both looks are averaged: 77 px are 35 m at 0.45 m, and a smooth field is wider.
 """
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from queue import SimpleQueue
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landshift.features import (
-    Exposure,
-    apply_exposure,
-    band_indices,
-    measure_exposure,
-    reads_gsd,
-    scale_channel,
-)
+from landshift.features import Exposure, reads_gsd
 from landshift.grid import Grid
-from landshift.kernels.classifier import blend_coarse, softmax
-from landshift.kernels.convolution import (
-    convolve1,
-    convolve3,
-    difference,
-    double,
-    halve,
-    pack_weights,
-    plane_stride,
+from landshift.inference import (
+    UNIT,
+    Block,
+    CoarseLogits,
+    Network,
+    View,
+    Weights,
+    each_block,
+    feature_count,
 )
-from landshift.model import CHANGES, CLASSES, HALVINGS, Calibration, Model, layer_shapes
+from landshift.model import CHANGES, CLASSES, Model
 from landshift.raster import Raster
-
-_UNIT = 2**HALVINGS
-_BLOCK_PIXELS = 512
-"""Side of a block. Its surroundings cost 22 % at 512 and 50 % at 256; memory grows with its square,
-270 MB a thread at 512 for two dates."""
-
-
-_REACH = 77
-"""Pixels of the picture that count on each side of a pixel; twice as many in the second look."""
-_PLANES: dict[str, tuple[int, int, int]] = {
-    "s0": (0, 76, 24), "p1": (1, 38, 12), "t1": (1, 37, 32),
-    "s1": (1, 36, 56), "p2": (2, 18, 32), "t2": (2, 17, 48),
-    "s2": (2, 16, 112), "p3": (3, 8, 48), "t3": (3, 7, 64),
-    "s3": (3, 6, 128), "p4": (4, 3, 64), "t4": (4, 2, 64),
-    "s4": (4, 1, 64),
-    "d3": (3, 1, 64), "d2": (2, 1, 48), "d1": (1, 1, 24), "f": (0, 1, 16),
-    "r1": (2, 1, 24), "r0": (1, 1, 12), "cls": (0, 0, CLASSES),
-    "chg2": (2, 1, 16), "chg1": (1, 1, 16), "chg0": (0, 1, 16), "chg3": (0, 0, 16),
-    "chg4": (0, 0, CHANGES),
-}  # fmt: skip
-"""Halvings, margin in pixels around the block, channels of every plane. Read backwards from the
-answer: each 3 × 3 convolution needs one pixel more of what it reads, each halving twice as many.
-s0 to s3 hold what comes up from below in front of what the encoder left there."""
-_JOINT = frozenset({"d2", "d1", "f"})
-"""Planes that hold the channels of both dates, and of their absolute difference."""
-_BOTH_ORDERS = frozenset({"chg0", "chg1", "chg2", "chg3"})
-"""Planes that are twice as wide where the model is asked in both orders of the dates."""
-
-_Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Packed weights, bias."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,15 +85,15 @@ def classify(raster: Raster, model: Model, threads: int | None = None) -> LandCo
     ModelError
         When the model cannot read this raster.
     """
-    view, weights = _View(raster, model), _Weights(model)
+    view, weights = View(raster, model), Weights(model)
     coarse = _second_look([view], weights, model, threads)
     probability = np.empty((CLASSES, *raster.grid.shape), np.float32)
 
-    def run(block: _Block, net: _Network) -> None:
+    def run(block: Block, net: Network) -> None:
         net.read(view, block, 0)
         net.classify(block, 0, raster.valid, probability, coarse)
 
-    _each_block(run, raster.grid.shape, weights, 1, threads)
+    each_block(run, raster.grid.shape, weights, 1, threads)
     return LandCover(probability, raster.valid, raster.grid)
 
 
@@ -159,21 +118,21 @@ def classify_pair(
         raise ValueError(f"rasters lie on different grids: {before.grid} and {after.grid}")
     shape = before.grid.shape
     seen_as = exposures or (None, None)
-    views = (_View(before, model, seen_as[0]), _View(after, model, seen_as[1]))
-    weights = _Weights(model)
+    views = (View(before, model, seen_as[0]), View(after, model, seen_as[1]))
+    weights = Weights(model)
     coarse = _second_look(views, weights, model, threads)
     covers = [np.empty((CLASSES, *shape), np.float32) for _ in views]
     change = np.empty((CHANGES, *shape), np.float32)
     valid = before.valid & after.valid
     valid.flags.writeable = False  # the kernels are compiled for masks as a Raster holds them
 
-    def run(block: _Block, net: _Network) -> None:
+    def run(block: Block, net: Network) -> None:
         for date, raster in enumerate((before, after)):
             net.read(views[date], block, date)
             net.classify(block, date, raster.valid, covers[date], coarse)
         net.compare(block, valid, change, coarse)
 
-    _each_block(run, shape, weights, 2, threads)
+    each_block(run, shape, weights, 2, threads)
     if np.array_equal(before.bands, after.bands) and np.array_equal(before.valid, after.valid):
         change[:] = 0.0  # whatever a model makes of it: one picture twice shows no change
         change[0, valid] = 1.0
@@ -185,42 +144,30 @@ def classify_pair(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _CoarseLogits:
-    """What the network makes of the whole picture at pixels twice as coarse."""
-
-    classes: list[NDArray[np.float32]]
-    """(class, row, col) of each date."""
-    change: NDArray[np.float32]
-    """(change, row, col); without rows of one date alone."""
-    shares: tuple[float, float]
-    """Weight in the logits of classes and of change."""
-
-
 def _second_look(
-    views: Sequence[_View], weights: _Weights, model: Model, threads: int | None
-) -> _CoarseLogits | None:
+    views: Sequence[View], weights: Weights, model: Model, threads: int | None
+) -> CoarseLogits | None:
     """Logits at half the resolution; None where the model does not ask for it, or cannot read it.
 
     20 numbers for every four pixels of a pair: less than the answer itself.
     """
     shape, gsd_m = views[0].shape, views[0].gsd_m
-    if max(model.second_look) == 0 or not reads_gsd(2 * gsd_m, model) or min(shape) < _UNIT:
+    if max(model.second_look) == 0 or not reads_gsd(2 * gsd_m, model) or min(shape) < UNIT:
         return None
     halved = [view.halved() for view in views]
     half = halved[0].shape
     classes = [np.empty((CLASSES, *half), np.float32) for _ in views]
     change = np.empty((CHANGES if len(views) == 2 else 0, *half), np.float32)
 
-    def run(block: _Block, net: _Network) -> None:
+    def run(block: Block, net: Network) -> None:
         for date, view in enumerate(halved):
             net.read(view, block, date)
             net.hand_out(net.class_logits(block, date), block, classes[date])
         if len(halved) == 2:
             net.hand_out(net.change_logits(block), block, change)
 
-    _each_block(run, half, weights, len(views), threads)
-    return _CoarseLogits(classes, change, model.second_look)
+    each_block(run, half, weights, len(views), threads)
+    return CoarseLogits(classes, change, model.second_look)
 
 
 def learned_features(
@@ -230,359 +177,12 @@ def learned_features(
 
     Parameters and errors as in `classify`.
     """
-    view = _View(raster, model)
-    features = np.empty((_PLANES["f"][2], *raster.grid.shape), np.float32)
+    view = View(raster, model)
+    features = np.empty((feature_count(), *raster.grid.shape), np.float32)
 
-    def run(block: _Block, net: _Network) -> None:
+    def run(block: Block, net: Network) -> None:
         net.read(view, block, 0)
         net.hand_out(net.features(block), block, features)
 
-    _each_block(run, raster.grid.shape, _Weights(model), 1, threads)
+    each_block(run, raster.grid.shape, Weights(model), 1, threads)
     return features
-
-
-@dataclass(frozen=True)
-class _Block:
-    """A part of a picture whose answer is computed at once; its sides are multiples of 16."""
-
-    row: int
-    col: int
-    rows: int
-    cols: int
-    picture: tuple[int, int]
-    """Rows and columns of the picture, zeros added below and to the right up to multiples of 16."""
-
-    def around(self, level: int, margin: int) -> tuple[int, int, int, int]:
-        """First row and column, rows and columns of this block after ``level`` halvings.
-
-        ``margin`` pixels are added on each side, but for those that lie outside the picture.
-        """
-        spans = []
-        for first, count, limit in zip(
-            (self.row, self.col), (self.rows, self.cols), self.picture, strict=True
-        ):
-            start = max(0, (first >> level) - margin)
-            stop = min(limit >> level, ((first + count) >> level) + margin)
-            spans.append((start, stop - start))
-        (row, rows), (col, cols) = spans
-        return row, col, rows, cols
-
-
-def _blocks(shape: tuple[int, int]) -> Iterator[_Block]:
-    """Cut a picture into blocks of about the same size, none beyond `_BLOCK_PIXELS`."""
-    rows, cols = (-(-side // _UNIT) * _UNIT for side in shape)
-    row_step, col_step = (
-        -(-side // -(-side // _BLOCK_PIXELS) // _UNIT) * _UNIT for side in (rows, cols)
-    )
-    for row in range(0, rows, row_step):
-        for col in range(0, cols, col_step):
-            size = min(row_step, rows - row), min(col_step, cols - col)
-            yield _Block(row, col, *size, (rows, cols))
-
-
-def _each_block(
-    run: Callable[[_Block, _Network], None],
-    shape: tuple[int, int],
-    weights: _Weights,
-    dates: int,
-    threads: int | None,
-) -> None:
-    """Call ``run`` for all blocks of a picture, each thread with its own scratch memory."""
-    blocks = list(_blocks(shape))
-    workers = max(1, min(threads or os.cpu_count() or 1, len(blocks)))
-    idle: SimpleQueue[_Network] = SimpleQueue()
-    for _ in range(workers):
-        idle.put(_Network(weights, dates))
-
-    def run_one(block: _Block) -> None:
-        network = idle.get()
-        try:
-            run(block, network)
-        finally:
-            idle.put(network)
-
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(run_one, blocks):
-            pass
-
-
-class _View:
-    """A raster as the network wants to see it."""
-
-    def __init__(
-        self, raster: Raster, model: Model, exposure: Exposure | None = None, side: int = 1
-    ) -> None:
-        """``side`` of the square of pixels that are averaged into one."""
-        self._at = band_indices(raster, model)
-        self._raster = raster
-        self._model = model
-        self._side = side
-        self.gsd_m = raster.grid.gsd_m * side
-        rows, cols = raster.grid.shape
-        self.shape = -(-rows // side), -(-cols // side)
-        self._exposure = exposure or measure_exposure(
-            [raster.bands[at] for at in self._at], raster.valid
-        )
-
-    def halved(self) -> _View:
-        """The same picture in the same light at pixels twice as coarse."""
-        return _View(self._raster, self._model, self._exposure, 2 * self._side)
-
-    def fill(self, plane: _Plane) -> None:
-        """Write the part of the picture on which ``plane`` lies, zeros beyond the picture."""
-        side = self._side
-        here = tuple(
-            slice(first * side, min(length, (first + count) * side))
-            for first, count, length in zip(
-                (plane.row, plane.col), (plane.rows, plane.cols), self._raster.grid.shape,
-                strict=True,
-            )
-        )  # fmt: skip
-        bands = [self._raster.bands[at][here] for at in self._at]
-        seen = apply_exposure(bands, self._raster.valid[here], self._exposure)
-        if side > 1:
-            seen = _averaged(seen, side)
-        plane.array.fill(0)
-        inside = plane.array[:, 1 : seen.shape[1] + 1, 1 : seen.shape[2] + 1]
-        inside[:-1] = seen
-        inside[-1] = scale_channel(self.gsd_m, self._model.reference_gsd_m)
-
-
-def _averaged(bands: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Means over squares of pixels, (band, row, col); zeros fill up the last ones."""
-    count, rows, cols = bands.shape
-    whole = np.pad(bands, ((0, 0), (0, -rows % side), (0, -cols % side)))
-    squares = whole.reshape(count, whole.shape[1] // side, side, whole.shape[2] // side, side)
-    return np.asarray(squares.mean(axis=(2, 4), dtype=np.float32))
-
-
-@dataclass(frozen=True, eq=False)
-class _Plane:
-    """Channels of a part of a picture, as the kernels take them."""
-
-    array: NDArray[np.float32]
-    """(channel, rows + 2, stride), see `landshift.kernels.convolution`."""
-    row: int
-    """First row, counted at this plane's own halving; likewise below."""
-    col: int
-    rows: int
-    cols: int
-
-    def channels(self, first: int, stop: int) -> _Plane:
-        """Some of the channels, without a copy."""
-        return replace(self, array=self.array[first:stop])
-
-
-class _Weights:
-    """A model's layers in the order in which the kernels read them."""
-
-    def __init__(self, model: Model) -> None:
-        plain = dict(model.layers)
-        self.orders = 2 if model.symmetric else 1
-        if model.symmetric:
-            plain.update(_head_of_both_orders(model.layers))
-        self.layers = {layer: _packed(plain, layer) for layer in layer_shapes(len(model.bands))}
-        self.bands = len(model.bands)
-        self.calibration = {
-            "cls": self._calibration(model.cover),
-            "chg4": self._calibration(model.change),
-        }
-
-    @staticmethod
-    def _calibration(calibration: Calibration) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return np.array(calibration.scale, np.float32), np.array(calibration.offset, np.float32)
-
-
-def _packed(layers: Mapping[str, NDArray[np.float32]], layer: str) -> _Layer:
-    weight = layers[f"{layer}.weight"]
-    bias = layers.get(f"{layer}.bias", np.zeros(len(weight), np.float32))
-    return pack_weights(weight), bias.copy()
-
-
-def _head_of_both_orders(
-    layers: Mapping[str, NDArray[np.float32]],
-) -> dict[str, NDArray[np.float32]]:
-    """A change head twice as wide: it asks (before, after), and (after, before), and averages.
-
-    For the second question the features of the dates are exchanged on the way in, building gained
-    and lost on the way out. Both are read from the same planes in one pass.
-    """
-    wide = {}
-    for layer in ("chg0", "chg1", "chg2"):
-        weight = layers[f"{layer}.weight"]
-        before, after, apart = np.split(weight, 3, axis=1)
-        swapped = np.concatenate([after, before, apart], axis=1)
-        wide[f"{layer}.weight"] = np.concatenate([weight, swapped])
-    wide["chg0.bias"] = np.tile(layers["chg0.bias"], 2)
-    last, bias, exchanged = layers["chg4.weight"], layers["chg4.bias"], [0, 2, 1, 3]
-    half = np.float32(0.5)
-    wide["chg4.weight"] = np.concatenate([last, last[exchanged]], axis=1) * half
-    wide["chg4.bias"] = (bias + bias[exchanged]) * half
-    return wide
-
-
-class _Network:
-    """The layers, run on one block at a time; owns the scratch memory of one thread."""
-
-    def __init__(self, weights: _Weights, dates: int) -> None:
-        self._weights = weights
-        self._joint = 3 if dates == 2 else 1
-        self._buffers: dict[str, NDArray[np.float32]] = {}
-
-    def read(self, view: _View, block: _Block, date: int) -> None:
-        """Compute the features of one date: planes f, d1 and d2."""
-        picture = self._plane("x", block)
-        view.fill(picture)
-        s0 = self._plane("s0", block)
-        self._convolve("enc0", picture, s0.channels(12, 24))
-        s1 = self._encode(1, s0.channels(12, 24), block)
-        s2 = self._encode(2, s1.channels(24, 56), block)
-        s3 = self._encode(3, s2.channels(64, 112), block)
-        s4 = self._encode(4, s3.channels(64, 128), block)
-        self._double(s4, s3.channels(0, 64))
-        d3 = self._convolve("dec3", s3, self._plane("d3", block))
-        self._double(d3, s2.channels(0, 64))
-        d2 = self._convolve("dec2", s2, self._of_date("d2", block, date))
-        self._double(self._convolve("red1", d2, self._plane("r1", block)), s1.channels(0, 24))
-        d1 = self._convolve("dec1", s1, self._of_date("d1", block, date))
-        self._double(self._convolve("red0", d1, self._plane("r0", block)), s0.channels(0, 12))
-        self._convolve("dec0", s0, self._of_date("f", block, date))
-
-    def classify(
-        self, block: _Block, date: int, valid: NDArray[np.bool_],
-        probability: NDArray[np.float32], coarse: _CoarseLogits | None,
-    ) -> None:  # fmt: skip
-        """Write the class probabilities of the date that was `read`."""
-        logits = self.class_logits(block, date)
-        if coarse is not None:
-            self._blend(logits, coarse.classes[date], coarse.shares[0])
-        self._answer("cls", logits, valid, probability)
-
-    def compare(
-        self, block: _Block, valid: NDArray[np.bool_], probability: NDArray[np.float32],
-        coarse: _CoarseLogits | None,
-    ) -> None:  # fmt: skip
-        """Write the probabilities of change, once both dates were `read`."""
-        logits = self.change_logits(block)
-        if coarse is not None:
-            self._blend(logits, coarse.change, coarse.shares[1])
-        self._answer("chg4", logits, valid, probability)
-
-    @staticmethod
-    def hand_out(plane: _Plane, block: _Block, into: NDArray[np.float32]) -> None:
-        """Write the block's part of a plane into the whole picture's, (channel, row, col)."""
-        own = into[:, block.row : block.row + block.rows, block.col : block.col + block.cols]
-        row, col = block.row - plane.row + 1, block.col - plane.col + 1
-        own[:] = plane.array[:, row : row + own.shape[1], col : col + own.shape[2]]
-
-    def features(self, block: _Block) -> _Plane:
-        """What the classifier reads of the first date."""
-        return self._of_date("f", block, 0)
-
-    def class_logits(self, block: _Block, date: int) -> _Plane:
-        """Logits of the classes of the date that was `read`."""
-        logits = self._plane("cls", block)
-        return self._convolve("cls", self._of_date("f", block, date), logits, least=-np.inf)
-
-    def change_logits(self, block: _Block) -> _Plane:
-        """Logits of the kinds of change, once both dates were `read`."""
-        joint = [self._plane(name, block) for name in ("f", "d1", "d2")]
-        for plane in joint:
-            before, after, apart = np.split(plane.array, 3)
-            difference(before, after, apart)
-        f, d1, d2 = joint
-        quarter, half, full, last, logits = (
-            self._plane(f"chg{number}", block) for number in (2, 1, 0, 3, 4)
-        )
-        self._convolve("chg2", d2, quarter, -np.inf)
-        self._convolve("chg1", d1, half, -np.inf)
-        self._double(quarter, half, add=True)
-        self._double(half, full)
-        self._convolve("chg0", f, full, keep=True)
-        for order in range(self._weights.orders):
-            here = 16 * order, 16 * order + 16
-            self._convolve("chg3", full.channels(*here), last.channels(*here))
-        return self._convolve("chg4", last, logits, -np.inf)
-
-    @staticmethod
-    def _blend(logits: _Plane, coarse: NDArray[np.float32], share: float) -> None:
-        if share > 0:
-            blend_coarse(
-                logits.array, coarse, np.float32(share), logits.row, logits.col, logits.rows,
-                logits.cols,
-            )  # fmt: skip
-
-    def _encode(self, level: int, finer: _Plane, block: _Block) -> _Plane:
-        """Halve and convolve twice; the result is the last channels of a decoder's input."""
-        pooled = self._plane(f"p{level}", block)
-        halve(finer.array, pooled.array, pooled.rows, pooled.cols)
-        first = self._convolve(f"enc{level}a", pooled, self._plane(f"t{level}", block))
-        joined = self._plane(f"s{level}", block)
-        channels = len(self._weights.layers[f"enc{level}b"][1])
-        total = len(joined.array)
-        self._convolve(f"enc{level}b", first, joined.channels(total - channels, total))
-        return joined
-
-    def _convolve(
-        self,
-        layer: str,
-        source: _Plane,
-        target: _Plane,
-        least: float = 0.0,
-        keep: bool = False,
-    ) -> _Plane:
-        weight, bias = self._weights.layers[layer]
-        down, right = target.row - source.row, target.col - source.col
-        floor = np.float32(least)
-        if weight.shape[2] == 9:
-            convolve3(
-                source.array, down, right, weight, bias, floor, target.array, target.rows,
-                target.cols,
-            )  # fmt: skip
-        else:
-            convolve1(
-                source.array, down, right, weight, bias, floor, keep, target.array, target.rows,
-                target.cols,
-            )  # fmt: skip
-        return target
-
-    @staticmethod
-    def _double(coarse: _Plane, fine: _Plane, add: bool = False) -> None:
-        """Write ``coarse`` twice as large into the part of ``fine`` on which it lies."""
-        row, col = max(fine.row, 2 * coarse.row), max(fine.col, 2 * coarse.col)
-        rows = min(fine.row + fine.rows, 2 * (coarse.row + coarse.rows)) - row
-        cols = min(fine.col + fine.cols, 2 * (coarse.col + coarse.cols)) - col
-        double(
-            coarse.array, row - 2 * coarse.row, col - 2 * coarse.col, fine.array, row - fine.row,
-            col - fine.col, rows, cols, add,
-        )  # fmt: skip
-
-    def _answer(
-        self,
-        layer: str,
-        logits: _Plane,
-        valid: NDArray[np.bool_],
-        probability: NDArray[np.float32],
-    ) -> None:
-        scale, offset = self._weights.calibration[layer]
-        rows = min(logits.rows, valid.shape[0] - logits.row)
-        cols = min(logits.cols, valid.shape[1] - logits.col)
-        softmax(logits.array, scale, offset, valid, probability, logits.row, logits.col, rows, cols)
-
-    def _of_date(self, name: str, block: _Block, date: int) -> _Plane:
-        channels = _PLANES[name][2]
-        return self._plane(name, block).channels(channels * date, channels * (date + 1))
-
-    def _plane(self, name: str, block: _Block) -> _Plane:
-        """The plane of that name; what was written to it for this block still stands there."""
-        level, margin, channels = _PLANES.get(name, (0, _REACH, self._weights.bands + 1))
-        if name in _JOINT:
-            channels *= self._joint
-        if name in _BOTH_ORDERS:
-            channels *= self._weights.orders
-        row, col, rows, cols = block.around(level, margin)
-        shape = (channels, rows + 2, plane_stride(cols))
-        size = math.prod(shape)
-        if name not in self._buffers or self._buffers[name].size < size:
-            self._buffers[name] = np.zeros(size, np.float32)
-        return _Plane(self._buffers[name][:size].reshape(shape), row, col, rows, cols)

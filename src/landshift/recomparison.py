@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -166,12 +166,21 @@ def settings_from(given: Mapping[str, Any], where: str) -> Settings:
         if odd := sorted(wanted ^ values.keys()):
             state = "missing" if odd[0] in wanted else "unknown here"
             raise SettingsError(f"{where}: setting {part.name}.{odd[0]} is {state}")
-        parts[part.name] = kind(**{name: _tuples(value) for name, value in values.items()})
+        own = kind()
+        parts[part.name] = kind(
+            **{name: _as_given(value, getattr(own, name)) for name, value in values.items()}
+        )
     return Settings(**parts)
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+def _as_given(value: Any, like: Any) -> Any:
+    """A value of JSON as the settings hold it: lists as tuples, objects as what ``like`` is."""
+    if is_dataclass(like) and not isinstance(like, type) and isinstance(value, dict):
+        try:
+            return replace(like, **value)
+        except TypeError as error:
+            raise SettingsError(f"{type(like).__name__}: {error}") from error
+    return tuple(_as_given(item, None) for item in value) if isinstance(value, list) else value
 
 
 def compare_again(
