@@ -199,7 +199,7 @@ class BuildingSettings:
     frame_texture: float = 0.42
     """Brightness steps inside a building over those along its outline, from which it may be a frame
     or a foundation rather than a roof. 27 simulated frames at 0.3-1 m have 0.47 and more; of 53
-    simulated roofs two have more than 0.38. Of 16 roofs looked at later 4 have 0.43-0.89 (noise)."""
+    simulated roofs two have more than 0.38. Of 16 roofs seen later 4 have 0.43-0.89 (noise)."""
     frame_roughness: float = 1.2
     """The same over those of the ground beside it, which it must also reach: an even roof on even
     ground has hardly an outline either. The same frames have 1.38 and more."""
