@@ -311,14 +311,15 @@ def test_gained_and_lost_trade_places_with_the_dates(tmp_path):
         label_file(tmp_path / name, codes)
     tile = pair_table(tmp_path, "labels", "before.tif", "after.tif")
     cutter = Cutter([tile], recipe(crop_px=32))
-    seen = set()
+    seen = {GAINED: 0, LOST: 0}
     for seed in range(12):
         example = cutter.example(tile, np.random.default_rng(seed))
-        gained = example.kind == GAINED
-        seen |= {int(k) for k in np.unique(example.kind)}
-        wrong_way = (example.cover_before[gained] == 3) & (example.cover_after[gained] != 3)
-        assert wrong_way.mean() < 0.2 if gained.any() else True
-    assert {GAINED, LOST} <= seen
+        for kind, built in ((GAINED, example.cover_after), (LOST, example.cover_before)):
+            there = example.kind == kind
+            seen[kind] += there.sum()
+            # what is pasted or moved by a pixel or two is another matter
+            assert not there.any() or (built[there] == 3).mean() > 0.8
+    assert min(seen.values()) > 500
 
 
 def test_a_published_legend_is_translated(tmp_path):

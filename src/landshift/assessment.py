@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -115,7 +115,7 @@ def assess(
     total = float(assessed.sum())
     if total <= 0.0:
         raise ValueError("no class of the map has 2 units or more in the reference")
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    z = float(special.ndtri(0.5 + confidence / 2))
     weight = assessed / total
     share = matrix / np.maximum(sampled, 1)[:, None]
     p = weight[:, None] * share  # eq. 4

@@ -126,7 +126,7 @@ def band_indices(raster: Raster, model: Model) -> list[int]:
             f"model {model.name} needs band {missing[0]!r}; the image has {', '.join(roles)}"
         )
     gsd = raster.grid.gsd_m
-    if not reads_gsd(gsd, model):
+    if not reads_gsd(gsd, model.finest_gsd_m, model.coarsest_gsd_m):
         raise ModelError(
             f"model {model.name} cannot read pixels of {gsd:.3g} m; "
             f"allowed are {model.finest_gsd_m:g} to {model.coarsest_gsd_m:g} m"
@@ -134,9 +134,9 @@ def band_indices(raster: Raster, model: Model) -> list[int]:
     return [roles.index(band) for band in model.bands]
 
 
-def reads_gsd(gsd_m: float, model: Model) -> bool:
-    """Whether a model knows pixels of that side, metres, or nearly that."""
-    return model.finest_gsd_m / _GSD_TOLERANCE <= gsd_m <= model.coarsest_gsd_m * _GSD_TOLERANCE
+def reads_gsd(gsd_m: float, finest_gsd_m: float, coarsest_gsd_m: float) -> bool:
+    """Whether pixels of that side are what a model was trained on, or nearly that; all metres."""
+    return finest_gsd_m / _GSD_TOLERANCE <= gsd_m <= coarsest_gsd_m * _GSD_TOLERANCE
 
 
 def network_input(raster: Raster, model: Model) -> NDArray[np.float32]:

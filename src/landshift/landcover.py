@@ -151,8 +151,9 @@ def _second_look(
 
     20 numbers for every four pixels of a pair: less than the answer itself.
     """
-    shape, gsd_m = views[0].shape, views[0].gsd_m
-    if max(model.second_look) == 0 or not reads_gsd(2 * gsd_m, model) or min(shape) < UNIT:
+    shape, coarse_m = views[0].shape, 2 * views[0].gsd_m
+    known = reads_gsd(coarse_m, model.finest_gsd_m, model.coarsest_gsd_m)
+    if max(model.second_look) == 0 or not known or min(shape) < UNIT:
         return None
     halved = [view.halved() for view in views]
     half = halved[0].shape

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from landshift.features import reads_gsd
 from landshift.model import load_model, save_model
 from landshift.sensor import FAMILY_BANDS
 from landshift.training.calibration import fit_scaling
@@ -302,7 +303,6 @@ def _calibrate(
     """Vector scaling of both heads, fitted on tiles that the network never saw."""
     cutter = Cutter(scenes + kept, recipe)
     rng = np.random.default_rng([recipe.seed, 1])
-    coarsest = np.log2(recipe.coarsest_gsd_m * 1.1 / recipe.reference_gsd_m)
     draws = [(t, k) for t, repeats in ((scenes, 1), (kept, max(1, 40 // max(1, len(kept)))))
              for k in t for _ in range(repeats)]  # fmt: skip
     logits: dict[str, list[NDArray[np.float32]]] = {"class": [], "change": []}
@@ -310,8 +310,10 @@ def _calibrate(
     for source, tile in draws:
         example = cutter.example(tile, rng, calm=source is scenes)
         batch = stacked([example])
+        coarse_m = 2 * recipe.reference_gsd_m * 2 ** float(batch["before"][0, -1].max())
+        twice = reads_gsd(coarse_m, recipe.finest_gsd_m, recipe.coarsest_gsd_m)
         with torch.no_grad():
-            if max(recipe.second_look) > 0 and batch["before"][0, -1].max() + 1 <= coarsest:
+            if max(recipe.second_look) > 0 and twice:
                 found = looked_twice(network, batch["before"], batch["after"], recipe.second_look)
             else:
                 found = network.answer(batch["before"], batch["after"])

@@ -101,7 +101,7 @@ def read_tiles(
                 covers = np.stack([cover[:rows, :cols] for _, cover in seen])
                 name = " and ".join(Path(image).name for image, _ in dates)
                 change = row.get("change") or ""
-                kind = _read_kinds(table.parent / change, covers, side_m) if change else None
+                kind = _read_kinds(table.parent, change, covers, side_m) if change else None
                 found.append((row["split"], Tile(name, pictures, covers, side_m, not change, kind)))
             except (KeyError, ValueError, rasterio.errors.RasterioError) as error:
                 raise InputError(f"line {number} of {table}: {error}") from error
@@ -128,19 +128,19 @@ def _read_date(
     return picture[:, :rows, :cols], known[:rows, :cols]
 
 
-def _read_kinds(file: Path, covers: NDArray[np.uint8], gsd_m: float) -> NDArray[np.uint8]:
+def _read_kinds(
+    folder: Path, change: str, covers: NDArray[np.uint8], gsd_m: float
+) -> NDArray[np.uint8]:
     """Kinds of change that two labels tell, and where they don't, those that a mask tells."""
     import rasterio  # only here: simulation alone needs no files
 
     kind = kinds(covers[0], covers[-1], gsd_m)
-    if file.name == "labels":
-        unknown = (covers[0] == 0) | (covers[-1] == 0)
-        kind[unknown] = IGNORED
+    kind[(covers[0] == 0) | (covers[-1] == 0)] = IGNORED
+    if change == "labels":
         return kind
-    with rasterio.open(file) as source:
+    with rasterio.open(folder / change) as source:
         mask = source.read(1)[: kind.shape[0], : kind.shape[1]] > 127
-    known = (covers[0] > 0) & (covers[-1] > 0) & (kind != IGNORED)
-    agrees = known & (mask == np.isin(kind, (GAINED, LOST)))
+    agrees = (kind != IGNORED) & (mask == np.isin(kind, (GAINED, LOST)))
     return np.where(agrees, kind, np.where(mask, BUILT, NOT_BUILT)).astype(np.uint8)
 
 
