@@ -106,7 +106,7 @@ def test_a_floor_lets_small_sums_reach_zero_and_large_ones_stay_factors():
 def clues_of(**given) -> Clues:
     """A hall of 0.1 ha at 0.5 m in 4 ha, found without a doubt, and what is said otherwise."""
     plain = {
-        "value": 0.1, "noise": 0.0, "faint": 0.0, "marked": 0.1, "outline_m": 160.0, "unsure": 0.0,
+        "value": 0.1, "noise": 0.0, "faint": 0.0, "outline_m": 160.0, "unsure": 0.0,
         "doubt": 0.0, "doubtful": 0.0, "building": 1.0, "shift_m": 0.2, "gsd_m": 0.5, "seen": 4.0,
         "aoi": 4.0,
     }  # fmt: skip
@@ -155,17 +155,6 @@ def test_many_sites_at_once_are_what_each_is_alone():
         assert (low[place], high[place]) == (float(alone[0]), float(alone[1]))
 
 
-def test_the_interval_leans_towards_the_hectares_of_the_codes():
-    leaning = replace(SETTINGS, count_lean=0.5)
-    narrow = clues_of(value=0.5, marked=0.8)
-    still, leant = ends(narrow, replace(SETTINGS, count_lean=0.0)), ends(narrow, leaning)
-    assert leant[1] / still[1] == pytest.approx((0.82 / 0.52) ** 0.5, rel=0.03)
-    assert still[0] < leant[0] <= 0.5
-    fewer = ends(clues_of(value=0.5, marked=0.3), leaning)
-    assert fewer[0] < still[0]
-    assert 0.5 <= fewer[1] < still[1]
-
-
 def test_upward_and_downward_spread_are_apart():
     wide = replace(SETTINGS, upper_share=2.0)
     one, other = ends(clues_of(), replace(SETTINGS, upper_share=1.0)), ends(clues_of(), wide)
@@ -175,10 +164,10 @@ def test_upward_and_downward_spread_are_apart():
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0, 1), st.floats(0, 1), st.floats(0.5, 30.0)
+    st.floats(0, 0.5), st.floats(0, 1), st.floats(0, 1), st.floats(0.5, 30.0)
 )
-def test_ends_hold_the_value_whatever_the_clues(value, marked, unsure, doubt, gsd_m):
-    clues = clues_of(value=value, marked=marked, unsure=unsure, doubt=doubt, gsd_m=gsd_m)
+def test_ends_hold_the_value_whatever_the_clues(value, unsure, doubt, gsd_m):
+    clues = clues_of(value=value, unsure=unsure, doubt=doubt, gsd_m=gsd_m)
     low, high, _ = ends(clues, SETTINGS)
     assert 0.0 <= low <= value <= high <= 4.0
 
@@ -204,8 +193,6 @@ def test_the_report_holds_what_makes_the_interval_anew():
         assert float(low) == pytest.approx(total.low, abs=1e-4)
         assert float(high) == pytest.approx(total.high, abs=1e-4)
     new = measure_area(changes, Aligned(0.3, "doubtful"), SETTINGS)[1]["new_building"].clues
-    hall = 20 * 60 * 0.25e-4
-    assert new.marked == pytest.approx(hall, rel=1e-2)
     assert (float(new.doubtful), float(new.building), float(new.unsure)) == (1.0, 1.0, 0.0)
 
 
@@ -279,7 +266,6 @@ QUIET = {
     "floor_hectares": 0.0,
     "floor_px": 0.0,
     "upper_share": 1.0,
-    "count_lean": 0.0,
 }
 
 

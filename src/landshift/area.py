@@ -83,8 +83,6 @@ class Clues:
     """Standard deviation through pixel noise, hectares."""
     faint: Floats
     """Change of the same kind too faint to point at, hectares."""
-    marked: Floats
-    """Hectares of the pixels whose code says so, however sure."""
     outline_m: Floats
     """Length of the outlines of the regions that say so, metres."""
     unsure: Floats
@@ -303,7 +301,6 @@ def find_clues(changes: ChangeMap, alignment: Alignment, found: Found) -> Clues:
         "value": found.value,
         "noise": found.noise,
         "faint": sum_codes(changes.faint_hectares, found.codes),
-        "marked": float(mask.sum(axis=1) @ changes.grid.pixel_hectares),
         "outline_m": outline_metres(mask, changes.grid.gsd_m),
         "unsure": 1.0 - _mean(changes.probability, mask),
         "doubt": 1.0 - _mean(changes.probability, seen),
@@ -327,11 +324,6 @@ def ends(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Terms]:
     terms = _terms(clues, settings)
     low, _ = interval(clues.value, terms.spread, terms.floor)
     _, high = interval(clues.value, settings.upper_share * terms.spread, terms.floor)
-    # Where codes mark more ground than probabilities add up to, the truth lies between the two.
-    started = np.maximum(clues.value + terms.floor, _LEAST_HECTARES)
-    counted = np.maximum(clues.marked + terms.floor, _LEAST_HECTARES)
-    leaned = (counted / started) ** settings.count_lean
-    low, high = (leaned * (end + terms.floor) - terms.floor for end in (low, high))
     low, high = np.clip(low, 0.0, clues.value), np.maximum(high, clues.value)
     unseen = np.maximum(clues.aoi - clues.seen, 0.0)
     # What was seen to change, and a little more, over what was seen: the share that the unseen

@@ -248,10 +248,10 @@ class AreaSettings:
     """(gsd up to; standard deviation between sites of what a building is part of, and of other
     ground, shares of the area; multiple of the faint change that the upper end takes in): how far a
     model's hectares are off at a site that it never saw and that shows none of the clues, and how
-    much of what it misses leaves how little of a trace. These, the clues' weights, upper_share and
-    count_lean: fitted to simulated sites, half of them strained, by ``benchmarks/hectares.py fit``
-    for the model open of 2026-11-25; of other ground and coarse pictures it tells little, and says
-    so."""
+    much of what it misses leaves how little of a trace. These, the clues' weights and upper_share:
+    fitted to simulated sites, half of them strained, by ``benchmarks/hectares.py fit`` for the
+    model open of 2026-11-25 (an earlier one); of other ground and coarse pictures it tells little,
+    and says so."""
     clue_weights: ClueWeights = field(default_factory=ClueWeights)
     """How much more it is off where the answer itself shows doubt."""
     site_error_range: tuple[float, float] = (0.08, 3.0)
@@ -259,10 +259,6 @@ class AreaSettings:
     more; beyond 3 the interval begins at a twelfth of the value and tells nothing."""
     upper_share: float = 0.74
     """Spread upward over spread downward; what was missed is in the faint share too."""
-    count_lean: float = 0.0
-    """How far the interval leans from the sum of probabilities towards the hectares of the codes,
-    as a power of their ratio: 0 stays at the sum. A model that is right but unsure inside a region
-    adds up to too little there."""
     typical_hectares: float = 0.1
     """Hectares of change from which a site's errors begin to average out: a hall."""
     floor_hectares: float = 0.02
