@@ -1,0 +1,107 @@
+"""What two choices rest on: a second look's weight, and the probability called change.
+
+    python benchmarks/training_tiles.py open DATA > tiles.csv
+    python benchmarks/held_out.py tiles.csv WORK [--scenes 60] [--model open]
+
+For RGB. Prints the share of labelled pixels that are named rightly for several weights of a second
+look at pixels twice as coarse, on the labelled public pictures of the table, those learned from and
+those held out apart, and on simulated pairs held out (seeds from 10 000 000). Then, on those pairs,
+precision and recall of change and the hectares called for those that probabilities add up to, for
+several thresholds. No benchmark of change detection is looked at. WORK keeps the scenes.
+"""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+
+from landshift.grid import Grid
+from landshift.landcover import classify, classify_pair
+from landshift.model import Model, load_model
+from landshift.raster import Raster
+from landshift.sensor import FAMILY_BANDS, Sensor
+from landshift.training.material import IGNORED, Tile, kinds, read_tiles, simulated_tiles
+
+WEIGHTS = ((0.0, 0.0), (0.2, 0.1), (0.35, 0.2), (0.5, 0.35))
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
+FIRST_SEED = 10_000_000
+FINE_M = 1.1
+"""Pixel side up to which a second look is possible: the model ends at 2.2 m."""
+
+
+def raster(tile: Tile, date: int) -> Raster:
+    bands = tile.bands[date].astype(np.float32)
+    grid = Grid(None, Affine.scale(tile.gsd_m), bands.shape[1:])
+    sensor = Sensor(FAMILY_BANDS["rgb"], tile.gsd_m)
+    return Raster(bands, np.ones(bands.shape[1:], bool), grid, sensor)
+
+
+def named_rightly(tiles: list[Tile], model: Model) -> float:
+    right = known = 0
+    for tile in tiles:
+        for date, cover in enumerate(tile.covers):
+            if not cover.any():
+                continue
+            codes = classify(raster(tile, date), model).probability.argmax(axis=0) + 1
+            right += int(((codes == cover) & (cover > 0)).sum())
+            known += int((cover > 0).sum())
+    return right / max(known, 1)
+
+
+def looks(sets: dict[str, list[Tile]], model: Model) -> None:
+    print(f"| weight of the second look | {' | '.join(sets)} |\n|---{'|---' * len(sets)}|")
+    for weights in WEIGHTS:
+        own = dataclasses.replace(model, second_look=weights)
+        shares = [f"{named_rightly(tiles, own):.3f}" for tiles in sets.values()]
+        print(f"| {weights[0]:.2f} | {' | '.join(shares)} |", flush=True)
+
+
+def thresholds(pairs: list[Tile], model: Model) -> None:
+    sums = np.zeros((len(THRESHOLDS), 3))
+    expected = 0.0
+    for tile in pairs:
+        truth = kinds(tile.covers[0], tile.covers[-1], tile.gsd_m)
+        known, changed = truth != IGNORED, truth > 0
+        found = classify_pair(raster(tile, 0), raster(tile, 1), model)[2].probability
+        p = 1 - found[0]
+        hectares = tile.gsd_m**2 / 1e4
+        expected += float(p[known].sum()) * hectares
+        for place, threshold in enumerate(THRESHOLDS):
+            called = (p >= threshold) & known
+            counts = (called & changed).sum(), called.sum(), (changed & known).sum()
+            sums[place] += np.array(counts) * hectares
+    print("\n| called change from | precision | recall | hectares called per hectare expected |\n"
+          "|---|---|---|---|")  # fmt: skip
+    for threshold, (hit, called, true) in zip(THRESHOLDS, sums, strict=True):
+        print(f"| {threshold:.2f} | {hit / called:.2f} | {hit / true:.2f} | "
+              f"{called / expected:.2f} |")  # fmt: skip
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tiles", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--scenes", type=int, default=60)
+    parser.add_argument("--model", default="open")
+    given = parser.parse_args()
+    model = load_model(given.model, "rgb")
+    gsd_m = (model.finest_gsd_m, model.coarsest_gsd_m)
+    seeds = range(FIRST_SEED, FIRST_SEED + given.scenes)
+    pairs = simulated_tiles(
+        "rgb", seeds, 256, gsd_m, given.work, lambda line: print(line, file=sys.stderr)
+    )
+    read = read_tiles(given.tiles, FAMILY_BANDS["rgb"], gsd_m)
+    sets = {
+        f"{side_m:g} m, {split}": [
+            tile for told, tile in read
+            if told == split and tile.gsd_m == side_m and tile.covers.any()
+        ]
+        for side_m in sorted({tile.gsd_m for _, tile in read if tile.gsd_m <= FINE_M})
+        for split in ("train", "held-out")
+    }  # fmt: skip
+    sets["simulated, held out"] = [tile for tile in pairs if tile.gsd_m <= FINE_M]
+    looks(sets, model)
+    thresholds(pairs, model)
