@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landshift.area import interval
+from landshift.area import interval, measure_area, site_error
 from landshift.batch.digest import digest_of
 from landshift.batch.ledger import Ledger
 from landshift.batch.listed_site import ListedSite
@@ -19,7 +20,7 @@ from landshift.batch.outcome import Outcome
 from landshift.batch.rollup import Sum, judge_site
 from landshift.change_map import TOTALS
 from landshift.cli import main
-from landshift.settings import SummarySettings
+from landshift.settings import AreaSettings, SummarySettings
 from reports import LOCAL, UTM, made_report
 
 JUDGED = SummarySettings()
@@ -27,13 +28,13 @@ JUDGED = SummarySettings()
 
 def hectares(value, low=None, high=None):
     return {"hectares": value, "low": value * 0.6 if low is None else low,
-            "high": value * 1.5 if high is None else high}  # fmt: skip
+            "high": value * 1.5 if high is None else high, "model_error": 0.35}  # fmt: skip
 
 
 def digest(transitions=(), buildings=(), kept=0.0, **totals):
     return {
         "verdict": "ok", "alignment": "good", "warnings": [], "seen_share": 1.0, "gsd_m": 0.5,
-        "aoi_hectares": 4.0, "before_date": None, "after_date": "2024-05-29", "model_error": 0.35,
+        "aoi_hectares": 4.0, "before_date": None, "after_date": "2024-05-29",
         "totals": {name: hectares(totals.get(name, 0.0)) for name in TOTALS},
         "transitions": [
             {"before": before, "after": after, **hectares(value)}
@@ -96,7 +97,7 @@ sizes = st.floats(0.01, 50.0)
 def test_one_site_keeps_its_own_interval(value, down, up):
     low, high = value * (1 - down), value * (1 + 2 * up)
     total = Sum()
-    total.add(hectares(value, low, high), 0.35)
+    total.add(hectares(value, low, high))
     told = total.as_json()
     assert told["low"] == pytest.approx(low, abs=2e-4)
     assert told["high"] == pytest.approx(high, abs=2e-4)
@@ -109,7 +110,7 @@ def test_a_sum_lies_between_all_errors_shared_and_none(values, wider):
     for value in values:
         own = hectares(value, 0.0, value + wider * (interval(value, 0.35 * value)[1] - value))
         ups.append(own["high"] - value)
-        total.add(own, 0.35)
+        total.add(own)
     reach = total.as_json()["high"] - sum(values)
     assert reach <= sum(ups) + 1e-3
     assert reach >= sum(up**2 for up in ups) ** 0.5 - 1e-3
@@ -120,9 +121,9 @@ def test_a_sum_lies_between_all_errors_shared_and_none(values, wider):
 def test_a_shared_model_error_does_not_average_out():
     one, many = Sum(), Sum()
     error = interval(1.0, 0.35)
-    one.add(hectares(1.0, *error), 0.35)
+    one.add(hectares(1.0, *error))
     for _ in range(100):
-        many.add(hectares(1.0, *error), 0.35)
+        many.add(hectares(1.0, *error))
     shares = [(t["high"] - t["hectares"]) / t["hectares"] for t in (one.as_json(), many.as_json())]
     assert shares[0] == pytest.approx(shares[1], rel=1e-3)
 
@@ -136,8 +137,20 @@ def test_a_digest_is_small_plain_and_placed(grid):
     told = digest_of(made_report(grid))
     assert len(json.dumps(told, allow_nan=False)) < 3000
     assert (told["outline"] is None) == (grid is LOCAL)
-    assert told["totals"]["new_building"] == {"hectares": 0.3333, "low": 0.25, "high": 0.5}
+    size = {"hectares": 0.3333, "low": 0.25, "high": 0.5}
+    assert told["totals"]["new_building"] == {**size, "model_error": 1.0}
     assert told["clusters"] == [0.6666]
+
+
+def test_a_digest_says_of_each_total_how_far_the_model_may_be_off():
+    """What an interval was made with, kind by kind: the error of halls is not that of fields."""
+    report = made_report(UTM)
+    _, totals = measure_area(report.changes, report.alignment, AreaSettings())
+    told = digest_of(replace(report, totals=totals))["totals"]
+    errors = {name: told[name]["model_error"] for name in ("new_building", "cropland_loss")}
+    for name, error in errors.items():
+        assert error == pytest.approx(float(site_error(totals[name].clues, AreaSettings())), 1e-3)
+    assert errors["new_building"] < errors["cropland_loss"]
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from typing import Any
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from landshift.area import Hectares
+from landshift.area import Hectares, site_error
 from landshift.grid import WGS84
 from landshift.legend import Cover
 from landshift.reading import project_polygon
+from landshift.recomparison import settings_from
 from landshift.report import SiteReport
 from landshift.settings import AreaSettings
 
@@ -26,6 +27,7 @@ def digest_of(report: SiteReport) -> dict[str, Any]:
     table = changes.expected_hectares.sum(axis=(0, 1))
     kept = table[Cover.GREENHOUSE - 1, Cover.GREENHOUSE - 1]
     outline = _outline(report)
+    area = settings_from(report.settings, "the report").area
     return {
         "verdict": report.fitness.verdict,
         "alignment": report.alignment.verdict,
@@ -35,8 +37,10 @@ def digest_of(report: SiteReport) -> dict[str, Any]:
         "gsd_m": round(changes.grid.gsd_m, _DECIMALS),
         "before_date": report.before.date,
         "after_date": report.after.date,
-        "model_error": _model_error(changes.grid.gsd_m, report.settings),
-        "totals": {name: _hectares(total) for name, total in report.totals.items()},
+        "totals": {
+            name: {**_hectares(total), "model_error": _model_error(total, area)}
+            for name, total in report.totals.items()
+        },
         "transitions": [
             {"before": one.before.label, "after": one.after.label, **_hectares(one.hectares)}
             for one in report.transitions
@@ -65,11 +69,14 @@ def _hectares(hectares: Hectares) -> dict[str, float]:
     }
 
 
-def _model_error(gsd_m: float, settings: Any) -> float:
-    """Standard deviation of log area that is the model's own, as `landshift.area` took it."""
-    steps = settings.get("area", {}).get("site_error", AreaSettings().site_error)
-    # reports of earlier versions hold no third number
-    return float(next((step[1] for step in steps if gsd_m <= step[0]), 1.0))
+def _model_error(total: Hectares, settings: AreaSettings) -> float:
+    """Share of a total by which the model may be off at all sites alike.
+
+    Where nothing tells how its interval was made, all of it may be.
+    """
+    if total.clues is None:
+        return 1.0
+    return round(float(site_error(total.clues, settings)), _DECIMALS)
 
 
 def _outline(report: SiteReport) -> Polygon | MultiPolygon | None:

@@ -98,8 +98,8 @@ class Sum:
         self._shared = [0.0, 0.0]
         self._own = [0.0, 0.0]
 
-    def add(self, total: Mapping[str, float], model_error: float) -> None:
-        """Take in one site.
+    def add(self, total: Mapping[str, float]) -> None:
+        """Take in one site's hectares, low, high, and ``model_error``, a share of the hectares.
 
         The model's own error is taken as one and the same at every site, until sites that it has
         never seen say how much of it is: half-widths add up. All else is each site's own, and adds
@@ -108,7 +108,7 @@ class Sum:
         value = total["hectares"]
         self.value += value
         self._sites += 1
-        model = [float(end) for end in interval(value, model_error * value)]
+        model = [float(end) for end in interval(value, total["model_error"] * value)]
         for end, (whole, shared) in enumerate(
             ((value - total["low"], value - model[0]), (total["high"] - value, model[1] - value))
         ):
@@ -153,7 +153,7 @@ class Group:
             self._flags[flag] += bool(row[flag])
         for name, total in outcome.digest["totals"].items():
             if name in self._totals:
-                self._totals[name].add(total, outcome.digest["model_error"])
+                self._totals[name].add(total)
 
     def as_json(self) -> dict[str, Any]:
         """Counts of sites, hectares with intervals, the median cluster."""
