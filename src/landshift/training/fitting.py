@@ -201,8 +201,9 @@ def _step(network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, T
 
 def _half_precision() -> bool:
     """Whether this processor multiplies bfloat16 itself; where it only pretends to, a step takes
-    eight times as long."""
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    eight times as long. A PyTorch that does not tell is taken to pretend."""
+    told = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(told())
 
 
 def class_loss(logits: Tensor, cover: Tensor) -> Tensor:
