@@ -19,7 +19,7 @@ from landshift.simulation.layout import (
     boundary,
     share_inside,
 )
-from landshift.simulation.nature import paint_cleared, paint_pond
+from landshift.simulation.nature import paint_cleared, paint_pond, paint_waste
 from landshift.simulation.seasons import grass_look
 from landshift.simulation.settlements import (
     lay,
@@ -34,6 +34,14 @@ from landshift.simulation.settlements import (
 from landshift.simulation.spectra import draw, spectrum, vary
 from landshift.simulation.stage import BuildingRecord, Stage, Zone
 from landshift.simulation.surfaces import BUILDING, HERBACEOUS, WATER, Look
+from landshift.simulation.towns import (
+    build_busy_site,
+    build_quarter,
+    paint_dense_town,
+    paint_school,
+    paint_terraces,
+    paint_workshops,
+)
 
 
 @dataclass(frozen=True)
@@ -190,15 +198,25 @@ _NEW: dict[str, Callable[[Stage, Zone], None]] = {
     "pond": paint_pond,
     "road": build_road,
     "grown over": let_grow,
+    "idle": paint_waste,
+    "quarter": build_quarter,
+    "busy site": build_busy_site,
+    "terraces": paint_terraces,
+    "school": paint_school,
+    "workshops": paint_workshops,
+    "dense town": paint_dense_town,
 }
 
 _ON_FIELDS = {"halls": 6, "cleared": 5, "foundations": 2, "frames": 2, "rows": 2, "greenhouses": 2,
-              "industry": 2, "pond": 0.5, "road": 1.0, "site": 4, "apartments": 1.5, "village": 2}
+              "industry": 2, "pond": 0.5, "road": 1.0, "site": 4, "apartments": 1.5, "village": 2,
+              "idle": 2, "quarter": 4, "busy site": 3, "terraces": 2, "school": 1, "workshops": 2,
+              "dense town": 1}
 _ON_OPEN = {"halls": 5, "industry": 2, "rows": 1.5, "frames": 1, "cleared": 3, "suburb": 1,
             "greenhouses": 1, "foundations": 1, "road": 1.0, "site": 3, "apartments": 1.5,
-            "village": 1.5}
+            "village": 1.5, "quarter": 3, "busy site": 3, "terraces": 1.5, "school": 0.7,
+            "workshops": 1.5, "dense town": 0.7}
 _ON_BUILT = {"cleared": 4, "halls": 4, "grown over": 0.7, "rows": 1, "frames": 0.5, "site": 1.5,
-             "apartments": 1.5}
+             "apartments": 1.5, "busy site": 1.5, "terraces": 1, "workshops": 1}
 
 
 def event_zone(stage: Stage, block: Block) -> Zone:
@@ -304,7 +322,7 @@ def change_land(stage: Stage, blocks: list[Block]) -> list[Event]:
     inside = [b for b in blocks if share_inside(stage, b) > 0.2]
     order = rng.permutation(len(inside))
     wanted = 1 + int(rng.poisson(0.7 + 0.03 * len(inside)))
-    if rng.random() < 0.2:  # a new district rather than a new factory
+    if rng.random() < 0.3:  # a new district rather than a new factory
         wanted += int(rng.poisson(0.3 * len(inside)))
     for k in order:
         if len(events) >= wanted:

@@ -27,6 +27,15 @@ _COLOURS = {
              "roof_orange": 0.4},
     "old hall": {"roof_grey": 5, "roof_rust": 3, "roof_brown": 2, "roof_pale": 1.5,
                  "roof_dark": 1.5, "roof_blue": 1, "roof_tile": 1},
+    "terrace": {"roof_red": 2.5, "roof_tile": 3, "roof_brown": 2, "roof_grey": 3, "roof_pale": 1.5,
+                "roof_orange": 1, "roof_dark": 1.5, "roof_blue": 0.5},
+    "school": {"roof_red": 3, "roof_grey": 3, "roof_pale": 2.5, "roof_tile": 2, "roof_blue": 1,
+               "roof_dark": 1},
+    "town": {"roof_grey": 6, "roof_pale": 3, "roof_brown": 3, "roof_dark": 2, "roof_blue": 2,
+             "roof_rust": 1, "roof_tile": 1.5, "roof_red": 0.7, "roof_white": 0.5},
+    "hut": {"roof_blue": 4, "roof_white": 2.5, "roof_light_blue": 2, "roof_pale": 1.5,
+            "roof_red": 0.5},
+    "rising": {"roof_pale": 3, "roof_grey": 3, "roof_rust": 1, "roof_brown": 0.7},
 }
 
 
@@ -93,6 +102,10 @@ def draw_roof(stage: Stage, kinds: str) -> Roof:
     shapes = {"gable": 6.0, "hip": 1.5, "flat": 3.0}
     if kinds == "suburb":
         shapes = {"hip": 5.0, "gable": 2.0}
+    elif kinds in ("terrace", "school"):
+        shapes = {"hip": 3.0, "gable": 3.0, "flat": 2.0}
+    elif kinds in ("town", "hut", "rising"):
+        shapes = {"flat": 5.0, "gable": 0.0 if kinds == "rising" else 3.0}
     elif kinds == "block":
         shapes = {"flat": 4.0, "hip": 1.0, "gable": 0.6}
     elif industrial:

@@ -23,6 +23,7 @@ from landshift.simulation.nature import (
     hill_wood,
     paint_fish_ponds,
     paint_grass,
+    paint_lake,
     paint_pond,
     paint_river,
     paint_savanna,
@@ -40,6 +41,12 @@ from landshift.simulation.settlements import (
 )
 from landshift.simulation.spectra import draw
 from landshift.simulation.stage import Stage, Zone
+from landshift.simulation.towns import (
+    paint_dense_town,
+    paint_school,
+    paint_terraces,
+    paint_workshops,
+)
 
 PAINTERS: dict[str, Callable[[Stage, Zone], object]] = {
     "paddy": paint_paddy,
@@ -55,6 +62,10 @@ PAINTERS: dict[str, Callable[[Stage, Zone], object]] = {
     "suburb": paint_suburb,
     "apartments": paint_apartments,
     "industry": paint_industry,
+    "terraces": paint_terraces,
+    "school": paint_school,
+    "workshops": paint_workshops,
+    "dense town": paint_dense_town,
     "car park": paint_car_park,
     "wood": paint_wood,
     "savanna": paint_savanna,
@@ -62,12 +73,14 @@ PAINTERS: dict[str, Callable[[Stage, Zone], object]] = {
     "grass": paint_grass,
     "pond": paint_pond,
     "fish ponds": paint_fish_ponds,
+    "lake": paint_lake,
 }
 """How each use of land is painted."""
 
 FIELDS = frozenset({"paddy", "strips", "dry", "prairie", "vegetables", "orchard"})
 GREENHOUSES = frozenset({"tunnels", "multispan"})
-BUILT = frozenset({"village", "rows", "suburb", "apartments", "industry"})
+BUILT = frozenset({"village", "rows", "suburb", "apartments", "industry", "terraces", "school",
+                   "workshops", "dense town"})  # fmt: skip
 OPEN = frozenset({"waste", "grass", "savanna", "wood"})
 
 
@@ -118,9 +131,15 @@ PLACES: dict[str, Countryside] = {
          "wood": 0.4, "rows": 0.5},
         (70, 190), _CITY,
     ),
+    "new town": Countryside(
+        {"terraces": 3, "apartments": 3, "dense town": 3, "workshops": 2.5, "school": 1.5,
+         "strips": 2.5, "dry": 2, "waste": 2.5, "industry": 1.5, "vegetables": 1.5, "grass": 1,
+         "tunnels": 0.5, "village": 1, "paddy": 1},
+        (80, 230), _TOWN,
+    ),
     "water land": Countryside(
         {"fish ponds": 5, "paddy": 3, "strips": 2, "pond": 1.5, "village": 1, "tunnels": 0.7,
-         "wood": 0.7, "dry": 1},
+         "wood": 0.7, "dry": 1, "lake": 0.8},
         (70, 220), _ASIAN | {"canal": 2.5},
     ),
     "town edge": Countryside(
@@ -149,11 +168,13 @@ PLACES: dict[str, Countryside] = {
         (110, 260), _WEST, western=True,
     ),
     "ranch": Countryside(
-        {"savanna": 6, "wood": 1.5, "prairie": 1.5, "suburb": 0.7, "waste": 1, "grass": 1.5},
+        {"savanna": 6, "wood": 1.5, "prairie": 1.5, "suburb": 0.7, "waste": 1, "grass": 1.5,
+         "lake": 0.4},
         (120, 350), _WEST, western=True,
     ),
     "big fields": Countryside(
-        {"prairie": 7, "grass": 1, "wood": 0.8, "savanna": 0.7, "suburb": 0.2, "pond": 0.2},
+        {"prairie": 7, "grass": 1, "wood": 0.8, "savanna": 0.7, "suburb": 0.2, "pond": 0.2,
+         "lake": 2},
         (200, 600), _WEST, western=True,
     ),
 }

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from landshift.simulation.canvas import BoolArray
 from landshift.simulation.farmland import lattice
-from landshift.simulation.seasons import grass_look
+from landshift.simulation.seasons import grass_look, water_look
 from landshift.simulation.settlements import lay, plan_box
+from landshift.simulation.spectra import mix, spectrum, vary
 from landshift.simulation.stage import Stage, Zone
-from landshift.simulation.surfaces import BARE, HERBACEOUS, WOODY, Look
+from landshift.simulation.surfaces import BARE, HERBACEOUS, WATER, WOODY, Look
 
 
 def _ground_points(stage: Stage, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -236,6 +237,41 @@ def paint_pond(stage: Stage, zone: Zone) -> None:
     water = stage.water()
     level = rng.uniform(0.45, 0.75)
     stage.canvas.flat(window.rows, window.cols, window.inside & (ratio < level), water)
+
+
+def paint_lake(stage: Stage, zone: Zone) -> None:
+    """Natural water whose level differs between the dates, with pale, muddy or weedy shores.
+
+    What falls dry is of no known class, and no lasting change.
+    """
+    window = stage.window(zone)
+    if window is None:
+        return
+    rng = stage.rng
+    lay(stage, zone, stage.grass())
+    width, depth = zone.size
+    a, b = window.u / width - 0.5, window.v / depth - 0.5
+    noise = stage.smooth[window.rows, window.cols]
+    noise = noise + 0.3 * stage.fractal[window.rows, window.cols]
+    ratio = rng.uniform(1.5, 4.0) * (a**2 + b**2) + rng.uniform(0.3, 0.6) * noise
+    levels = rng.uniform(0, 4, 2)
+    waters = [water_look(rng, season) for season in stage.seasons]
+    shore = str(rng.choice(["soil_pale", "concrete_pale", "mud", "weeds", "stubble"]))
+    inside, high = window.inside, rng.uniform(0.3, 0.6)
+    step = rng.uniform(0.02, 0.12)
+    for ring in (3, 2, 1, 0):  # from the shore that floods last inward
+        dry = Look(
+            ground=vary(rng, mix(spectrum(shore), stage.soil, rng.uniform(0, 0.6)), 0.25, 0.06),
+            patch=(0.1, 0.2, 0.1), stain=(0.06, 0.1, 0.06),
+        )  # fmt: skip
+        looks = [water if level > ring else dry
+                 for water, level in zip(waters, levels, strict=True)]  # fmt: skip
+        surface = stage.table.add(0, *looks)
+        stage.canvas.flat(
+            window.rows, window.cols, inside & (ratio < high - (3 - ring) * step), surface
+        )
+    water = stage.table.add(WATER, *waters)
+    stage.canvas.flat(window.rows, window.cols, inside & (ratio < high - 4 * step), water)
 
 
 def paint_fish_ponds(stage: Stage, zone: Zone) -> None:
