@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+PNG_LEVEL = 4
+"""Of zlib. A figure of 7 megapixels takes 0.9 s and 5.4 MB; at level 6 2.0 s and 5.2 MB, with
+Pillow's ``optimize`` 10.8 s and 5.0 MB."""
 _JPEG_QUALITY = 86
 _UNSEEN_GREY = 70
 
 
 def png_bytes(rgba: NDArray[np.uint8]) -> bytes:
     """(row, col, 4) as PNG with transparency."""
-    return _encoded(Image.fromarray(np.ascontiguousarray(rgba)), format="PNG", optimize=True)
+    image = Image.fromarray(np.ascontiguousarray(rgba))
+    return _encoded(image, format="PNG", compress_level=PNG_LEVEL)
 
 
 def jpeg_bytes(rgba: NDArray[np.uint8]) -> bytes:

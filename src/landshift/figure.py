@@ -19,6 +19,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, ChangeKind
+from landshift.encoding import PNG_LEVEL
 from landshift.ground import extent_m, round_length_m, to_local_metres, true_north_deg
 from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
@@ -107,7 +108,9 @@ def draw_bytes(report: SiteReport, patches: Sequence[Patch], kind: str) -> bytes
     undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
-        draw(report, patches).savefig(target, format=kind, dpi=_DPI, metadata=undated)
+        level: dict[str, Any] = {"pil_kwargs": {"compress_level": PNG_LEVEL}}
+        packed = level if kind == "png" else {}
+        draw(report, patches).savefig(target, format=kind, dpi=_DPI, metadata=undated, **packed)
     return target.getvalue()
 
 
