@@ -12,6 +12,7 @@ from landshift.area import (
     Clues,
     Hectares,
     ends,
+    floor_hectares,
     interval,
     measure_area,
     measure_balance,
@@ -274,6 +275,17 @@ def hall_map(gsd_m=1.0, inside=None):
     codes = np.full(grid.shape, 11)
     codes[20:40, 30:90] = 13
     return change_map(codes, grid, inside)
+
+
+def test_what_is_told_from_none_grows_as_the_root_of_what_was_looked_at():
+    rows = np.arange(100)[:, None] < np.array([25])
+    whole, quarter = hall_map(), hall_map(inside=np.broadcast_to(rows, (100, 100)).copy())
+    only = QUIET | {"floor_hectares": 0.03}
+    spreads = []
+    for changes in (whole, quarter):
+        clues = hectares_of(changes, total="greenhouse_loss", **only).clues
+        spreads.append(float(floor_hectares(clues, replace(SETTINGS, **only))))
+    assert spreads == pytest.approx([0.03, 0.015], rel=1e-3)
 
 
 def test_a_residual_shift_widens_by_the_outline():

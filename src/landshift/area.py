@@ -383,9 +383,15 @@ def _step(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Floats]
 
 
 def floor_hectares(clues: Clues, settings: AreaSettings) -> Floats:
-    """Hectares that are not told from none; no more can be missed than was looked at."""
+    """Hectares that are not told from none; no more can be missed than was looked at.
+
+    The aoi counts, seen or not, so that what hides nothing but ground never makes an answer surer.
+    Over sites of 1.6 and 6.6 ha the intervals' score (`benchmarks/hectares.py fit`) was 2.7 with a
+    floor that grows as the root of the area, 2.9 with the same floor for all.
+    """
     pixels = settings.floor_px * clues.gsd_m**2 / _SQUARE_METRES_PER_HECTARE
-    return np.minimum(np.maximum(settings.floor_hectares, pixels), clues.seen)
+    chance = settings.floor_hectares * np.sqrt(clues.aoi)
+    return np.minimum(np.maximum(chance, pixels), clues.seen)
 
 
 def _terms(clues: Clues, settings: AreaSettings) -> Terms:

@@ -238,7 +238,7 @@ class AreaSettings:
     """Smallest from→to pair listed; totals are always listed."""
     least_shown_hectares: float = 0.02
     """Pairs below this stand together on one line of a terminal; report.json lists each. 0.02 ha
-    is what no site is told from none by (`floor_hectares`), and a busy site has a dozen such."""
+    is what no hectare is told from none by (`floor_hectares`), and a busy site has a dozen such."""
     site_error: tuple[tuple[float, float, float, float], ...] = (
         (0.75, 0.258, 1.0, 0.95),
         (1.5, 0.3, 0.85, 7.33),
@@ -262,8 +262,9 @@ class AreaSettings:
     typical_hectares: float = 0.1
     """Hectares of change from which a site's errors begin to average out: a hall."""
     floor_hectares: float = 0.02
-    """Standard deviation of what is missed or imagined at any site, hectares; half a small hall.
-    Also what is added before the logarithm, so that less than about this reaches 0."""
+    """Standard deviation of what is missed or imagined in an aoi of one hectare, hectares; half a
+    small hall. It grows as the root of the aoi, as chance finds do that have nothing to do with
+    each other. Added before the logarithm, so that less than about this reaches 0."""
     floor_px: float = 9.0
     """The same in pixels, where that is more: the smallest region of any code
     (`least_side_px` squared)."""
