@@ -146,6 +146,17 @@ def test_a_third_of_the_scene_rebuilt_and_a_third_clouded():
 
 
 @jit
+@pytest.mark.parametrize("move", [(28.3, 29.4), (-27.6, 25.2)])
+def test_a_long_shift_is_proved_on_the_ground_that_both_pictures_show(move):
+    one, other = shifted(*move, rows=192, cols=192)
+    other = other.copy()
+    other[48:144, 48:144] = scene(48, 48, 5)
+    found = estimate_alignment(raster(one), raster(other), SETTINGS)
+    assert found.verdict == "good", found.reason
+    assert error_px(found, lambda r, c: (r + move[0], c + move[1])) < 0.03
+
+
+@jit
 def test_errors_are_as_large_as_the_stated_uncertainty_says():
     ratios = []
     for seed in range(10):

@@ -313,12 +313,15 @@ def judge(
     proof: Proof, model: Model, start: Start, moved_m: float, settings: AlignmentSettings
 ) -> tuple[Verdict, str]:
     """Verdict and reason; see `AlignmentSettings` for each limit."""
-    found = f"{proof.agreeing} of {proof.compared} held-back windows agree"
+    closely = f"of them within {settings.close_px} px"
+    found = f"{proof.agreeing} of {proof.compared} held-back windows agree, {proof.close} {closely}"
     if proof.compared < 3:
         return "failed", f"only {proof.compared} held-back windows are seen in both pictures"
-    needed = max(3, min(int(np.ceil(settings.fail_share * proof.compared)), settings.fail_count))
-    if proof.agreeing < needed:
-        return "failed", f"{found}; needed are {needed}"
+    needed = max(3, int(np.ceil(settings.fail_share * proof.compared)))
+    if proof.close < settings.fail_close or (
+        proof.agreeing < needed and proof.close < settings.close_any
+    ):
+        return "failed", f"{found}; needed are {needed}, {settings.fail_close} {closely}"
     if settings.max_shift_m is not None and moved_m > settings.max_shift_m:
         most = settings.max_shift_m
         return "failed", f"best shift {moved_m:.1f} m exceeds max_shift_m {most:.1f}"
@@ -326,11 +329,9 @@ def judge(
         return "failed", (
             f"agreement falls from {proof.agreement_before:.2f} to {proof.agreement_after:.2f}"
         )
-    few = proof.agreeing < settings.doubt_count and proof.close < settings.close_count
-    if proof.share < settings.doubt_share or few:
+    if proof.share < settings.doubt_share or proof.close < settings.close_count:
         return "doubtful", (
-            f"{found}; good are {settings.doubt_share:.0%} and at least {settings.doubt_count}, "
-            f"or {settings.close_count} within {settings.close_px} px"
+            f"{found}; good are {settings.doubt_share:.0%}, {settings.close_count} {closely}"
         )
     # A shift found in one part says more of the others than a slope or a bend does.
     least = settings.doubt_spread_shift if model == "shift" else settings.doubt_spread
