@@ -16,6 +16,7 @@ from landshift.alignment.tie_points import (
     Ties,
     Windows,
     agreement,
+    cross,
     cut,
     lattice_of,
     lattice_step,
@@ -112,8 +113,8 @@ def prove(
     backward, there = inverse(field, shape), _same_ground(field, shape, tops, windows.side)
     still, came = cut(reference, None, tops, windows), cut(moving, None, tops, windows)
     moved = cut(moving, field, tops, windows)
-    forth, compared = _compared(still, moved, field, tops, windows)
-    back, _ = _compared(
+    forth, compared, after = _compared(still, moved, field, tops, windows)
+    back, _, _ = _compared(
         cut(moving, None, there, windows), cut(reference, backward, there, windows), backward,
         there, windows,
     )  # fmt: skip
@@ -127,8 +128,7 @@ def prove(
         spread_share=_spread_share(forth.place, near, shape),
         residual_px=float(np.sqrt(np.mean(miss**2))) if near.any() else float("nan"),
         rival=float(np.median(forth.rival[near])) if near.any() else 1.0,
-        agreement_before=agreement(still, came, tops, windows),
-        agreement_after=agreement(still, moved, tops, windows),
+        agreement_before=_agreement(still, came, tops, windows), agreement_after=after,
     )  # fmt: skip
 
 
@@ -151,13 +151,19 @@ def _places(centres: NDArray[np.floating[Any]]) -> list[_Place]:
 
 def _compared(
     one: Cut, other: Cut, field: Displaced, tops: NDArray[np.int64], windows: Windows
-) -> tuple[Ties, int]:
-    """Tie points of windows already cut at full size, and how many were compared."""
-    own, cross, good = spectra(one, other, tops, windows)
+) -> tuple[Ties, int, float]:
+    """Tie points of windows already cut at full size, how many were compared, their agreement."""
+    own, crossed, good = spectra(one, other, tops, windows)
     if good.size == 0:
-        return no_ties(), 0
-    weight = low_pass(windows.side)
-    return peaks(own, cross, tops[good], field, 1, windows, weight), int(good.size)
+        return no_ties(), 0, float("nan")
+    energy = cross(own, crossed, low_pass(windows.side))
+    ties = peaks(crossed, energy, tops[good], field, 1, windows)
+    return ties, int(good.size), agreement(crossed, energy)
+
+
+def _agreement(one: Cut, other: Cut, tops: NDArray[np.int64], windows: Windows) -> float:
+    own, crossed, _ = spectra(one, other, tops, windows)
+    return agreement(crossed, cross(own, crossed, low_pass(windows.side)))
 
 
 def _matches(
