@@ -399,11 +399,15 @@ for a trend through blurred tie points, through sharp ones, which lean together,
 Source: the same, all kinds: of the worst pair of each kind the 90th percentile of error over stated
 deviation is 1.0-2.1 with these."""
 
-_LEFT = 0.5
+_LEFT = 0.4
 """Share of the aliasing of sharp tie points that blurred ones keep, at most: where a picture is
-sharper than its pixels, the distance between both is seen as this much error. Source: the same,
-seeds 0-5 and 100-105: 90th percentiles of each kind at most 1.9 with it, 2.9 without; of
-`rotscale`, where aliasing differs from place to place, 2.4."""
+sharper than its pixels, the distance between both is seen as this much error. Source: as for
+`_ALIKE_TIES`."""
+_ALIKE_TIES = 20.0
+"""Tie points that lean alike where aliasing differs from place to place, as it does under a turn:
+so many times its variance weighs on a trend's slopes, and on what they say beyond all tie points.
+Source: the same, seeds 0-5 and 100-105: 90th percentiles of each kind 1.4-1.9 with both, up to 2.9
+without."""
 
 
 def _uncertainty(fit: Fit, rows: Floats, cols: Floats, lean_px: float | None) -> Floats:
@@ -421,5 +425,6 @@ def _uncertainty(fit: Fit, rows: Floats, cols: Floats, lean_px: float | None) ->
     common = _COMMON_SHARP if lean_px is None else _COMMON
     if field.strength > 0:
         common = _COMMON_IN_FIELD
-    aliasing = _ALIASING_PX**2 + (_LEFT * (lean_px or 0.0)) ** 2
-    return np.sqrt(variance + (common * field.noise_px) ** 2 + aliasing)
+    lean = (_LEFT * (lean_px or 0.0)) ** 2
+    variance = variance * (1 + _ALIKE_TIES * lean / field.noise_px**2)
+    return np.sqrt(variance + (common * field.noise_px) ** 2 + _ALIASING_PX**2 + lean)
