@@ -372,12 +372,13 @@ class AlignmentSettings:
     """Farthest peak from zero, seen from either picture, of a held-back window that agrees, px."""
     fail_share: float = 0.12
     """Share of held-back windows in agreement below which the alignment failed, 0-1. Source of this
-    and the next four: `benchmarks/registration.py trust`, seeds 4000-4299 and 7000-7299. Of pairs
+    and the next five: `benchmarks/registration.py trust`, seeds 4000-4299 and 7000-7299. Of pairs
     that show nothing in common at most 4 of 15 agreed, 2 of them closely; of right ones 7 and 6."""
     fail_close: int = 2
     """Windows in close agreement below which it failed."""
     close_any: int = 8
-    """Windows in close agreement that are no chance among any number, though doubtful if few."""
+    """Windows in close agreement that are no chance among any number, though doubtful if few: of
+    140, where one in 190 does by chance, once in a million times."""
     doubt_share: float = 0.25
     """As `fail_share`, below which it is doubtful."""
     close_px: float = 0.5
