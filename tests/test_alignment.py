@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,11 @@ from pyproj import CRS
 from scipy import ndimage
 
 from landshift.alignment import Alignment, estimate_alignment
+from landshift.alignment.coarse import Start
 from landshift.alignment.displacement import constant_field, fit_field
-from landshift.alignment.tie_points import lay_windows
+from landshift.alignment.estimation import _lean, judge
+from landshift.alignment.proof import Proof
+from landshift.alignment.tie_points import Ties, lay_windows, no_ties
 from landshift.cli import main
 from landshift.errors import SettingsError
 from landshift.grid import Grid
@@ -143,6 +147,53 @@ def test_a_third_of_the_scene_rebuilt_and_a_third_clouded():
     found = estimate_alignment(raster(one, valid), raster(other), SETTINGS)
     assert found.verdict != "failed", found.reason
     assert error_px(found, lambda r, c: (r - 4.2, c + 2.7)) < 0.05
+
+
+@jit
+@pytest.mark.parametrize("move", [(28.3, 29.4), (-27.6, 25.2)])
+def test_a_long_shift_is_proved_on_the_ground_that_both_pictures_show(move):
+    one, other = shifted(*move, rows=192, cols=192)
+    other = other.copy()
+    other[48:144, 48:144] = scene(48, 48, 5)
+    found = estimate_alignment(raster(one), raster(other), SETTINGS)
+    assert found.verdict == "good", found.reason
+    assert error_px(found, lambda r, c: (r + move[0], c + move[1])) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("compared", "agreeing", "close", "verdict"),
+    [
+        (15, 7, 6, "good"), (15, 6, 4, "good"),
+        (15, 9, 3, "doubtful"),  # agreement within half a pixel is what chance hardly gives
+        (140, 12, 9, "doubtful"),  # no chance among any number, but in a small part alone
+        (15, 4, 2, "doubtful"), (15, 4, 1, "failed"), (140, 12, 7, "failed"), (2, 2, 2, "failed"),
+    ],
+)  # fmt: skip
+def test_windows_in_close_agreement_prove(compared, agreeing, close, verdict):
+    proof = Proof(
+        compared=compared, agreeing=agreeing, close=close, spread_share=1.0, residual_px=0.3,
+        rival=0.2, agreement_before=0.0, agreement_after=0.5,
+    )  # fmt: skip
+    start = Start(constant_field((192, 192)), False, no_ties(), 0.5, 0.1)
+    said, reason = judge(proof, "shift", start, 3.0, SETTINGS)
+    assert said == verdict
+    assert (reason == "") == (verdict == "good")
+
+
+def test_two_looks_apart_by_more_than_their_scatter_lean():
+    rng = np.random.default_rng(3)
+    place = rng.uniform(0, 500, (40, 2))
+    sharp = ties_at(place, rng.normal(0, 0.01, (40, 2)))
+    still = replace(sharp, miss=sharp.miss + rng.normal(0, 0.01, (40, 2)))
+    moved = replace(still, miss=still.miss + np.array([0.03, -0.04])).where(np.arange(1, 40))
+    assert _lean(sharp, moved) == pytest.approx(0.05, abs=0.006)
+    assert _lean(sharp, still) < 0.004
+    assert _lean(sharp, moved.where(np.arange(3))) == 0.0  # too few to say
+
+
+def ties_at(place, miss):
+    one = np.ones(len(place))
+    return Ties(place, miss, one, np.ones_like(place), one, miss)
 
 
 @jit

@@ -21,14 +21,19 @@ def resampled(resample_block, source, valid, places, scales=(1.0, 1.0), limits=(
     step = 8
     nodes = [np.arange(-(-n // step) + 1.0) * step for n in shape]
     row, col = np.meshgrid(*nodes, indexing="ij")
-    out = np.zeros((len(source), *shape), np.float32)
-    seen = np.zeros(shape, bool)
+    rows, cols = shape
+    out = np.zeros((len(source), rows + 3, cols + 4), np.float32)  # and some beyond the block
+    seen = np.zeros(out.shape[1:], bool)
     resample_block(
         source=source, valid=valid, lattice_row=top + row * y_down + col * y_along,
         lattice_col=left + row * x_down + col * x_along, step=step, row_scale=scales[0],
-        col_scale=scales[1], low=limits[0], high=limits[1], out=out, out_valid=seen,
+        col_scale=scales[1], low=limits[0], high=limits[1], top=2, left=1, rows=rows, cols=cols,
+        out=out, out_valid=seen,
     )  # fmt: skip
-    return out, seen
+    block = np.s_[2 : 2 + rows, 1 : 1 + cols]
+    assert np.count_nonzero(seen) == np.count_nonzero(seen[block])
+    assert np.count_nonzero(out) == np.count_nonzero(out[:, *block])
+    return np.ascontiguousarray(out[:, *block]), np.ascontiguousarray(seen[block])
 
 
 def plain(top=0.0, left=0.0, shape=(9, 11), gsd=1.0):

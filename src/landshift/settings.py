@@ -370,23 +370,23 @@ class AlignmentSettings:
     Source: real pairs 400-411 under haze and another tone curve, sharp against blurred 0.001-0.037,
     median 0.004."""
     agree_px: float = 1.5
-    """Farthest peak from zero of a held-back window that agrees, px. Were peaks spread evenly over
-    a reach of 16 px, one in 150 would agree by chance in either direction."""
+    """Farthest peak from zero, seen from either picture, of a held-back window that agrees, px."""
     fail_share: float = 0.12
-    """Share of held-back windows in agreement below which the alignment failed, 0-1.
-    Source: 134 pairs of unlike places, clouds, noise and water, none of which came near it."""
-    fail_count: int = 8
-    """Agreeing held-back windows that are no chance among any number, though doubtful if few."""
+    """Share of held-back windows in agreement below which the alignment failed, 0-1. Source of this
+    and the next five: `benchmarks/registration.py trust`, seeds 4000-4299 and 7000-7299. Of pairs
+    that show nothing in common at most 4 of 15 agreed, 2 of them closely; of right ones 7 and 6."""
+    fail_close: int = 2
+    """Windows in close agreement below which it failed."""
+    close_any: int = 8
+    """Windows in close agreement that are no chance among any number, though doubtful if few: of
+    140, where one in 190 does by chance, once in a million times."""
     doubt_share: float = 0.25
-    """The same below which it is doubtful. Source: as above."""
-    doubt_count: int = 6
-    """Agreeing held-back windows below which it is doubtful, unless `close_count` agree closely."""
+    """As `fail_share`, below which it is doubtful."""
     close_px: float = 0.5
-    """Farthest peak from zero of a held-back window that agrees closely, px: one in 1,400 does by
-    chance."""
+    """Farthest peak from zero of a held-back window that agrees closely, px: in pairs that show
+    nothing in common one in 190 does, both ways."""
     close_count: int = 4
-    """Windows in close agreement that do instead of `doubt_count`. Four of 15 by chance: 1 in 3
-    billion. Source of it being enough: `benchmarks/registration.py trust`, seeds 4000-4299."""
+    """Windows in close agreement below which it is doubtful."""
     doubt_spread: float = 0.4
     """Share of the picture's sixteen parts with compared windows in which one must agree, 0-1, for
     an affine or a local alignment to be good."""

@@ -55,12 +55,12 @@ def resample_pixel(source, valid, y, x, row_scale, col_scale):
 
 
 def resample_block(source, valid, lattice_row, lattice_col, step, row_scale, col_scale, low, high,
-                   out, out_valid):  # fmt: skip
-    for row in range(out.shape[1]):
-        for col in range(out.shape[2]):
+                   top, left, rows, cols, out, out_valid):  # fmt: skip
+    for row in range(rows):
+        for col in range(cols):
             y = snapped(bilinear(lattice_row, step, row, col))
             x = snapped(bilinear(lattice_col, step, row, col))
             bands = resample_pixel(source, valid, y, x, row_scale, col_scale)
             if bands is not None:
-                out_valid[row, col] = True
-                out[:, row, col] = np.clip(bands.astype(np.float32), low, high)
+                out_valid[top + row, left + col] = True
+                out[:, top + row, left + col] = np.clip(bands.astype(np.float32), low, high)

@@ -69,7 +69,8 @@ def guesses(
     rows, cols = surface.shape
     row = fft.fftfreq(rows, 1 / rows)
     col = fft.fftfreq(cols, 1 / cols)
-    surface[np.hypot(row[:, None], col) > most_px] = -np.inf
+    squares = [(axis**2).astype(np.float32) for axis in (row, col)]
+    surface[np.add.outer(*squares) > most_px**2] = -np.inf
     found = []
     for _ in range(count):
         i, j = np.unravel_index(int(np.argmax(surface)), surface.shape)
@@ -156,7 +157,7 @@ def consensus(
         return None
     scored = np.maximum(ties.score, 0) ** 2
     trends = _hypotheses(shape, ties, scored, rng)
-    support = (_miss(shape, trends, ties) < tolerance_px) @ scored
+    support = (_missed(shape, trends, ties) < tolerance_px**2) @ scored
     field = trend_field(shape, trends[int(np.argmax(support))], "affine")
     for _ in range(4):
         off = np.hypot(*(field.at(ties.place[:, 0], ties.place[:, 1]) - ties.moved.T))
@@ -185,11 +186,11 @@ def _hypotheses(
     return np.concatenate([shifts, trends[within]])
 
 
-def _miss(shape: tuple[int, int], trends: Floats, ties: Ties) -> Floats:
-    """Distance (hypothesis, n) of every tie point from every trend, px."""
+def _missed(shape: tuple[int, int], trends: Floats, ties: Ties) -> Floats:
+    """Squared distance (hypothesis, n) of every tie point from every trend, px²."""
     basis = trend_field(shape, np.zeros((2, 3)), "affine")._basis(ties.place)
     off = trends @ basis.T - ties.moved.T
-    return np.asarray(np.hypot(off[:, 0], off[:, 1]))
+    return np.asarray(off[:, 0] ** 2 + off[:, 1] ** 2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from landshift.alignment.tie_points import (
     Ties,
     Windows,
     agreement,
+    cross,
     cut,
     lattice_of,
     lattice_step,
@@ -24,6 +26,8 @@ from landshift.alignment.tie_points import (
     spectra,
 )
 from landshift.kernels import window
+
+_Place = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,43 +110,75 @@ def prove(
         Farthest that agrees closely.
     """
     shape = (reference.image.shape[0], reference.image.shape[1])
-    backward = inverse(field, shape)
+    backward, there = inverse(field, shape), _same_ground(field, shape, tops, windows.side)
     still, came = cut(reference, None, tops, windows), cut(moving, None, tops, windows)
-    moved, undone = cut(moving, field, tops, windows), cut(reference, backward, tops, windows)
-    forth, compared = _compared(still, moved, field, tops, windows)
-    back, _ = _compared(came, undone, backward, tops, windows)
-    near = _matches(forth, back, tolerance_px)
+    moved = cut(moving, field, tops, windows)
+    forth, compared, after = _compared(still, moved, field, tops, windows)
+    back, _, _ = _compared(
+        cut(moving, None, there, windows), cut(reference, backward, there, windows), backward,
+        there, windows,
+    )  # fmt: skip
+    middle = (windows.side - 1) / 2
+    partner = dict(zip(_places(tops + middle), _places(there + middle), strict=True))
+    near = _matches(forth, back, partner, tolerance_px)
     miss = np.hypot(*forth.miss[near].T)
     return Proof(
         compared=compared, agreeing=int(near.sum()),
-        close=int(_matches(forth, back, close_px).sum()),
+        close=int(_matches(forth, back, partner, close_px).sum()),
         spread_share=_spread_share(forth.place, near, shape),
         residual_px=float(np.sqrt(np.mean(miss**2))) if near.any() else float("nan"),
         rival=float(np.median(forth.rival[near])) if near.any() else 1.0,
-        agreement_before=agreement(still, came, tops, windows),
-        agreement_after=agreement(still, moved, tops, windows),
+        agreement_before=_agreement(still, came, tops, windows), agreement_after=after,
     )  # fmt: skip
+
+
+def _same_ground(
+    field: Field, shape: tuple[int, int], tops: NDArray[np.int64], side: int
+) -> NDArray[np.int64]:
+    """First pixels (n, 2) of the windows of the moving picture that show what those at ``tops`` do.
+
+    At the picture's rim they are pushed inside. Windows at the same pixels would show other ground,
+    and after a long shift none that the reference shows.
+    """
+    moved = field.at(*(tops + (side - 1) / 2).T).T.round().astype(np.int64)
+    return np.asarray(np.clip(tops + moved, 1, np.array(shape) - side - 1))
+
+
+def _places(centres: NDArray[np.floating[Any]]) -> list[_Place]:
+    """Each of (n, 2): halves, which are exact."""
+    return [(float(row), float(col)) for row, col in centres]
 
 
 def _compared(
     one: Cut, other: Cut, field: Displaced, tops: NDArray[np.int64], windows: Windows
-) -> tuple[Ties, int]:
-    """Tie points of windows already cut at full size, and how many were compared."""
-    own, cross, good = spectra(one, other, tops, windows)
+) -> tuple[Ties, int, float]:
+    """Tie points of windows already cut at full size, how many were compared, their agreement."""
+    own, crossed, good = spectra(one, other, tops, windows)
     if good.size == 0:
-        return no_ties(), 0
-    weight = low_pass(windows.side)
-    return peaks(own, cross, tops[good], field, 1, windows, weight), int(good.size)
+        return no_ties(), 0, float("nan")
+    energy = cross(own, crossed, low_pass(windows.side))
+    ties = peaks(crossed, energy, tops[good], field, 1, windows)
+    return ties, int(good.size), agreement(crossed, energy)
 
 
-def _matches(forth: Ties, back: Ties, tolerance_px: float) -> NDArray[np.bool_]:
-    """(n,) which forward tie points are near zero and have a backward one that is too."""
+def _agreement(one: Cut, other: Cut, tops: NDArray[np.int64], windows: Windows) -> float:
+    own, crossed, _ = spectra(one, other, tops, windows)
+    return agreement(crossed, cross(own, crossed, low_pass(windows.side)))
+
+
+def _matches(
+    forth: Ties, back: Ties, partner: dict[_Place, _Place], tolerance_px: float
+) -> NDArray[np.bool_]:
+    """(n,) which forward tie points are near zero and have a backward one that is too.
+
+    ``partner`` names the backward window's centre by the forward one's.
+    """
     fine = np.hypot(*back.miss.T) < tolerance_px
-    known = {tuple(place) for place in back.place[fine].round(1)}
+    known = set(_places(back.place[fine]))
     return np.array(
         [
-            tuple(place) in known and np.hypot(*miss) < tolerance_px
-            for place, miss in zip(forth.place.round(1), forth.miss, strict=True)
+            partner[place] in known and np.hypot(*miss) < tolerance_px
+            for place, miss in zip(_places(forth.place), forth.miss, strict=True)
         ],
         np.bool_,
     )

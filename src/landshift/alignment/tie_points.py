@@ -215,7 +215,8 @@ def measure(
             continue
         if weight is None:
             weight = _coherence_weight(own, other)
-        parts.append(peaks(own, other, some[good], field, reference.factor, windows, weight))
+        energy = cross(own, other, weight)
+        parts.append(peaks(other, energy, some[good], field, reference.factor, windows))
     return (join(parts) if parts else no_ties()), compared
 
 
@@ -283,15 +284,27 @@ def spectra(
     return next(pair), next(pair), good
 
 
-def agreement(one: Cut, other: Cut, tops: NDArray[np.int64], windows: Windows) -> float:
-    """Mean normalised correlation of windows as they were cut; NaN without any."""
-    own, cross, _ = spectra(one, other, tops, windows)
+def cross(
+    own: NDArray[np.complex64], other: NDArray[np.complex64], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Turn ``other`` (window, side, side) into the cross-spectrum, in place.
+
+    ``weight`` is (side, side). Returns the largest value that each correlation could reach.
+    """
     energy = np.empty(len(own), np.float32)
-    registration.cross_spectra(own, cross, low_pass(windows.side), energy)
+    registration.cross_spectra(own, other, weight, energy)
+    return energy
+
+
+def agreement(crossed: NDArray[np.complex64], energy: NDArray[np.float32]) -> float:
+    """Mean normalised correlation of windows as they were cut; NaN without any.
+
+    ``crossed`` (window, side, side) and ``energy`` (window,) as `cross` makes them.
+    """
     good = energy > 0
     if not good.any():
         return float("nan")
-    return float(np.mean(cross.real.sum(axis=(1, 2), dtype=np.float64)[good] / energy[good]))
+    return float(np.mean(crossed.real.sum(axis=(1, 2), dtype=np.float64)[good] / energy[good]))
 
 
 def no_ties() -> Ties:
@@ -313,22 +326,22 @@ def low_pass(side: int) -> NDArray[np.float32]:
 
 
 def peaks(
-    own: NDArray[np.complex64], other: NDArray[np.complex64], tops: NDArray[np.int64],
-    field: Displaced, factor: int, windows: Windows, weight: NDArray[np.float32],
+    crossed: NDArray[np.complex64], energy: NDArray[np.float32], tops: NDArray[np.int64],
+    field: Displaced, factor: int, windows: Windows,
 ) -> Ties:  # fmt: skip
-    """Tie points from spectra (window, side, side) of windows cut at ``tops`` where ``field`` says.
+    """Tie points from the cross-spectra of windows cut at ``tops`` where ``field`` says.
 
-    ``weight`` is (side, side); ``other`` becomes the cross-spectrum, in place.
+    ``crossed`` (window, side, side) and ``energy`` (window,) as `cross` makes them.
     """
-    count, side = len(own), windows.side
-    energy = np.empty(count, np.float32)
-    registration.cross_spectra(own, other, weight, energy)
+    count, side = len(crossed), windows.side
     place = np.zeros((count, 2))
     height, second = np.ones(count, np.float32), np.zeros(count, np.float32)
-    registration.find_peaks(fft.ifft2(other, axes=(1, 2)), windows.reach, 4, place, height, second)
+    registration.find_peaks(
+        fft.ifft2(crossed, axes=(1, 2)), windows.reach, 4, place, height, second
+    )
     at_rim = np.abs(place).max(axis=1) >= windows.reach
     peak, curvature = np.empty(count), np.empty((count, 3))
-    registration.refine_peaks(other, 4, place, peak, curvature)
+    registration.refine_peaks(crossed, 4, place, peak, curvature)
     score = peak / np.maximum(energy, 1e-20)
     good = (curvature[:, 0] > 0) & (score > 0) & ~at_rim
     place, curvature, score = place[good], curvature[good], score[good]

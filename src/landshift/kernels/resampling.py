@@ -17,6 +17,8 @@ POINT_PX = 0.01
 """Narrower averages are points; the difference of integrals would lose its digits."""
 NO_WEIGHT = 1e-6
 """A tap that weighs less may be missing."""
+FAST = {"contract", "reassoc", "nsz"}
+"""Reorderings of float arithmetic that let loops use vector instructions; NaN keeps its meaning."""
 LEAST_SEEN = 0.5 - 1e-6
 """Share of the tent that must be seen. At one half the edge of what was seen stays where it is:
 a target pixel is seen when its centre is, so that the area seen is unbiased. A hair less, or
@@ -170,40 +172,62 @@ def cubic_value(band: Pixels, row: int, col: int, y: float, x: float) -> np.floa
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def fill_parts(places: Floats, base: float, along: float, count: Floats, parts: Pixels) -> None:
+    """Fill ``parts`` (col,) with ``places`` less ``base`` plus ``along`` a column, 0 to 1.
+
+    Snapped as in `snapped`: at 0 and at 1 `cubic_weights` are those of one pixel alone. ``count``
+    (col,) holds 0, 1, 2 …, which to make here would be slower than to read.
+    """
+    nothing, one, snap = np.float32(0.0), np.float32(1.0), np.float32(SNAP_PX)
+    for k in range(parts.size):
+        part = np.float32(places[k] - (base + along * count[k]))
+        part = nothing if part < snap else part
+        parts[k] = one if part > one - snap else part
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def fill_run(
-    band: Pixels, ys: Floats, xs: Floats, first: int, end: int, low: np.float32, high: np.float32,
-    out: Pixels,
+    band: Pixels, ys: Floats, xs: Floats, low: np.float32, high: np.float32, count: Floats,
+    down: Pixels, right: Pixels, out: Pixels,
 ) -> None:  # fmt: skip
-    """Fill ``out`` (col,) from ``first`` to ``end``, where source pixels lie as target pixels do.
+    """Fill ``out`` (col,) where source pixels lie as target pixels do, at places (ys, xs) (col,).
 
     All places have their whole part in one source row, each one column on from the last: then
-    the sixteen pixels are read side by side and the loop becomes vector instructions.
+    the sixteen pixels are read side by side. Each loop does so little that it becomes vector
+    instructions. ``count`` (col,) is 0, 1, 2 …; ``down`` and ``right`` are scratch.
     """
-    row, left = int(ys[first]), int(xs[first])
-    above, here = band[row - 1, left - 1 :], band[row, left - 1 :]
-    below, last = band[row + 1, left - 1 :], band[row + 2, left - 1 :]
-    y, x, to = ys[first:end], xs[first:end], out[first:end]
-    for k in range(to.size):
-        a0, a1, a2, a3 = cubic_weights(np.float32(y[k] - row))
-        b0, b1, b2, b3 = cubic_weights(np.float32(x[k] - (left + k)))
-        value = (
+    row, left, size = int(ys[0]), int(xs[0]), out.size
+    down, right = down[:size], right[:size]
+    fill_parts(ys, float(row), 0.0, count, down)
+    fill_parts(xs, float(left), 1.0, count, right)
+    end = left + size + 2
+    above, here = band[row - 1, left - 1 : end], band[row, left - 1 : end]
+    below, last = band[row + 1, left - 1 : end], band[row + 2, left - 1 : end]
+    for k in range(size):
+        a0, a1, a2, a3 = cubic_weights(down[k])
+        b0, b1, b2, b3 = cubic_weights(right[k])
+        out[k] = (
             a0 * (b0 * above[k] + b1 * above[k + 1] + b2 * above[k + 2] + b3 * above[k + 3])
             + a1 * (b0 * here[k] + b1 * here[k + 1] + b2 * here[k + 2] + b3 * here[k + 3])
             + a2 * (b0 * below[k] + b1 * below[k + 1] + b2 * below[k + 2] + b3 * below[k + 3])
             + a3 * (b0 * last[k] + b1 * last[k + 1] + b2 * last[k + 2] + b3 * last[k + 3])
         )
-        to[k] = min(max(value, low), high)
+    for k in range(size):
+        value = out[k] if out[k] > low else low
+        out[k] = value if value < high else high
 
 
 @njit(cache=True, nogil=True)
 def fill_row(
-    band: Pixels, ys: Floats, xs: Floats, step: int, low: np.float32, high: np.float32, out: Pixels
-) -> None:
+    band: Pixels, ys: Floats, xs: Floats, step: int, low: np.float32, high: np.float32,
+    count: Floats, down: Pixels, right: Pixels, out: Pixels,
+) -> None:  # fmt: skip
     """Fill ``out`` (col,) with `cubic_value` at (ys, xs) (col,), every pixel around being seen.
 
     Places are straight lines over each ``step`` columns, so that the ends of one tell whether all
-    of it lies in one source row, one column on with each pixel.
+    of it lies in one source row, one column on with each pixel. ``count`` (col,) is 0, 1, 2 …;
+    ``down`` and ``right`` (col,) are scratch.
     """
     first, cols = 0, out.size
     while first < cols:
@@ -218,21 +242,19 @@ def fill_row(
             end = last + 1
         while end < cols and int(ys[end]) == row and int(xs[end]) - end == offset:
             end += 1
-        fill_run(band, ys, xs, first, end, low, high, out)
+        run = out[first:end]
+        fill_run(band, ys[first:end], xs[first:end], low, high, count, down, right, run)
         first = end
 
 
-@njit(cache=True, nogil=True)
-def all_inside(places: Floats, step: int, size: int) -> bool:
-    """Whether the four pixels around each place lie in a source of ``size`` along this axis.
-
-    The places are straight lines over each ``step`` columns: their ends tell.
-    """
-    for first in range(0, places.size, step):
-        one, other = places[first], places[min(first + step, places.size) - 1]
-        if not (min(one, other) >= 1.0 and max(one, other) < size - 2.0):
-            return False
-    return True
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def all_inside(places: Floats, size: int) -> bool:
+    """Whether the four pixels around each place lie in a source of ``size`` along this axis."""
+    lowest, highest = places[0], places[0]
+    for col in range(places.size):
+        lowest = places[col] if places[col] < lowest else lowest
+        highest = places[col] if places[col] > highest else highest
+    return bool(lowest >= 1.0 and highest < size - 2.0)
 
 
 @njit(cache=True, nogil=True)
@@ -264,16 +286,37 @@ def fill_pixel(
     return True
 
 
-@njit(cache=True, nogil=True)
-def fill_places(lattice: Floats, step: int, row: int, places: Floats) -> None:
-    """Fill ``places`` (col,) with ``lattice`` along pixel row ``row``, bilinear between nodes."""
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_places(lattice: Floats, step: int, row: int, nodes: Floats, places: Floats) -> None:
+    """Fill ``places`` (col,) with ``lattice`` along pixel row ``row``, bilinear between nodes.
+
+    ``nodes`` is scratch for a row of the lattice.
+    """
     i = row // step
     down = (row - i * step) / step
-    for j in range(-(-places.size // step)):
-        left = lattice[i, j] + down * (lattice[i + 1, j] - lattice[i, j])
-        right = lattice[i, j + 1] + down * (lattice[i + 1, j + 1] - lattice[i, j + 1])
-        for k in range(min(step, places.size - j * step)):
-            places[j * step + k] = snapped(left + (k / step) * (right - left))
+    above, below = lattice[i], lattice[i + 1]
+    for j in range(nodes.size):
+        nodes[j] = above[j] + down * (below[j] - above[j])
+    whole = places.size // step
+    for j in range(whole):
+        left, rise = nodes[j], nodes[j + 1] - nodes[j]
+        part = places[j * step : j * step + step]
+        for k in range(step):
+            part[k] = left + (k / step) * rise
+    for k in range(places.size - whole * step):
+        rise = nodes[whole + 1] - nodes[whole]
+        places[whole * step + k] = nodes[whole] + (k / step) * rise
+
+
+@njit(cache=True, nogil=True)
+def all_seen(valid: Mask) -> bool:
+    """Whether ``valid`` (row, col) is True everywhere; counting is faster than looking for one."""
+    seen = 0
+    for row in range(valid.shape[0]):
+        line = valid[row]
+        for col in range(line.size):
+            seen += line[col]
+    return seen == valid.size
 
 
 @njit(cache=True, nogil=True)
@@ -287,10 +330,14 @@ def resample_block(
     col_scale: float,
     low: np.float32,
     high: np.float32,
+    top: int,
+    left: int,
+    rows: int,
+    cols: int,
     out: Pixels,
     out_valid: Mask,
 ) -> None:
-    """Fill ``out`` with ``source`` as it looks at the places that the lattice names.
+    """Fill a block of ``out`` with ``source`` as it looks at the places that the lattice names.
 
     Where every tap is seen, Catmull-Rom's curve through the source, and where the source is finer
     that curve's mean over the target pixel; both give straight slopes back exactly. The negative
@@ -308,27 +355,33 @@ def resample_block(
         Source pixels to one target pixel along each source axis, at least 1.
     low, high : float32
         What the source's data type can hold: the cubic overshoots at edges.
-    out : float32 array, shape (band, row, col), filled with zeros
-    out_valid : bool array, shape (row, col), filled with False
+    top, left, rows, cols : int
+        The block: first row and col of ``out``, and how many. A view of the block alone would not
+        be one piece of memory, and its rows no vector instructions' food.
+    out : float32 array, shape (band, row, col), the block filled with zeros
+    out_valid : bool array, shape (row, col), the block filled with False
     """
     taps = int(2.0 * max(row_scale, col_scale)) + 6
     row_weights, col_weights = np.empty(taps), np.empty(taps)
-    bands, rows, cols = out.shape
+    bands, end = out.shape[0], left + cols
     pixel = np.empty(bands, np.float32)
-    ys, xs = np.empty(cols), np.empty(cols)
+    ys, xs, nodes = np.empty(cols), np.empty(cols), np.empty(lattice_row.shape[1])
+    count = np.arange(0.0, cols)
+    down, right = np.empty(cols, np.float32), np.empty(cols, np.float32)
     as_fine = row_scale == 1.0 and col_scale == 1.0
-    whole = as_fine and valid.all()
+    whole = as_fine and all_seen(valid)
     for r in range(rows):
-        fill_places(lattice_row, step, r, ys)
-        fill_places(lattice_col, step, r, xs)
-        inside = whole and all_inside(ys, step, source.shape[1])
-        if inside and all_inside(xs, step, source.shape[2]):
+        fill_places(lattice_row, step, r, nodes, ys)
+        fill_places(lattice_col, step, r, nodes, xs)
+        seen = out_valid[top + r, left:end]
+        if whole and all_inside(ys, source.shape[1]) and all_inside(xs, source.shape[2]):
             for band in range(bands):
-                fill_row(source[band], ys, xs, step, low, high, out[band, r])
-            out_valid[r] = True
+                line = out[band, top + r, left:end]
+                fill_row(source[band], ys, xs, step, low, high, count, down, right, line)
+            seen[:] = True
             continue
         for c in range(cols):
-            y, x = ys[c], xs[c]
+            y, x = snapped(ys[c]), snapped(xs[c])
             if not (-1.0 < y < source.shape[1] and -1.0 < x < source.shape[2]):
                 continue
             row, col = int(np.floor(y)), int(np.floor(x))
@@ -339,6 +392,6 @@ def resample_block(
                 source, valid, y, x, row_scale, col_scale, row_weights, col_weights, pixel
             ):
                 continue
-            out_valid[r, c] = True
+            seen[c] = True
             for band in range(bands):
-                out[band, r, c] = min(max(pixel[band], low), high)
+                out[band, top + r, left + c] = min(max(pixel[band], low), high)
