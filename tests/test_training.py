@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install '.[train]'")
 
+from landshift.errors import SettingsError  # noqa: E402
 from landshift.model import load_model  # noqa: E402
 from landshift.training import fitting  # noqa: E402
 from landshift.training.material import BUILT, IGNORED  # noqa: E402
@@ -98,6 +99,26 @@ def test_a_run_of_no_steps_keeps_the_weights_it_began_from_and_says_whose(recipe
     assert again.second_look == (0.3, 0.2)
     assert again.training["start_sha256"] == whole.sha256
     assert again.change != whole.change
+
+
+def test_blended_weights_lie_between_those_begun_from_and_those_learned(recipe, tmp_path):
+    first, _ = trained(recipe, tmp_path / "a", tmp_path / "first.npz")
+    on = dataclasses.replace(recipe, start=str(tmp_path / "first.npz"), seed=recipe.seed + 1)
+    learned, _ = trained(on, tmp_path / "b", tmp_path / "learned.npz")
+    half = dataclasses.replace(on, blend=0.25)
+    between, _ = trained(half, tmp_path / "c", tmp_path / "between.npz")
+    moved = 0.0
+    for name, weight in between.layers.items():
+        expected = 0.75 * first.layers[name] + 0.25 * learned.layers[name]
+        np.testing.assert_allclose(weight, expected, atol=3e-3, rtol=3e-3)
+        moved = max(moved, float(np.abs(learned.layers[name] - first.layers[name]).max()))
+    assert moved > 0.02  # else the three could not be told apart
+
+
+@pytest.mark.parametrize("wrong", [{"blend": 0.5}, {"blend": 1.5, "start": "a.npz"}])
+def test_a_blend_needs_something_to_begin_from(recipe, wrong):
+    with pytest.raises(SettingsError, match="blend is"):
+        dataclasses.replace(recipe, **wrong)
 
 
 def test_where_a_label_allows_two_answers_either_is_as_good():

@@ -165,8 +165,8 @@ def test_a_bad_row_is_named_by_its_line(tmp_path, wrong):
 
 
 PACKAGED = [
-    "open-rgb-first", "open-rgb-second", "open-rgb", "open-rgbn", "open-multispectral",
-    "research-rgb",
+    "open-rgb-first", "open-rgb-second", "open-rgb-third", "open-rgb", "open-rgbn-first",
+    "open-rgbn", "open-multispectral", "research-rgb",
 ]  # fmt: skip
 
 

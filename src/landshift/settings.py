@@ -100,8 +100,8 @@ class TransitionSettings:
     most_shift_px: float = 3.0
     """Residual shift, pixels, beyond which tolerance does not grow: it would swallow buildings."""
     change_threshold: float = 0.4
-    """Probability of change at which a pixel's code says so. At 0.4 precision is 0.74 and recall
-    0.75 on 60 simulated RGB pairs held out, at 0.5 they are 0.76 and 0.70, and 6 % fewer hectares
+    """Probability of change at which a pixel's code says so. At 0.4 precision is 0.73 and recall
+    0.73 on 60 simulated RGB pairs held out, at 0.5 they are 0.76 and 0.68, and 7 % fewer hectares
     are called changed than the probabilities add up to (`benchmarks/held_out.py`)."""
     coarse_change_threshold: float = 0.5
     """The same for pixels beyond `coarse_gsd_m`: on five quiet dates of farmland at 5 m, which the

@@ -91,6 +91,8 @@ def train(
     report(f"{len(scenes)} simulated pairs, {len(taught)} labelled pictures to learn from; "
            f"{len(held_scenes)} and {len(kept)} held out")  # fmt: skip
     network = _fit(recipe, scenes, taught, work, report)
+    if recipe.blend < 1.0:
+        network = _blended(recipe, network, scenes, taught)
     calibration = _calibrate(recipe, network, held_scenes, kept)
     meta = {
         "name": recipe.name, "family": recipe.family,
@@ -164,6 +166,22 @@ def _fit(
             _kept(checkpoint, state, step + 1)
     finished: Network = average.module.to(memory_format=torch.contiguous_format).eval()
     return finished
+
+
+def _blended(
+    recipe: Recipe, network: Network, scenes: list[Tile], taught: list[Tile]
+) -> Network:
+    """A network with the means of the learned weights and those it began from."""
+    first = load_model(recipe.start, recipe.family).layers
+    between = {
+        name: first[name] + np.float32(recipe.blend) * (learned.astype(np.float32) - first[name])
+        for name, learned in exported(network).items()
+    }
+    blended = Network(len(FAMILY_BANDS[recipe.family]))
+    batch = next(_batches(replace(recipe, steps=1), scenes, taught, 0))
+    begin_from(blended, between, batch["before"])
+    blended.eval()
+    return blended
 
 
 def _resumed(checkpoint: Path, state: dict[str, Any]) -> int:

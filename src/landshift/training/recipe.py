@@ -47,6 +47,10 @@ class Recipe:
     """Of everything random."""
     start: str = ""
     """Model whose weights are learned on from, by name or path; empty: from random ones."""
+    blend: float = 1.0
+    """Share of what was learned in the weights, 0-1; the rest is ``start``. Halfway a model keeps
+    more of what its first material taught it: Wortsman et al. 2022, "Robust fine-tuning of
+    zero-shot models" (arXiv:2109.01903), who recommend 0.5 where nothing can be measured."""
     second_look: tuple[float, float] = (0.0, 0.0)
     """Weight of a second look at pixels twice as coarse, in classes and in change
     (`model.Model.second_look`)."""
@@ -56,6 +60,10 @@ class Recipe:
         if self.family not in FAMILY_BANDS:
             allowed = list(FAMILY_BANDS)
             raise SettingsError(f"recipe family is {self.family!r}; allowed are {allowed}")
+        if not 0.0 <= self.blend <= 1.0 or (self.blend < 1.0 and not self.start):
+            raise SettingsError(
+                f"blend is {self.blend}; allowed are 0 to 1, and below 1 only with a start"
+            )
         unit = 32 if max(self.second_look) > 0 else 16
         if self.crop_px % unit or self.crop_px < 32:
             raise SettingsError(
