@@ -106,7 +106,7 @@ def test_cloud_snow_haze_and_blank_pictures():
     white = scene(2, scale=0.1, offset=230.0)
     assert judge(after=white).verdict == "refuse"
     assert any("bright and pale" in reason for reason in judge(after=white).reasons)
-    hazy = judge(after=scene(2, scale=0.06, offset=120.0))
+    hazy = judge(*(scene(seed, scale=0.06, offset=120.0) for seed in (1, 2)))
     assert hazy.verdict == "caution"
     assert "little contrast" in hazy.reasons[0]
     blank = scene(2, scale=0.0, offset=100.0)
@@ -179,3 +179,32 @@ def test_settings_that_contradict_each_other_are_refused():
 def test_different_grids_are_refused():
     with pytest.raises(ValueError, match="different grids"):
         judge(scene(1, 0.5), scene(2, 1.0))
+
+
+def veiled(raster, thickness):
+    return replace(raster, bands=raster.bands * (1 - thickness) + 230 * np.float32(thickness))
+
+
+@pytest.mark.parametrize(("thickness", "verdict"), [(0.0, "ok"), (0.15, "ok"), (0.6, "refuse")])
+def test_haze_over_one_picture_is_refused_by_name(thickness, verdict):
+    hazy = veiled(scene(2), thickness)
+    for when, fitness in (("after", judge(after=hazy)), ("before", judge(before=hazy))):
+        assert fitness.verdict == verdict
+        if verdict == "refuse":
+            assert f"veils the {when} picture" in fitness.reasons[0]
+
+
+def test_haze_over_both_and_a_longer_exposure_are_no_veil_over_one():
+    hazy = judge(before=veiled(scene(1), 0.4), after=veiled(scene(2), 0.4))
+    exposed = judge(before=scene(1, scale=0.4), after=scene(2))
+    for fitness in (hazy, exposed):
+        assert not any("veils" in reason for reason in fitness.reasons)
+
+
+def test_an_aoi_paved_all_over_is_no_veil():
+    inside = np.zeros(SHAPE, bool)
+    inside[20:40, 20:45] = True
+    bands = scene(2).bands.copy()
+    bands[:, inside] = 200 + 3 * np.random.default_rng(3).standard_normal((3, inside.sum()))
+    paved = judge(after=replace(scene(2), bands=bands), inside=inside)
+    assert not any("veils" in reason for reason in paved.reasons)

@@ -24,6 +24,10 @@ _WHITE_REFLECTANCE = 0.4
 in the visible bands (Sentinel-2's L2A screening starts at 0.07-0.25 in red)."""
 _PURE_PIXELS = 3.0
 """Pixels that the narrow side of an object must span; SURVEY §4.3."""
+_VEIL_WINDOW_M = 8.0
+"""Side of the windows in which something is dark wherever nothing veils it: a shadow, a gap."""
+_DARKEST = 0.02
+"""Added to brightness over full scale before contrast is divided by it: the noise of black."""
 _BLOCK_PX = 8
 """Side of the blocks whose edges are compared. Of 43 real pairs (LEVIR-CD, FOTBCD, DSIFN,
 Beijing/Toulouse, 0.2-2 m) nine in ten agree at 0.17 and more there, of unrelated pictures nine in
@@ -70,6 +74,7 @@ def judge_fitness(
     if seen.any():
         findings += _picture("before", before, inside & before.valid, settings)
         findings += _picture("after", after, inside & after.valid, settings)
+        findings += _veil(before, after, before.valid & after.valid, settings)
         findings += _agreement(before, after, seen, settings)
     findings.sort(key=lambda finding: not finding.refuses)
     verdict: Verdict = "ok"
@@ -214,6 +219,43 @@ def _picture(when: str, raster: Raster, seen: Mask, settings: FitnessSettings) -
             )
         )
     return findings
+
+
+def _veil(
+    before: Raster, after: Raster, seen: Mask, settings: FitnessSettings
+) -> list[Finding]:
+    """Whether haze, cloud or snow lies over one of the pictures and not over the other.
+
+    ``seen`` is the aoi and its surroundings: an aoi alone may have been paved all over.
+    """
+    window_px = max(round(_VEIL_WINDOW_M / before.grid.gsd_m), 3)
+    dark, contrast = zip(
+        *(_dark_and_contrast(raster, seen, window_px) for raster in (before, after)), strict=True
+    )
+    veiled = int(contrast[1] < contrast[0])
+    lift = dark[veiled] - dark[1 - veiled]
+    share = contrast[veiled] / max(contrast[1 - veiled], 1e-6)
+    if lift < settings.veil_lift or share > settings.veil_contrast:
+        return []
+    return [
+        Finding(
+            True,
+            f"haze, cloud or snow veils the {('before', 'after')[veiled]} picture: its dark ground "
+            f"is {lift:.0%} of the scale brighter than the other's, its contrast {share:.0%} of it",
+        )
+    ]
+
+
+def _dark_and_contrast(raster: Raster, seen: Mask, window_px: int) -> tuple[float, float]:
+    """Median of the dark channel over full scale, and of local contrast over local brightness."""
+    bands = _visible(raster) / np.float32(full_scale(raster))
+    bands = np.where(seen, bands, np.median(bands[:, seen], axis=1)[:, None, None])
+    dark = ndimage.minimum_filter(bands.min(axis=0), window_px)
+    brightness = bands.mean(axis=0)
+    mean = ndimage.uniform_filter(brightness, window_px)
+    square = ndimage.uniform_filter(brightness**2, window_px)
+    spread = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return float(np.median(dark[seen])), float(np.median((spread / (mean + _DARKEST))[seen]))
 
 
 def _edge_strength(raster: Raster, block_px: int) -> NDArray[np.float32]:
