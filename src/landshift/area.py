@@ -385,9 +385,8 @@ def _step(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Floats]
 def floor_hectares(clues: Clues, settings: AreaSettings) -> Floats:
     """Hectares that are not told from none; no more can be missed than was looked at.
 
-    The aoi counts, seen or not, so that what hides nothing but ground never makes an answer surer.
-    Over sites of 1.6 and 6.6 ha the intervals' score (`benchmarks/hectares.py fit`) was 2.7 with a
-    floor that grows as the root of the area, 2.9 with the same floor for all.
+    Finds that have nothing to do with each other add up as the root of the area. The aoi counts,
+    seen or not, so that what hides nothing but ground never makes an answer surer.
     """
     pixels = settings.floor_px * clues.gsd_m**2 / _SQUARE_METRES_PER_HECTARE
     chance = settings.floor_hectares * np.sqrt(clues.aoi)

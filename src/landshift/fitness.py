@@ -228,22 +228,37 @@ def _veil(
 
     ``seen`` is the aoi and its surroundings: an aoi alone may have been paved all over.
     """
-    window_px = max(round(_VEIL_WINDOW_M / before.grid.gsd_m), 3)
-    dark, contrast = zip(
-        *(_dark_and_contrast(raster, seen, window_px) for raster in (before, after)), strict=True
-    )
-    veiled = int(contrast[1] < contrast[0])
-    lift = dark[veiled] - dark[1 - veiled]
-    share = contrast[veiled] / max(contrast[1 - veiled], 1e-6)
+    veiled, lift, share = measure_veil(before, after, seen)
     if lift < settings.veil_lift or share > settings.veil_contrast:
         return []
     return [
         Finding(
             True,
-            f"haze, cloud or snow veils the {('before', 'after')[veiled]} picture: its dark ground "
+            f"haze, cloud or snow veils the {veiled} picture: its dark ground "
             f"is {lift:.0%} of the scale brighter than the other's, its contrast {share:.0%} of it",
         )
     ]
+
+
+def measure_veil(before: Raster, after: Raster, seen: Mask) -> tuple[str, float, float]:
+    """Which picture has less contrast, and what a veil over it would have done.
+
+    Returns
+    -------
+    str
+        "before" or "after".
+    float
+        By how much its median dark channel lies above the other's, as a share of full scale.
+    float
+        Its local contrast over local brightness, as a share of the other's.
+    """
+    window_px = max(round(_VEIL_WINDOW_M / before.grid.gsd_m), 3)
+    dark, contrast = zip(
+        *(_dark_and_contrast(raster, seen, window_px) for raster in (before, after)), strict=True
+    )
+    less = int(contrast[1] < contrast[0])
+    lift = dark[less] - dark[1 - less]
+    return ("before", "after")[less], lift, contrast[less] / max(contrast[1 - less], 1e-6)
 
 
 def _dark_and_contrast(raster: Raster, seen: Mask, window_px: int) -> tuple[float, float]:

@@ -8,12 +8,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from landshift.simulation.canvas import BoolArray
+from landshift.simulation.canvas import BoolArray, FloatArray
 from landshift.simulation.farmland import lattice
 from landshift.simulation.seasons import grass_look, water_look
 from landshift.simulation.settlements import lay, plan_box
 from landshift.simulation.spectra import mix, spectrum, vary
-from landshift.simulation.stage import Stage, Zone
+from landshift.simulation.stage import Stage, Zone, ZoneWindow
 from landshift.simulation.surfaces import BARE, HERBACEOUS, WATER, WOODY, Look
 
 
@@ -219,6 +219,17 @@ def paint_grass(stage: Stage, zone: Zone) -> None:
         worn(stage, zone, stage.bare(0.1), rng.uniform(1.2, 2.5))
 
 
+def _basin(
+    stage: Stage, zone: Zone, window: ZoneWindow, rough: float
+) -> tuple[FloatArray, FloatArray]:
+    """Squared distance from the middle of a zone, 1 at its sides, and the noise of the place."""
+    width, depth = zone.size
+    a = (window.u - width / 2) / (width / 2)
+    b = (window.v - depth / 2) / (depth / 2)
+    noise = stage.smooth[window.rows, window.cols]
+    return a**2 + b**2, noise + rough * stage.fractal[window.rows, window.cols]
+
+
 def paint_pond(stage: Stage, zone: Zone) -> None:
     """A pond with a soft bank."""
     window = stage.window(zone)
@@ -226,12 +237,8 @@ def paint_pond(stage: Stage, zone: Zone) -> None:
         return
     rng = stage.rng
     lay(stage, zone, stage.grass())
-    width, depth = zone.size
-    a = (window.u - width / 2) / (width / 2)
-    b = (window.v - depth / 2) / (depth / 2)
-    noise = stage.smooth[window.rows, window.cols]
-    noise = noise + 0.25 * stage.fractal[window.rows, window.cols]
-    ratio = a**2 + b**2 + 0.2 * noise
+    distance, noise = _basin(stage, zone, window, 0.25)
+    ratio = distance + 0.2 * noise
     bank = stage.bare(0.1)
     stage.canvas.flat(window.rows, window.cols, window.inside & (ratio < 0.8), bank)
     water = stage.water()
@@ -249,11 +256,8 @@ def paint_lake(stage: Stage, zone: Zone) -> None:
         return
     rng = stage.rng
     lay(stage, zone, stage.grass())
-    width, depth = zone.size
-    a, b = window.u / width - 0.5, window.v / depth - 0.5
-    noise = stage.smooth[window.rows, window.cols]
-    noise = noise + 0.3 * stage.fractal[window.rows, window.cols]
-    ratio = rng.uniform(1.5, 4.0) * (a**2 + b**2) + rng.uniform(0.3, 0.6) * noise
+    distance, noise = _basin(stage, zone, window, 0.3)
+    ratio = rng.uniform(1.5, 4.0) * distance / 4 + rng.uniform(0.3, 0.6) * noise
     levels = rng.uniform(0, 4, 2)
     waters = [water_look(rng, season) for season in stage.seasons]
     shore = str(rng.choice(["soil_pale", "concrete_pale", "mud", "weeds", "stubble"]))

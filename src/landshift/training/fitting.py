@@ -137,8 +137,10 @@ def _fit(
     torch.manual_seed(recipe.seed)
     network = Network(len(FAMILY_BANDS[recipe.family])).to(memory_format=torch.channels_last)
     if recipe.start:
-        first_batch = next(_batches(replace(recipe, steps=1), scenes, taught, 0))
-        begin_from(network, load_model(recipe.start, recipe.family).layers, first_batch["before"])
+        begin_from(
+            network, load_model(recipe.start, recipe.family).layers,
+            _first_pictures(recipe, scenes, taught),
+        )  # fmt: skip
         report(f"beginning from the weights of {recipe.start}")
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_AVERAGING),
@@ -171,17 +173,20 @@ def _fit(
 def _blended(
     recipe: Recipe, network: Network, scenes: list[Tile], taught: list[Tile]
 ) -> Network:
-    """A network with the means of the learned weights and those it began from."""
+    """A network of ``recipe.blend`` of what was learned, and for the rest of what it began from."""
     first = load_model(recipe.start, recipe.family).layers
     between = {
         name: first[name] + np.float32(recipe.blend) * (learned.astype(np.float32) - first[name])
         for name, learned in exported(network).items()
     }
     blended = Network(len(FAMILY_BANDS[recipe.family]))
-    batch = next(_batches(replace(recipe, steps=1), scenes, taught, 0))
-    begin_from(blended, between, batch["before"])
-    blended.eval()
+    begin_from(blended, between, _first_pictures(recipe, scenes, taught))
     return blended
+
+
+def _first_pictures(recipe: Recipe, scenes: list[Tile], taught: list[Tile]) -> Tensor:
+    """What the first step sees before, (n, bands + 1, row, col)."""
+    return next(_batches(replace(recipe, steps=1), scenes, taught, 0))["before"]
 
 
 def _resumed(checkpoint: Path, state: dict[str, Any]) -> int:
