@@ -5,7 +5,7 @@
 For each family of quiet simulated pairs (`landshift.simulation.families`), and with DATA for the
 labelled real pairs below it (SET/before, SET/after), prints by how much the darker of a window's
 pixels lie above those of the other picture, and how much local contrast is left
-(`landshift.fitness.measure_veil`): the most of a set, the most of the pairs that are not refused, and
+(`landshift.fitness.measure_veil`): the most of a set, the most of those not refused, and
 how many are.
 """
 

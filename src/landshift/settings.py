@@ -318,7 +318,7 @@ class FitnessSettings:
     veil_lift: float = 0.26
     """Rise of the median dark channel (He, Sun & Tang 2011, doi:10.1109/TPAMI.2010.168) from one
     picture to the other, over full scale, from which haze, cloud or snow may veil it. Quiet pairs
-    reach 0.12 (one all white 0.74), 49 real ones 0.22; 6 of 20 hazed more (`benchmarks/veils.py`)."""
+    reach 0.12 (one all white 0.74), real ones 0.22; 6 of 20 hazed more: `benchmarks/veils.py`."""
     veil_contrast: float = 0.7
     """Local contrast over brightness, as a share of the other picture's, below which it then is
     refused. A stronger exposure lifts dark ground too, and leaves this as it is."""
