@@ -82,7 +82,8 @@ def test_the_geopackage_has_named_and_styled_layers(folder):
 
 def test_a_geopackage_of_pictures_without_crs_has_none(tmp_path):
     report = made_report(LOCAL)
-    write_geopackage(report, find_patches(report.changes), tmp_path / "changes.gpkg")
+    with pytest.warns(UserWarning, match="'crs' was not provided"):
+        write_geopackage(report, find_patches(report.changes), tmp_path / "changes.gpkg")
     assert pyogrio.read_info(tmp_path / "changes.gpkg", layer="changes")["features"] == 1
     assert pyogrio.read_info(tmp_path / "changes.gpkg", layer="site")["features"] == 0
 

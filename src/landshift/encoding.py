@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import base64
+import zlib
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-PNG_LEVEL = 4
-"""Of zlib. A figure of 7 megapixels takes 0.9 s and 5.4 MB; at level 6 2.0 s and 5.2 MB, with
-Pillow's ``optimize`` 10.8 s and 5.0 MB."""
+_PNG = {"compress_level": 4, "compress_type": zlib.Z_RLE}
+"""How zlib packs rows that PNG's filters have made small: pictures of ground repeat nothing that a
+longer search would find. A figure of 7 megapixels takes 0.45 s and 4.8 MB, with the default
+strategy 0.6 s and 4.7 MB."""
 _JPEG_QUALITY = 86
 _UNSEEN_GREY = 70
 
 
-def png_bytes(rgba: NDArray[np.uint8]) -> bytes:
-    """(row, col, 4) as PNG with transparency."""
-    image = Image.fromarray(np.ascontiguousarray(rgba))
-    return _encoded(image, format="PNG", compress_level=PNG_LEVEL)
+def png_bytes(pixels: NDArray[np.uint8], dpi: float | None = None) -> bytes:
+    """(row, col, 4) as PNG with transparency, (row, col, 3) as PNG without."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    told = {} if dpi is None else {"dpi": (dpi, dpi)}
+    return _encoded(image, format="PNG", **_PNG, **told)
 
 
 def jpeg_bytes(rgba: NDArray[np.uint8]) -> bytes:

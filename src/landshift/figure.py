@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 import shapely
 from matplotlib import font_manager
 from matplotlib import patheffects as effects
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch as Swatch
@@ -19,7 +19,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, ChangeKind
-from landshift.encoding import PNG_LEVEL
+from landshift.encoding import png_bytes
 from landshift.ground import extent_m, round_length_m, to_local_metres, true_north_deg
 from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
@@ -104,13 +104,15 @@ def draw(report: SiteReport, patches: Sequence[Patch]) -> SiteFigure:
 
 def draw_bytes(report: SiteReport, patches: Sequence[Patch], kind: str) -> bytes:
     """The figure as the bytes of a ``png`` (300 dpi), ``svg`` or ``pdf`` file."""
+    figure = draw(report, patches)
+    if kind == "png":  # matplotlib's own way keeps an alpha that nothing needs, and is slower
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib has no types for these two
+        drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        return png_bytes(drawn[..., :3], _DPI)
     target = BytesIO()
-    undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
-        level: dict[str, Any] = {"pil_kwargs": {"compress_level": PNG_LEVEL}}
-        packed = level if kind == "png" else {}
-        draw(report, patches).savefig(target, format=kind, dpi=_DPI, metadata=undated, **packed)
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    figure.savefig(target, format=kind, dpi=_DPI, metadata=undated)
     return target.getvalue()
 
 
@@ -168,8 +170,9 @@ def _picture(
         spine.set_linewidth(0.5)
     if report.outline is not None:
         outline = _path(to_local_metres(report.outline, report.changes.grid))
+        # add_artist here and below: add_patch would measure every curve for limits that are set
         for colour, width in (("black", 1.6), ("white", 0.8)):
-            axes.add_patch(
+            axes.add_artist(
                 PathPatch(outline, facecolor="none", edgecolor=colour, linewidth=width,
                           linestyle=(0, (4, 2)) if colour == "white" else "solid")
             )  # fmt: skip
@@ -220,17 +223,17 @@ def _changes(
     unseen = find_unseen(report.changes)
     if unseen:
         path = _path(to_local_metres(shapely.MultiPolygon(unseen), grid))
-        axes.add_patch(PathPatch(path, **_UNSEEN_STYLE))
+        axes.add_artist(PathPatch(path, **_UNSEEN_STYLE))
     of_kind: dict[str, list[Any]] = {}
     for patch in patches:
         of_kind.setdefault(KIND_OF_CODE[patch.code].key, []).append(patch.polygon)
     kinds = [kind for kind in CHANGE_KINDS if kind.key in of_kind]
     for kind in kinds:
         path = _path(to_local_metres(shapely.MultiPolygon(of_kind[kind.key]), grid))
-        axes.add_patch(PathPatch(path, **_hatched(kind)))
+        axes.add_artist(PathPatch(path, **_hatched(kind)))
     for number, building in enumerate(report.buildings, 1):
         outline = to_local_metres(building.outline, grid)
-        axes.add_patch(
+        axes.add_artist(
             PathPatch(_path(outline), facecolor="none", edgecolor="black", linewidth=0.9)
         )
         if number <= _MOST_LABELS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,10 @@ _Columns = Mapping[str, tuple[str, Sequence[Any]]]
 
 
 def write_geopackage(report: SiteReport, patches: Sequence[Patch], path: Path) -> None:
-    """Write the layers site, not_seen, changes and buildings, each with its style."""
+    """Write the layers site, not_seen, changes and buildings, each with its style.
+
+    pyogrio warns of pictures without CRS, which have none to give.
+    """
     _write_layer(path, report, "site", [report.outline] if report.outline else [], {})
     _write_layer(path, report, "not_seen", find_unseen(report.changes), {})
     pairs = [from_to(patch.code) for patch in patches]
@@ -80,16 +82,13 @@ def _write_layer(
 ) -> None:
     many = [one if isinstance(one, MultiPolygon) else MultiPolygon([one]) for one in shapes]
     crs = report.changes.grid.crs
-    with warnings.catch_warnings():
-        # a picture without CRS has none to give
-        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-        raw.write(
-            path, np.array([shapely.to_wkb(one) for one in many], object),
-            field_data=[np.array(values, kind) for kind, values in columns.values()],
-            fields=list(columns), layer=name, driver="GPKG", geometry_type="MultiPolygon",
-            crs=None if crs is None else crs.to_wkt(), append=path.exists(),
-            dataset_options=None if path.exists() else {"VERSION": _VERSION},
-        )  # fmt: skip
+    raw.write(
+        path, np.array([shapely.to_wkb(one) for one in many], object),
+        field_data=[np.array(values, kind) for kind, values in columns.values()],
+        fields=list(columns), layer=name, driver="GPKG", geometry_type="MultiPolygon",
+        crs=None if crs is None else crs.to_wkt(), append=path.exists(),
+        dataset_options=None if path.exists() else {"VERSION": _VERSION},
+    )  # fmt: skip
 
 
 def _write_styles(path: Path) -> None:

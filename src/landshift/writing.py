@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -146,17 +147,25 @@ def _write_views(
     from landshift import figure, geopackage, google_earth, page, stac
 
     patches = find_patches(report.changes)
-    for kind in figure_formats:
-        (folder / f"figure.{kind}").write_bytes(figure.draw_bytes(report, patches, kind))
-    (folder / "report.html").write_text(page.render(report, patches), encoding="utf-8")
-    geopackage.write_geopackage(report, patches, folder / "changes.gpkg")
-    if geoparquet:
-        from landshift.geoparquet import write_geoparquet
+    with warnings.catch_warnings(), ThreadPoolExecutor(1) as beside:
+        # told here for both threads: filters that each kept and restored would undo one another
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+        # a picture without CRS has none to give
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        figures = [
+            beside.submit(figure.draw_bytes, report, patches, kind) for kind in figure_formats
+        ]
+        (folder / "report.html").write_text(page.render(report, patches), encoding="utf-8")
+        geopackage.write_geopackage(report, patches, folder / "changes.gpkg")
+        if geoparquet:
+            from landshift.geoparquet import write_geoparquet
 
-        write_geoparquet(report, patches, folder / "changes.parquet")
-    overlays = google_earth.kmz_bytes(report, patches)
-    if overlays is not None:
-        (folder / "site.kmz").write_bytes(overlays)
+            write_geoparquet(report, patches, folder / "changes.parquet")
+        overlays = google_earth.kmz_bytes(report, patches)
+        if overlays is not None:
+            (folder / "site.kmz").write_bytes(overlays)
+        for kind, drawn in zip(figure_formats, figures, strict=True):
+            (folder / f"figure.{kind}").write_bytes(drawn.result())
     item = stac.stac_item(report, folder)
     if item is not None:
         text = json.dumps(_plain(item), indent=1, ensure_ascii=False, allow_nan=False)

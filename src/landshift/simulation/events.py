@@ -71,6 +71,8 @@ def _pads(stage: Stage, zone: Zone) -> None:
     slab = stage.paved("concrete_pale" if rng.random() < 0.5 else "concrete")
     for _ in range(int(rng.integers(1, 4))):
         size = (rng.uniform(8, 50), rng.uniform(6, 22))
+        if rng.random() < 0.3:  # as broad as a hall, or broader
+            size = (rng.uniform(18, 50), rng.uniform(18, 50))
         u = rng.uniform(zone.u0, zone.u1)
         v = rng.uniform(zone.v0, zone.v1)
         if zone.u0 + size[0] / 2 < u < zone.u1 - size[0] / 2:

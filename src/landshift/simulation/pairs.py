@@ -92,8 +92,8 @@ def _places(rng: np.random.Generator) -> list[str]:
         {
             "paddies": 1.2, "strip fields": 1.6, "dry hills": 1.0, "village": 1.3,
             "town edge": 1.6, "greenhouse belt": 1.2, "island greenhouses": 1.6,
-            "industry": 1.3, "suburb": 1.8, "ranch": 0.9, "big fields": 0.6, "city": 1.4,
-            "water land": 1.0, "new town": 2.4,
+            "industry": 1.3, "suburb": 2.6, "ranch": 0.9, "big fields": 0.6, "city": 1.4,
+            "water land": 1.0, "new town": 1.8,
         },
     )
     if rng.random() < 0.35:

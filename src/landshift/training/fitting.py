@@ -83,7 +83,8 @@ def train(
     gsd_m = (recipe.finest_gsd_m, recipe.coarsest_gsd_m)
     labelled = _labelled(tiles, FAMILY_BANDS[recipe.family], gsd_m, own_gsd_m)
     make = (recipe.simulated_px, gsd_m, work / "scenes", report)
-    scenes = simulated_tiles(recipe.family, range(1, recipe.simulated_pairs + 1), *make)
+    seeds = range(recipe.first_pair, recipe.first_pair + recipe.simulated_pairs)
+    scenes = simulated_tiles(recipe.family, seeds, *make)
     held = range(_HELD_OUT_SEED, _HELD_OUT_SEED + recipe.held_out_pairs)
     held_scenes = simulated_tiles(recipe.family, held, *make)
     taught = [tile for split, tile in labelled if split == "train"]

@@ -45,6 +45,8 @@ class Recipe:
     """Highest rate of a one-cycle schedule, AdamW."""
     seed: int
     """Of everything random."""
+    first_pair: int = 1
+    """Seed of the first scene; a run that learns on begins where the one before ended."""
     start: str = ""
     """Model whose weights are learned on from, by name or path; empty: from random ones."""
     blend: float = 1.0
