@@ -116,7 +116,9 @@ def test_what_is_said_of_the_model_comes_from_its_file(tmp_path):
     scores = [{"what": "halls, twelve towns", "score": "F1", "value": 0.414, "pictures": 12}]
     told = {"simulated_pairs": 7, "labelled": ["a", "b"], "on_real_pictures": scores}
     words = model_words(random_model(tmp_path, training=told))
-    assert "7 simulated pairs of pictures and 2 real ones" in words
+    assert "7 simulated pairs of pictures and 2 real ones with labels." in words
+    later = random_model(tmp_path, training={**told, "start_sha256": "0" * 64})
+    assert "2 real ones with labels, in the last of its stages." in model_words(later)
     assert "never learned from: halls, twelve towns, F1 0.41 (12 pictures)." in words
     report = made_report()
     software = {**report.software, "model_about": f"{words} {HOSTILE}"}

@@ -68,7 +68,8 @@ def model_words(model: Model) -> str:
     told = model.training
     learned = " and ".join(_learned_from(told)) or "material that its file does not name"
     scores = "; ".join(score_words(told.get("on_real_pictures")))
-    words = f"{model.name}-{model.family} is a neural network that learned from {learned}."
+    last = ", in the last of its stages" if told.get("start_sha256") else ""
+    words = f"{model.name}-{model.family} is a neural network that learned from {learned}{last}."
     if scores:
         words += f" On real pictures that it never learned from: {scores}."
     else:

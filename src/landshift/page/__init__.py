@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -60,6 +61,9 @@ def render(report: SiteReport, patches: Sequence[Patch]) -> str:
 def _words(report: SiteReport) -> dict[str, Any]:
     """All that the page says outside the map."""
     most = max([one.high for one in report.totals.values()], default=0.0) or 1.0
+    widened = Counter(
+        one.dominant for one in (*report.totals.values(), *(t.hectares for t in report.transitions))
+    ).most_common(1)
     area = report.settings["area"]
     shown, small = fold_small(report.transitions, area["least_shown_hectares"])
     return {
@@ -83,6 +87,7 @@ def _words(report: SiteReport) -> dict[str, Any]:
         "transitions": _transition_rows(shown, most),
         "small_transitions": _transition_rows(small, most),
         "small_hectares": sum(pair.hectares.value for pair in small),
+        "mostly": widened[0][0] if widened else "",
         "least_hectares": area["least_reported_hectares"],
         "least_shown_hectares": area["least_shown_hectares"],
         "buildings": [_building(one, n) for n, one in enumerate(report.buildings, 1)],
