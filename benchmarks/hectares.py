@@ -100,13 +100,19 @@ def strained(values: np.ndarray, strain: float, rng: np.random.Generator, rgb: b
     return np.asarray(Pillow.open(file)).transpose(2, 0, 1) / 255
 
 
-def written(pair: SimulatedPair, family: str, folder: Path) -> Site:
-    lie = Affine(pair.gsd_m, 0, CORNER[0], 0, -pair.gsd_m, CORNER[1])
+def placed(pair: SimulatedPair) -> Affine:
+    """Where a simulated pair is said to lie, in `UTM`."""
+    return Affine(pair.gsd_m, 0, CORNER[0], 0, -pair.gsd_m, CORNER[1])
+
+
+def written(pair: SimulatedPair, family: str, folder: Path, rim_px: int = RIM_PX) -> Site:
+    """The pair as files, and an aoi of all but a rim of it."""
+    lie, (rows, cols) = placed(pair), pair.cover_before.shape
     paths = []
     for when, values in (("before", pair.before), ("after", pair.after)):
         bits = 255 if family == "rgb" else 10_000
         dtype = "uint8" if family == "rgb" else "uint16"
-        profile = {"count": len(values), "height": SIDE_PX, "width": SIDE_PX, "dtype": dtype,
+        profile = {"count": len(values), "height": rows, "width": cols, "dtype": dtype,
                    "crs": UTM, "transform": lie}  # fmt: skip
         paths.append(folder / f"{when}.tif")
         with rasterio.open(paths[-1], "w", driver="GTiff", **profile) as target:
@@ -114,8 +120,9 @@ def written(pair: SimulatedPair, family: str, folder: Path) -> Site:
             target.descriptions = pair.bands
             if family != "rgb":
                 target.scales = (1e-4,) * len(values)
-    near, far = RIM_PX * pair.gsd_m, (SIDE_PX - RIM_PX) * pair.gsd_m
-    outline = box(CORNER[0] + near, CORNER[1] - far, CORNER[0] + far, CORNER[1] - near)
+    west, north = lie @ (rim_px, rim_px)
+    east, south = lie @ (cols - rim_px, rows - rim_px)
+    outline = box(west, south, east, north)
     return Site("simulated", *(Image(p) for p in paths), Aoi(outline, CRS.from_user_input(UTM)))
 
 
