@@ -208,11 +208,8 @@ class _Shape:
     strength: float
 
 
-_AFFINE = _Shape("affine", 1.0, 0.0)
-
-
 def _candidates(side_px: float, spacing_px: float, allowed: Model | None) -> list[_Shape]:
-    shapes = [_Shape("shift", 1.0, 0.0), _AFFINE]
+    shapes = [_Shape("shift", 1.0, 0.0), _Shape("affine", 1.0, 0.0)]
     reach = side_px / 2
     while reach >= max(1.25 * spacing_px, side_px / _SHORTEST):
         shapes += [_Shape("field", reach, 10.0**power) for power in _POWERS]
@@ -282,7 +279,9 @@ def fit_field(
     chosen = None if like is None else _Shape(like.model, like.reach_px, like.strength)
     if like is None and allowed is None:
         # A single gross error would be believed by a field that bends to it, not by a plane.
-        kept = _agreeing(_solve(base, _AFFINE, place, rest, spread, kept), kept, outlier)
+        plane = fit_trend(shape, place, rest, 1 / np.mean(spread**2, axis=1))
+        off = (rest - plane.at(place[:, 0], place[:, 1]).T) / spread
+        kept = _agreeing(off, kept, outlier, 0.0)
     fit = None
     for turn in range(4):
         if like is None and turn < 2:  # once more when gross errors no longer drown the slopes
@@ -291,7 +290,7 @@ def fit_field(
             )
         assert chosen is not None
         fit = _solve(base, chosen, place, rest, spread, kept)
-        now = _agreeing(fit, kept, outlier)
+        now = _agreeing(fit.miss / fit.expected, kept, outlier, 1.0)
         if now.sum() < max(4, 0.3 * kept.sum()) or (now == kept).all():
             break
         kept = now
@@ -299,11 +298,16 @@ def fit_field(
     return fit
 
 
-def _agreeing(fit: Fit, kept: NDArray[np.bool_], outlier: float) -> NDArray[np.bool_]:
-    """(n,) tie points whose miss is what the fit expects, in units of the ``kept`` ones' middle."""
-    standard = np.hypot(*(fit.miss / fit.expected).T) / np.sqrt(2)
-    robust = max(1.0, float(np.median(standard[kept])) / 0.83)
-    return np.asarray(standard < outlier * robust)
+def _agreeing(
+    standard: Floats, kept: NDArray[np.bool_], outlier: float, least: float
+) -> NDArray[np.bool_]:
+    """(n,) tie points whose ``standard`` miss (n, 2) is no ``outlier`` among the ``kept`` ones'.
+
+    Their middle is the unit, or ``least`` if that is more.
+    """
+    radial = np.hypot(*standard.T) / np.sqrt(2)
+    unit = max(least, float(np.median(radial[kept])) / 0.83)
+    return np.asarray(radial < outlier * unit)
 
 
 def _solve(
