@@ -15,10 +15,10 @@ FOLDER`` keeps the pairs, which take longer to make than to register.
 ``trust`` mixes made pairs that can be registered with as many that cannot (different places, clouds
 over 95 %, noise, featureless water) and counts answers that are wrong (1 px or more) and called
 good, and right ones that are not; exit code 1 if there is any of the first. ``speed`` prints CPU
-seconds of warm estimation and of reading and warping one band, and peak memory, each side in a
-process of its own. ``peers`` prints the README's table: made scenes sampled twice from a finer
-one, so that no estimator's own interpolation is the truth. A tool that is not installed is left out
-and named.
+seconds of warm estimation, as ``landshift align`` does it, and of reading and warping one band, and
+peak memory, each side in a process of its own. ``peers`` prints the README's table: made scenes
+sampled twice from a finer one, so that no estimator's own interpolation is the truth. A tool that
+is not installed is left out and named.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ from pyproj import CRS
 from rasterio.windows import Window
 from scipy import fft, ndimage
 
-from landshift.alignment import Alignment, estimate_alignment
+from landshift.alignment import Alignment, align_brightness, estimate_alignment, shared_roles
 from landshift.grid import Grid
-from landshift.raster import Raster
-from landshift.reading import read_raster
+from landshift.raster import Brightness, Raster
+from landshift.reading import read_brightness, read_raster
 from landshift.reading.picture import describe_image, open_picture, read_block
 from landshift.sensor import Sensor
 from landshift.settings import AlignmentSettings
@@ -249,7 +249,7 @@ def large_pair(side: int, down: float, right: float) -> tuple[np.ndarray, np.nda
 
 def speed(asked: argparse.Namespace) -> None:
     heads = ("side, px", "estimation, CPU s", "warp of a band, CPU s", "reading it, CPU s",
-             "both rasters, MB", "beyond them, MB", "with Python and libraries, MB",
+             "both pictures, MB", "beyond them, MB", "with Python and libraries, MB",
              "peak with reading, MB",
              "error, px")  # fmt: skip
     print("| " + " | ".join(heads) + " |")
@@ -264,11 +264,11 @@ def speed(asked: argparse.Namespace) -> None:
                     target.write(picture, 1)
             command = [sys.executable, __file__, "child", folder]
             # as the command line itself does; GDAL alone would take a twentieth of the memory
-            about = os.environ | {"GDAL_CACHEMAX": "128"}
+            about = os.environ | {"GDAL_CACHEMAX": "96"}
             done = subprocess.run(command, check=True, capture_output=True, text=True, env=about)
         a = json.loads(done.stdout)
         print(f"| {side} | {a['estimation_s']:.2f} | {a['warp_s']:.2f} | {a['reading_s']:.2f} "
-              f"| {a['rasters_mb']:.0f} | {a['beyond_mb']:.0f} | {a['highest_mb']:.0f} "
+              f"| {a['pictures_mb']:.0f} | {a['beyond_mb']:.0f} | {a['highest_mb']:.0f} "
               f"| {a['peak_mb']:.0f} | {a['error_px']:.4f} |", flush=True)  # fmt: skip
 
 
@@ -325,26 +325,29 @@ def child(asked: argparse.Namespace) -> None:
     one, other = (Image(asked.folder / f"{name}.tif", None) for name in ("one", "other"))
     with rasterio.open(one.path) as source:
         grid = grid_of(source.shape)
-    small = np.random.default_rng(0).normal(size=(150, 150))
-    aligned(small, small)  # compile
+    noise = np.random.default_rng(0).integers(0, 65535, (150, 150), np.uint16)
+    small = Brightness(noise, np.ones(noise.shape, bool), grid_of(noise.shape))
+    align_brightness(small, small, AlignmentSettings())  # compile
     empty = memory_mb("VmRSS:")
-    rasters = [read_raster(one, grid), read_raster(other, grid)]
+    # as `landshift align` does
+    roles = shared_roles(*(describe_image(image).sensor for image in (one, other)))
+    pictures = [read_brightness(image, grid, roles) for image in (one, other)]
     found = Alignment.identity(grid)
 
     def estimate() -> None:
         nonlocal found
-        found = estimate_alignment(*rasters, AlignmentSettings())
+        found = align_brightness(*pictures, AlignmentSettings())
 
     highest = highest_during(estimate)
     peak = peak_mb()
     estimation = user_s(estimate, 5)
-    held = sum(r.bands.nbytes + r.valid.nbytes for r in rasters) / 2**20
-    rasters.clear()
+    held = sum(p.pixels.nbytes + p.valid.nbytes for p in pictures) / 2**20
+    pictures.clear()
     reading = user_s(lambda: read_alone(other), 3)
     both = user_s(lambda: read_raster(other, grid, found), 3)
     print(json.dumps({
         "estimation_s": estimation, "warp_s": both - reading, "reading_s": reading,
-        "peak_mb": peak, "rasters_mb": held, "beyond_mb": highest - empty - held,
+        "peak_mb": peak, "pictures_mb": held, "beyond_mb": highest - empty - held,
         "highest_mb": highest,
         "verdict": found.verdict,
         "error_px": float(np.hypot(found.north_m + 6.3, found.east_m + 4.7)),

@@ -22,7 +22,8 @@ from landshift.alignment.tie_points import (
     pyramid,
 )
 from landshift.grid import Grid
-from landshift.raster import Raster
+from landshift.raster import Brightness, Raster
+from landshift.sensor import Sensor
 from landshift.settings import AlignmentSettings
 
 _BLUR_PX = 1.75
@@ -67,8 +68,18 @@ def estimate_alignment(reference: Raster, moving: Raster, settings: AlignmentSet
     Both rasters lie on one grid, the moving one where its own georeference puts it. The answer is
     the same for the same input: what is drawn at random is drawn from a fixed seed.
     """
+    roles = shared_roles(reference.sensor, moving.sensor)
+    return align_brightness(
+        brightness_of(reference, roles), brightness_of(moving, roles), settings
+    )
+
+
+def align_brightness(
+    reference: Brightness, moving: Brightness, settings: AlignmentSettings
+) -> Alignment:
+    """The same from one band of each, of the same `shared_roles`."""
     if reference.grid != moving.grid:
-        raise ValueError(f"rasters lie on different grids: {reference.grid} and {moving.grid}")
+        raise ValueError(f"pictures lie on different grids: {reference.grid} and {moving.grid}")
     grid = reference.grid
     side = _window_side(grid.shape, settings)
     if side < settings.least_window_px:
@@ -78,10 +89,7 @@ def estimate_alignment(reference: Raster, moving: Raster, settings: AlignmentSet
         )  # fmt: skip
     if not any((a & b).any() for a, b in zip(reference.valid, moving.valid, strict=True)):
         return Alignment.failed(grid, "the pictures have no pixel in common")
-    roles = _shared_roles(reference, moving)
-    levels = [
-        pyramid(_brightness(r, roles), r.valid, settings.coarse_px) for r in (reference, moving)
-    ]
+    levels = [pyramid(one.pixels, one.valid, settings.coarse_px) for one in (reference, moving)]
     work = _Work(
         reference=levels[0], moving=levels[1], shape=grid.shape,
         allowed=None if settings.model == "auto" else settings.model,
@@ -99,25 +107,27 @@ def _window_side(shape: tuple[int, int], settings: AlignmentSettings) -> int:
     return min(settings.window_px, side, (min(shape) - 4) // 4 * 2)
 
 
-def _shared_roles(reference: Raster, moving: Raster) -> tuple[str, ...]:
+def shared_roles(reference: Sensor, moving: Sensor) -> tuple[str, ...]:
     """Visible bands that both have; all alike is better than more."""
-    both = set(reference.sensor.bands) & set(moving.sensor.bands)
+    both = set(reference.bands) & set(moving.bands)
     return tuple(role for role in ("green", "red", "pan") if role in both)
 
 
-def _brightness(raster: Raster, roles: tuple[str, ...]) -> NDArray[np.float32]:
+def brightness_of(raster: Raster, roles: tuple[str, ...]) -> Brightness:
     """Mean of the bands with these roles, or of all; the band itself where it is one."""
-    chosen = [
-        band for band, role in zip(raster.bands, raster.sensor.bands, strict=True)
-        if not roles or role in roles
-    ]  # fmt: skip
+    chosen = [raster.bands[k] for k in bands_of(raster.sensor, roles)]
     if len(chosen) == 1:
-        return np.ascontiguousarray(chosen[0])
+        return Brightness(np.ascontiguousarray(chosen[0]), raster.valid, raster.grid)
     total: NDArray[np.float32] = chosen[0] + chosen[1]
     for band in chosen[2:]:
         total += band
     total /= np.float32(len(chosen))
-    return total
+    return Brightness(total, raster.valid, raster.grid)
+
+
+def bands_of(sensor: Sensor, roles: tuple[str, ...]) -> list[int]:
+    """Numbers, from 0, of the bands with these roles; of all where none is named."""
+    return [k for k, role in enumerate(sensor.bands) if not roles or role in roles]
 
 
 def _start(work: _Work, grid: Grid) -> Start | None:

@@ -41,7 +41,7 @@ class Displaced(Protocol):
 class Level:
     """One picture at one scale of its pyramid."""
 
-    image: NDArray[np.float32]
+    image: gradient.Pixels
     """(row, col) brightness in any unit."""
     valid: NDArray[np.bool_]
     """(row, col)"""
@@ -105,7 +105,7 @@ class Windows:
 
 
 def build_level(
-    image: NDArray[np.float32], valid: NDArray[np.bool_], factor: int, blur_px: float = 0.0
+    image: gradient.Pixels, valid: NDArray[np.bool_], factor: int, blur_px: float = 0.0
 ) -> Level:
     """A level and its noise floor: twice the median difference of diagonal neighbours."""
     rows, cols = image.shape
@@ -119,7 +119,7 @@ def build_level(
     return Level(image, valid, factor, blur_px, max(2.0 * middle, 1e-12), bool(valid.all()))
 
 
-def pyramid(image: NDArray[np.float32], valid: NDArray[np.bool_], most_px: int) -> list[Level]:
+def pyramid(image: gradient.Pixels, valid: NDArray[np.bool_], most_px: int) -> list[Level]:
     """The full picture, and every second level from one of at most ``most_px`` a side upwards.
 
     From the finest to the coarsest. Levels between are not kept: the first of them would be a
@@ -135,6 +135,8 @@ def pyramid(image: NDArray[np.float32], valid: NDArray[np.bool_], most_px: int) 
         smaller, seen = np.empty(shape, np.float32), np.empty(shape, np.bool_)
         shrink = gradient.halve if by == 1 else gradient.quarter
         shrink(last.image, last.valid, smaller, seen)
+        # as the full picture's arrays are: else every kernel is compiled once more
+        smaller.flags.writeable = seen.flags.writeable = False
         last = build_level(smaller, seen, last.factor << by)
         levels.append(last)
         halvings -= by
