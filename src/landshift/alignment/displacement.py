@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, lapack, solve_triangular
 
-_SHORTEST = 12.0
+SHORTEST = 12.0
 """Correlation lengths of a field to the grid's longer side, at most. Shorter ones follow the lean
 of single roofs and trees, not the ground."""
 _POWERS = (1.5, 3.0, 4.5, 6.0)
@@ -22,6 +22,8 @@ _POWERS = (1.5, 3.0, 4.5, 6.0)
 the tie points' own scatter: that is how a turn looks through aliasing, which pulls every window by
 its own sub-pixel place. Source: the score's kind rotscale, seeds 400-411, 10 of 12 fitted so, and
 an affine map nearer the truth in each."""
+UNNOTICED = 10.0 ** _POWERS[0]
+"""Variance of a smooth part over one tie point's below which none is looked for."""
 _MOST_APART = 700
 """Tie points up to which down and right have a covariance each; beyond, one serves both."""
 Floats = NDArray[np.float64]
@@ -211,7 +213,7 @@ class _Shape:
 def _candidates(side_px: float, spacing_px: float, allowed: Model | None) -> list[_Shape]:
     shapes = [_Shape("shift", 1.0, 0.0), _Shape("affine", 1.0, 0.0)]
     reach = side_px / 2
-    while reach >= max(1.25 * spacing_px, side_px / _SHORTEST):
+    while reach >= max(1.25 * spacing_px, side_px / SHORTEST):
         shapes += [_Shape("field", reach, 10.0**power) for power in _POWERS]
         reach /= 1.7
     return [s for s in shapes if allowed is None or s.model == allowed]

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from landshift.alignment.coarse import Start, consensus, find_start
-from landshift.alignment.displacement import Field, Fit, Floats, Model, fit_field, fit_trend
+from landshift.alignment.displacement import (
+    SHORTEST,
+    UNNOTICED,
+    Field,
+    Fit,
+    Floats,
+    Model,
+    fit_field,
+    fit_trend,
+)
 from landshift.alignment.outcome import Alignment, Verdict
 from landshift.alignment.proof import Proof, prove
 from landshift.alignment.tie_points import (
@@ -174,8 +185,10 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
     verdict, reason = judge(proof, fit.field.model, start, moved_m, settings)
     if verdict == "failed":
         return Alignment.failed(grid, reason, ties, fit.kept)
-    outcome = _outcome(grid, fit, ties, proof, verdict, reason, None if blur == 0 else lean)
-    return _doubted(work, outcome, side, len(tops)) if verdict == "good" else outcome
+    far_px = _far_px(work, side, len(tops))
+    unsure = partial(_uncertainty, fit, lean_px=None if blur == 0 else lean, far_px=far_px)
+    outcome = _outcome(grid, fit, ties, proof, verdict, reason, unsure)
+    return _doubted(work, outcome, far_px) if verdict == "good" else outcome
 
 
 def _full(work: _Work, blur_px: float) -> tuple[Level, Level]:
@@ -226,7 +239,7 @@ def _is_bent(field: Field, shape: tuple[int, int], side: int) -> bool:
     return bool(np.sqrt(np.mean(np.sum(bend**2, axis=1))) > _BENT_PX)
 
 
-def _doubted(work: _Work, found: Alignment, side: int, windows: int) -> Alignment:
+def _doubted(work: _Work, found: Alignment, far_px: float) -> Alignment:
     """The same, called doubtful where too much of it is unsure or lies beyond all tie points."""
     settings = work.settings
     limit = settings.unsure_px * found.grid.gsd_m
@@ -235,28 +248,32 @@ def _doubted(work: _Work, found: Alignment, side: int, windows: int) -> Alignmen
         where = f"in {unsure:.0%} of the picture"
         reason = f"uncertain by more than {settings.unsure_px:.1f} px {where}"
         return replace(found, verdict="doubtful", reason=reason)
-    beyond = _beyond_share(work, found, side, windows)
+    beyond = _beyond_share(work, found, far_px)
     if found.model != "shift" and beyond > settings.most_unsure_share:
         reason = f"{beyond:.0%} of the picture lies beyond all tie points"
         return replace(found, verdict="doubtful", reason=reason)
     return found
 
 
-def _beyond_share(work: _Work, found: Alignment, side: int, windows: int) -> float:
-    """Share of what both pictures show that lies beyond one and a half windows of any tie point.
+def _far_px(work: _Work, side: int, windows: int) -> float:
+    """One and a half windows, or of their spacing where they are few.
 
-    A slope or a bend is extrapolated there: its stated deviation trusts the model. Where windows
-    are few, it is one and a half of their spacing.
+    Farther than this from any tie point a slope or a bend is extrapolated.
     """
+    rows, cols = work.shape
+    return 1.5 * max(side, float(np.sqrt(rows * cols / max(1, windows))))
+
+
+def _beyond_share(work: _Work, found: Alignment, far_px: float) -> float:
+    """Share of what both pictures show that lies far from any tie point."""
     rows, cols = found.grid.shape
-    far = 1.5 * max(side, float(np.sqrt(rows * cols / max(1, windows))))
     step = max(1, max(rows, cols) // 64)
     seen = work.reference[0].valid[::step, ::step] & work.moving[0].valid[::step, ::step]
     places = np.argwhere(seen) * float(step)
     if len(places) == 0:
         return 0.0
     gap, _ = cKDTree(found.tie_points.place[found.kept]).query(places)
-    return float(np.mean(gap > far))
+    return float(np.mean(gap > far_px))
 
 
 def _held_back(tops: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -399,7 +416,7 @@ def judge(
 
 def _outcome(
     grid: Grid, fit: Fit, ties: Ties, proof: Proof, verdict: Verdict, reason: str,
-    lean_px: float | None,
+    unsure_px: Callable[[Floats, Floats], Floats],
 ) -> Alignment:  # fmt: skip
     field = fit.field
     step = _lattice_step(field, grid.shape)
@@ -408,7 +425,7 @@ def _outcome(
     t = grid.transform
     lattice = np.stack([-(t.a * right + t.b * down), -(t.d * right + t.e * down)])
     pixel = float(np.sqrt(abs(t.determinant)))
-    unsure = _uncertainty(fit, rows, cols, lean_px) * pixel
+    unsure = unsure_px(rows, cols) * pixel
     return Alignment(
         grid=grid, model=field.model, lattice_m=lattice.astype(np.float32),
         uncertainty_lattice_m=unsure.astype(np.float32), lattice_step_px=float(step),
@@ -446,16 +463,26 @@ Source: the same, seeds 0-5 and 100-105: 90th percentiles of each kind 1.4-1.9 w
 without."""
 
 
-def _uncertainty(fit: Fit, rows: Floats, cols: Floats, lean_px: float | None) -> Floats:
+def _uncertainty(
+    fit: Fit, rows: Floats, cols: Floats, lean_px: float | None, far_px: float
+) -> Floats:
     """Radial deviation (row, col), px: the tie points' scatter, what they share, aliasing.
 
     ``lean_px`` is how far blurred tie points lie from sharp ones; None says that sharp ones rule.
+    From half of ``far_px`` off any tie point grows what none of them would have told: a bend too
+    faint to be looked for.
     """
     field = fit.field
     every = max(1, len(rows) // 12), max(1, len(cols) // 12)
     few = [np.unique(np.r_[a[::k], a[-1]]) for a, k in zip((rows, cols), every, strict=True)]
-    spread = field.deviation(*np.meshgrid(*few, indexing="ij"))
-    variance = (spread**2).sum(axis=0)
+    row, col = np.meshgrid(*few, indexing="ij")
+    variance = (field.deviation(row, col) ** 2).sum(axis=0)
+    if field.model != "shift":
+        gap, _ = cKDTree(field.places).query(np.stack([row, col], axis=-1))
+        # nearer lies the rim, which no window's centre reaches
+        beyond = np.maximum(gap - far_px / 2, 0.0) / (2 * field.half_px / SHORTEST)
+        unnoticed = 2 * UNNOTICED * field.noise_px**2
+        variance += unnoticed * (1 - np.exp(-0.5 * beyond**2))
     inner = np.stack([np.interp(cols, few[1], line) for line in variance])
     variance = np.stack([np.interp(rows, few[0], line) for line in inner.T], axis=1)
     common = _COMMON_SHARP if lean_px is None else _COMMON
