@@ -363,7 +363,8 @@ def child(asked: argparse.Namespace) -> None:
 
     highest = highest_during(estimate)
     peak = peak_mb()
-    estimation = user_s(estimate, 5)
+    # what takes a tenth of a second falls into one busy spell when it is repeated five times
+    estimation = user_s(estimate, max(5, 20_000 // grid.shape[0]))
     held = sum(p.pixels.nbytes + p.valid.nbytes for p in pictures) / 2**20
     pictures.clear()
     reading = user_s(lambda: read_alone(other), 3)
