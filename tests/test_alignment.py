@@ -17,7 +17,7 @@ from scipy import ndimage
 from landshift.alignment import Alignment, estimate_alignment
 from landshift.alignment.coarse import Start
 from landshift.alignment.displacement import constant_field, fit_field
-from landshift.alignment.estimation import _lean, judge
+from landshift.alignment.estimation import _lean, _uncertainty, judge
 from landshift.alignment.proof import Proof
 from landshift.alignment.tie_points import Ties, lay_windows, no_ties
 from landshift.cli import main
@@ -344,6 +344,34 @@ def test_evidence_chooses_the_simplest_field_that_the_tie_points_prove():
             fit.field.on_lattice(rows, cols),
             fit.field.at(*np.meshgrid(rows, cols, indexing="ij")), atol=1e-6,
         )  # fmt: skip
+
+
+def test_a_faint_wave_is_no_field_and_one_that_stands_out_is():
+    rng = np.random.default_rng(4)
+    place = rng.uniform(0, 200, (150, 2))
+    wave = np.sin(place / 30)
+    for height, model in ((0.02, "shift"), (0.4, "field")):
+        moved = height * wave + rng.normal(0, 0.03, place.shape)
+        start, spread = constant_field((200, 200)), np.ones_like(place)
+        fit = fit_field((200, 200), start, place, moved, spread, 20.0, None, 3.5, 160)
+        assert fit.field.model == model
+        again = fit_field(
+            (200, 200), fit.field, place, moved, spread, 20.0, None, 3.5, 160, like=fit.field
+        )
+        assert (again.field.model, again.field.reach_px) == (model, fit.field.reach_px)
+
+
+def test_a_slope_is_less_sure_where_no_tie_point_is_near():
+    rng = np.random.default_rng(6)
+    place = rng.uniform(0, 1, (60, 2)) * np.array([400, 150])
+    line = np.arange(0.0, 400, 20)
+    for slope, model in ((0.0, "shift"), (0.004, "affine")):
+        moved = slope * place + rng.normal(0, 0.01, place.shape)
+        fit = fit_field((400, 400), constant_field((400, 400)), place, moved, np.ones_like(place),
+                        20.0, None, 3.5, 160)  # fmt: skip
+        assert fit.field.model == model
+        near, far = _uncertainty(fit, line, line, 0.0, 48.0)[10, [3, 19]]
+        assert far == near if model == "shift" else far > 8 * fit.field.noise_px > near
 
 
 @pytest.mark.parametrize("shape", [(70, 300), (512, 512), (66, 66), (50, 90)])

@@ -21,7 +21,8 @@ floors = st.sampled_from([1e-12, 1.0]) | st.floats(0.125, 100, width=32)
 @st.composite
 def pictures(draw, least=3, most=9):
     shape = draw(st.tuples(st.integers(least, most), st.integers(least, most)))
-    image = draw(hnp.arrays(np.float32, shape, elements=values))
+    in_float = hnp.arrays(np.float32, shape, elements=values)
+    image = draw(in_float | hnp.arrays(np.uint16, shape))
     return image, draw(hnp.arrays(np.bool_, shape))
 
 
@@ -41,6 +42,7 @@ def test_phasor_image(picture, floor, doubled):
 def test_doubled_phasors_do_not_see_reversed_contrast(picture, floor):
     image, valid = picture
     one, other = np.empty((2, *image.shape), np.complex64)
+    image = image.astype(np.float32)
     gradient.phasor_image(image, valid, np.float32(floor), True, one)
     gradient.phasor_image(-image, valid, np.float32(floor), True, other)
     np.testing.assert_array_equal(one, other)
@@ -50,7 +52,8 @@ def test_doubled_phasors_do_not_see_reversed_contrast(picture, floor):
 @FEW
 @given(pictures(2, 13))
 def test_halve_and_quarter(shrink, halvings, picture):
-    image, valid = expected, expected_seen = picture
+    image, valid = picture
+    expected, expected_seen = image.astype(np.float32), valid
     shape = image.shape[0] >> halvings, image.shape[1] >> halvings
     found, seen = np.empty(shape, np.float32), np.empty(shape, np.bool_)
     shrink(image, valid, found, seen)
@@ -66,7 +69,7 @@ def test_neighbour_differences(picture, step):
     image, valid = picture
     found = np.empty((image.shape[0] // step + 1) * (image.shape[1] // step + 1), np.float32)
     count = gradient.neighbour_differences(image, valid, step, found)
-    expected = oracle.neighbour_differences(image, valid, step)
+    expected = oracle.neighbour_differences(image.astype(np.float32), valid, step)
     np.testing.assert_array_equal(found[:count], expected.ravel())
 
 
@@ -234,6 +237,23 @@ def test_windows_see_no_further_than_the_picture(whole, doubled):
     if whole:
         expected = oracle.phasor_image(image.astype(float), valid, 0.1, doubled)[4:16, 4:16]
         np.testing.assert_allclose(phasors[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.02])
+@pytest.mark.parametrize("blur", [0.0, 1.0])
+def test_windows_of_16_bits_are_those_of_the_same_values_in_float(slope, blur):
+    image = np.random.default_rng(3).integers(0, 65536, (40, 44)).astype(np.uint16)
+    lattice = np.full((2, 6, 6), 0.4, np.float32) + slope * np.arange(6, dtype=np.float32)
+    tops, lefts = np.array([0, 12, 30]), np.array([0, 14, 30])
+    found = []
+    for picture in (image, image.astype(np.float32)):
+        phasors, share = np.empty((3, 10, 10), np.complex64), np.empty(3, np.float32)
+        window.cut_windows(
+            picture, np.ones(image.shape, bool), True, tops, lefts, lattice, 8.0, np.float32(9.0),
+            False, np.ones((10, 10), np.float32), window.filter_table(blur), phasors, share,
+        )  # fmt: skip
+        found.append(phasors)
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.02])

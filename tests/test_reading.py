@@ -13,7 +13,14 @@ from scipy import ndimage
 
 from landshift.errors import ImageError, NoOverlapError, SettingsError
 from landshift.grid import Grid
-from landshift.reading import describe_image, nearest_codes, plan_grid, plan_own_grid, read_raster
+from landshift.reading import (
+    describe_image,
+    nearest_codes,
+    plan_grid,
+    plan_own_grid,
+    read_brightness,
+    read_raster,
+)
 from landshift.reading.aoi import crs_of
 from landshift.reading.recognition import BandFacts, recognise_bands
 from landshift.settings import GridSettings
@@ -399,3 +406,24 @@ def test_real_pictures_are_read(real, name, gsd, bands):
 def test_the_crs_of_an_outline_is_the_one_it_names(tmp_path, name, code):
     document = {"crs": {"type": "name", "properties": {"name": name}}}
     assert crs_of(document, tmp_path).to_epsg() == code
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "float32"])
+@pytest.mark.parametrize("moved", [0.0, 0.3])
+def test_brightness_is_the_mean_of_the_bands_asked_for(tmp_path, dtype, moved):
+    bands = ground(rows=90, cols=70).astype(dtype)
+    bands[:, 20:30, 10:40] = 0
+    names = ("red", "green", "blue")
+    path = write(tmp_path / "a.tif", bands, descriptions=names, nodata=0, dtype=dtype)
+    grid = describe_image(Image(path)).grid
+    grid = Grid(grid.crs, grid.transform @ Affine.translation(moved, moved), grid.shape)
+    raster = read_raster(Image(path), grid)
+    for roles, chosen in ((("green", "red"), [0, 1]), ((), [0, 1, 2])):
+        found = read_brightness(Image(path), grid, roles)
+        np.testing.assert_array_equal(found.valid, raster.valid)
+        seen = found.pixels[found.valid].astype(np.float64)
+        expected = raster.bands[chosen].mean(axis=0)[raster.valid]
+        assert found.pixels.dtype == (np.float32 if dtype == "float32" else np.uint16)
+        unit = {"uint8": 257, "int16": 1, "uint16": 1, "float32": 1}[dtype]
+        seen = seen / unit - (32768 if dtype == "int16" else 0)
+        np.testing.assert_allclose(seen, expected, atol=0.51 / unit)

@@ -50,3 +50,23 @@ class Raster:
         if missing:
             raise KeyError(f"no band {missing[0]!r} among {self.sensor.bands}")
         return self.bands[[self.sensor.bands.index(role) for role in roles]]
+
+
+@dataclass(frozen=True, eq=False)
+class Brightness:
+    """What registration looks at: one band of a picture on a grid; its arrays are read-only."""
+
+    pixels: NDArray[np.float32] | NDArray[np.uint16]
+    """(row, col) in any unit; whatever where not valid."""
+    valid: NDArray[np.bool_]
+    """(row, col); True where it was seen."""
+    grid: Grid
+    """Where the pixels lie."""
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together, and freeze them."""
+        if not self.pixels.shape == self.valid.shape == self.grid.shape:
+            shapes = f"pixels {self.pixels.shape} and valid {self.valid.shape}"
+            raise ValueError(f"{shapes} do not lie on grid {self.grid.shape}")
+        self.pixels.flags.writeable = False
+        self.valid.flags.writeable = False

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from landshift.alignment.displacement import Floats
 from landshift.alignment.outcome import Alignment
-from landshift.raster import Raster
+from landshift.raster import Brightness
 
 _WIDTH_IN, _DPI = 10.8, 150
 _ARROWS = 18
@@ -38,14 +38,14 @@ class _Arrows:
     colour: Any
 
 
-def quiver_bytes(found: Alignment, reference: Raster) -> bytes:
+def quiver_bytes(found: Alignment, reference: Brightness) -> bytes:
     """`draw_quiver` as the bytes of a PNG file."""
     target = BytesIO()
     draw_quiver(found, reference).savefig(target, format="png", dpi=_DPI)
     return target.getvalue()
 
 
-def draw_quiver(found: Alignment, reference: Raster) -> Figure:
+def draw_quiver(found: Alignment, reference: Brightness) -> Figure:
     """Three panels over the reference picture, each with arrows to a scale of its own.
 
     Parameters
@@ -161,13 +161,13 @@ def _round_down(length: float) -> float:
     return float(power * max(step for step in (1, 2, 5) if step * power <= length * 1.000001))
 
 
-def _backdrop(axes: Any, reference: Raster) -> None:
+def _backdrop(axes: Any, reference: Brightness) -> None:
     t, (rows, cols) = reference.grid.transform, reference.grid.shape
     wide, high = abs(t.a) * cols / 2, abs(t.e) * rows / 2
     if t.b or t.d or t.a < 0 or t.e > 0 or not reference.valid.any():
         return
     step = max(1, max(rows, cols) // _BACKDROP_PX)
-    grey: NDArray[np.float32] = reference.bands[:, ::step, ::step].mean(axis=0)
+    grey: NDArray[np.float32] = reference.pixels[::step, ::step].astype(np.float32)
     seen = reference.valid[::step, ::step]
     if not seen.any():
         return

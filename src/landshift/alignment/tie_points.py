@@ -41,7 +41,7 @@ class Displaced(Protocol):
 class Level:
     """One picture at one scale of its pyramid."""
 
-    image: NDArray[np.float32]
+    image: gradient.Pixels
     """(row, col) brightness in any unit."""
     valid: NDArray[np.bool_]
     """(row, col)"""
@@ -105,7 +105,7 @@ class Windows:
 
 
 def build_level(
-    image: NDArray[np.float32], valid: NDArray[np.bool_], factor: int, blur_px: float = 0.0
+    image: gradient.Pixels, valid: NDArray[np.bool_], factor: int, blur_px: float = 0.0
 ) -> Level:
     """A level and its noise floor: twice the median difference of diagonal neighbours."""
     rows, cols = image.shape
@@ -119,7 +119,7 @@ def build_level(
     return Level(image, valid, factor, blur_px, max(2.0 * middle, 1e-12), bool(valid.all()))
 
 
-def pyramid(image: NDArray[np.float32], valid: NDArray[np.bool_], most_px: int) -> list[Level]:
+def pyramid(image: gradient.Pixels, valid: NDArray[np.bool_], most_px: int) -> list[Level]:
     """The full picture, and every second level from one of at most ``most_px`` a side upwards.
 
     From the finest to the coarsest. Levels between are not kept: the first of them would be a
@@ -135,6 +135,8 @@ def pyramid(image: NDArray[np.float32], valid: NDArray[np.bool_], most_px: int) 
         smaller, seen = np.empty(shape, np.float32), np.empty(shape, np.bool_)
         shrink = gradient.halve if by == 1 else gradient.quarter
         shrink(last.image, last.valid, smaller, seen)
+        # as the full picture's arrays are: else every kernel is compiled once more
+        smaller.flags.writeable = seen.flags.writeable = False
         last = build_level(smaller, seen, last.factor << by)
         levels.append(last)
         halvings -= by
@@ -222,26 +224,31 @@ def measure(
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """Phasors of one picture's windows, or of the whole picture where the windows overlap much."""
+    """One picture's windows as spectra, or the whole picture's phasors where they overlap much."""
 
     share: NDArray[np.float32]
     """(window,) part of each that was seen, 0-1."""
     windows: NDArray[np.complex64] | None
-    """(window, side, side)"""
+    """(window, side, side) spectra."""
     whole: NDArray[np.complex64] | None
-    """(row, col)"""
+    """(row, col) phasors."""
 
-    def phasors(
+    def spectra(
         self, tops: NDArray[np.int64], good: NDArray[np.intp], side: int
     ) -> NDArray[np.complex64]:
         """Of the ``good`` windows (window, side, side), tapered."""
         if self.windows is not None:
-            return self.windows[good]
+            return self.windows if good.size == len(self.windows) else self.windows[good]
         assert self.whole is not None
         out = np.empty((len(good), side, side), np.complex64)
         top, left = np.ascontiguousarray(tops[good].T)
         window.gather_windows(self.whole, top, left, taper(side), out)
-        return out
+        return _transformed(out)
+
+
+def _transformed(windows: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Spectra (window, side, side) in the memory of the windows."""
+    return np.asarray(fft.fft2(windows, axes=(1, 2), overwrite_x=True))
 
 
 def cut(level: Level, field: Displaced | None, tops: NDArray[np.int64], windows: Windows) -> Cut:
@@ -262,7 +269,7 @@ def cut(level: Level, field: Displaced | None, tops: NDArray[np.int64], windows:
         window.cut_windows(
             tops=top, lefts=left, taper=taper(side), phasors=phasors, share=share, **common
         )
-        return Cut(share, phasors, None)
+        return Cut(share, _transformed(phasors), None)
     phasors, known = np.empty(shape, np.complex64), np.empty(shape, np.bool_)
     window.cut_whole(phasors=phasors, known=known, **common)
     window.shares_known(known, top, left, side, share)
@@ -274,14 +281,12 @@ def spectra(
 ) -> tuple[NDArray[np.complex64], NDArray[np.complex64], NDArray[np.intp]]:
     """Spectra (window, side, side) of two pictures' windows, and which of ``tops`` they are.
 
-    Left out are those of which either picture shows too little.
+    Left out are those of which either picture shows too little. What `cross` then does to the
+    second may be done to the windows of ``other`` themselves.
     """
     good = np.flatnonzero(np.minimum(one.share, other.share) >= windows.least_share)
-    pair = (
-        fft.fft2(each.phasors(tops, good, windows.side), axes=(1, 2), overwrite_x=True)
-        for each in (one, other)
-    )
-    return next(pair), next(pair), good
+    side = windows.side
+    return one.spectra(tops, good, side), other.spectra(tops, good, side), good
 
 
 def cross(

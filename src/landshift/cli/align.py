@@ -74,9 +74,9 @@ def align(
         raise click.UsageError("--check only measures; --out does not go with it")
     import json
 
-    from landshift.alignment import estimate_alignment
+    from landshift.alignment import align_brightness, shared_roles
     from landshift.errors import AlignmentError
-    from landshift.reading import describe_image, read_raster
+    from landshift.reading import describe_image, read_brightness, read_raster
     from landshift.settings import AlignmentSettings
     from landshift.site import Image
     from landshift.writing import check_file, write_picture
@@ -89,8 +89,9 @@ def align(
     infos = describe_image(ours), describe_image(other)
     _check_metres(infos[0])
     grid = _working_grid(*infos)
-    still = read_raster(ours, grid)
-    found = estimate_alignment(still, read_raster(other, grid), settings)
+    roles = shared_roles(infos[0].sensor, infos[1].sensor)
+    still = read_brightness(ours, grid, roles)
+    found = align_brightness(still, read_brightness(other, grid, roles), settings)
     if found.verdict == "failed":
         raise AlignmentError(f"could not align {image} to {reference}: {found.reason}")
     if found.verdict == "doubtful":

@@ -12,6 +12,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+Pixels = NDArray[np.float32] | NDArray[np.uint16]
+"""A band in float32, or in the 16 bits of its file; differences are taken in float32."""
+
 
 @njit(cache=True, nogil=True)
 def phasor(
@@ -32,7 +35,7 @@ def phasor(
 
 @njit(cache=True, nogil=True)
 def phasor_image(
-    image: NDArray[np.float32],
+    image: Pixels,
     valid: NDArray[np.bool_],
     floor: np.float32,
     doubled: bool,
@@ -55,14 +58,14 @@ def phasor_image(
                 and valid[row, col + 1]
             ):
                 continue
-            along_col = half * (image[row, col + 1] - image[row, col - 1])
-            along_row = half * (image[row + 1, col] - image[row - 1, col])
+            along_col = half * (np.float32(image[row, col + 1]) - np.float32(image[row, col - 1]))
+            along_row = half * (np.float32(image[row + 1, col]) - np.float32(image[row - 1, col]))
             phasors[row, col] = phasor(along_col, along_row, floor, doubled)
 
 
 @njit(cache=True, nogil=True)
 def halve(
-    image: NDArray[np.float32],
+    image: Pixels,
     valid: NDArray[np.bool_],
     half: NDArray[np.float32],
     half_valid: NDArray[np.bool_],
@@ -79,7 +82,7 @@ def halve(
             for down in range(2):
                 for right in range(2):
                     if valid[2 * row + down, 2 * col + right]:
-                        total += image[2 * row + down, 2 * col + right]
+                        total += np.float32(image[2 * row + down, 2 * col + right])
                         seen += 1
             half_valid[row, col] = seen >= 3
             half[row, col] = total / np.float32(seen) if seen >= 3 else np.float32(0.0)
@@ -87,7 +90,7 @@ def halve(
 
 @njit(cache=True, nogil=True)
 def quarter(
-    image: NDArray[np.float32],
+    image: Pixels,
     valid: NDArray[np.bool_],
     out: NDArray[np.float32],
     out_valid: NDArray[np.bool_],
@@ -107,7 +110,7 @@ def quarter(
 
 @njit(cache=True, nogil=True)
 def neighbour_differences(
-    image: NDArray[np.float32], valid: NDArray[np.bool_], step: int, found: NDArray[np.float32]
+    image: Pixels, valid: NDArray[np.bool_], step: int, found: NDArray[np.float32]
 ) -> int:
     """Fill ``found`` with |differences| of diagonal neighbours on every ``step``-th pixel.
 
@@ -117,6 +120,8 @@ def neighbour_differences(
     for row in range(0, image.shape[0] - 1, step):
         for col in range(0, image.shape[1] - 1, step):
             if valid[row, col] and valid[row + 1, col + 1]:
-                found[count] = abs(image[row + 1, col + 1] - image[row, col])
+                found[count] = abs(
+                    np.float32(image[row + 1, col + 1]) - np.float32(image[row, col])
+                )
                 count += 1
     return count

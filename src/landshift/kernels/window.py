@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+Pixels = NDArray[np.float32] | NDArray[np.uint16]
+"""A band in float32, or in the 16 bits of its file; it is filtered in float32."""
 PHASES = 512
 """Sub-pixel positions tabulated for the interpolating filter: 1/1024 px is its largest error."""
 TILE = 64
@@ -97,13 +99,9 @@ def lattice_values(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def patch_displacement(
-    lattice: NDArray[np.float32],
-    step: float,
-    top: int,
-    left: int,
-    down: NDArray[np.float32],
-    right: NDArray[np.float32],
-) -> None:
+    lattice: NDArray[np.float32], step: float, top: int, left: int,
+    down: NDArray[np.float32], right: NDArray[np.float32],
+) -> None:  # fmt: skip
     """Fill ``down`` and ``right`` (row, col) with the lattice's values, from (top, left) on."""
     rows, cols = down.shape
     most_i, most_j = lattice.shape[1] - 1, lattice.shape[2] - 1
@@ -130,13 +128,9 @@ def patch_displacement(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def cut_shifted(
-    image: NDArray[np.float32],
-    y: float,
-    x: float,
-    table: NDArray[np.float32],
-    lines: NDArray[np.float32],
+    image: Pixels, y: float, x: float, table: NDArray[np.float32], lines: NDArray[np.float32],
     patch: NDArray[np.float32],
-) -> None:
+) -> None:  # fmt: skip
     """Sample ``patch`` (row, col) from place (y, x) on, one filter for all its pixels.
 
     The picture's rim is repeated beyond it. ``lines`` is scratch of at least (rows + taps, cols).
@@ -158,7 +152,8 @@ def cut_shifted(
             for col in range(width):
                 total = np.float32(0)
                 for tap in range(taps):
-                    total += wx[tap] * source[min(max(first_col + tap + col, 0), cols - 1)]
+                    at = min(max(first_col + tap + col, 0), cols - 1)
+                    total += wx[tap] * np.float32(source[at])
                 out[col] = total
     for row in range(height):
         out = patch[row]
@@ -172,7 +167,7 @@ def cut_shifted(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def filter_along(
-    source: NDArray[np.float32], weights: NDArray[np.float32], out: NDArray[np.float32]
+    source: Pixels, weights: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:
     """Fill ``out`` (col,) with sums of ``source`` from the same col on, ``weights`` (tap,)."""
     if weights.size == _LANCZOS_TAPS:
@@ -181,8 +176,9 @@ def filter_along(
         )  # fmt: skip
         for col in range(out.size):
             out[col] = (
-                w0 * source[col] + w1 * source[col + 1] + w2 * source[col + 2]
-                + w3 * source[col + 3] + w4 * source[col + 4] + w5 * source[col + 5]
+                w0 * np.float32(source[col]) + w1 * np.float32(source[col + 1])
+                + w2 * np.float32(source[col + 2]) + w3 * np.float32(source[col + 3])
+                + w4 * np.float32(source[col + 4]) + w5 * np.float32(source[col + 5])
             )  # fmt: skip
         return
     out[:] = 0
@@ -190,7 +186,7 @@ def filter_along(
         w = weights[tap]
         part = source[tap:]
         for col in range(out.size):
-            out[col] += w * part[col]
+            out[col] += w * np.float32(part[col])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
@@ -206,7 +202,7 @@ def span(places: NDArray[np.float32], along: int) -> tuple[int, int]:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def cut_bent(
-    image: NDArray[np.float32],
+    image: Pixels,
     top: int,
     left: int,
     down: NDArray[np.float32],
@@ -249,15 +245,16 @@ def cut_bent(
             total = np.float32(0)
             if inside and taps == _LANCZOS_TAPS:
                 total = (
-                    w[0] * source[x0] + w[1] * source[x0 + 1] + w[2] * source[x0 + 2]
-                    + w[3] * source[x0 + 3] + w[4] * source[x0 + 4] + w[5] * source[x0 + 5]
+                    w[0] * np.float32(source[x0]) + w[1] * np.float32(source[x0 + 1])
+                    + w[2] * np.float32(source[x0 + 2]) + w[3] * np.float32(source[x0 + 3])
+                    + w[4] * np.float32(source[x0 + 4]) + w[5] * np.float32(source[x0 + 5])
                 )  # fmt: skip
             elif inside:
                 for tap in range(taps):
-                    total += w[tap] * source[x0 + tap]
+                    total += w[tap] * np.float32(source[x0 + tap])
             else:
                 for tap in range(taps):
-                    total += w[tap] * source[min(max(x0 + tap, 0), cols - 1)]
+                    total += w[tap] * np.float32(source[min(max(x0 + tap, 0), cols - 1)])
             lines[line, col] = total
     for row in range(height):
         for col in range(width):
@@ -355,7 +352,7 @@ def is_constant(lattice: NDArray[np.float32]) -> bool:
 
 @njit(cache=True, nogil=True)
 def cut_phasors(
-    image: NDArray[np.float32],
+    image: Pixels,
     valid: NDArray[np.bool_],
     whole: bool,
     top: int,
@@ -407,7 +404,7 @@ def cut_phasors(
 
 @njit(cache=True, nogil=True)
 def cut_windows(
-    image: NDArray[np.float32],
+    image: Pixels,
     valid: NDArray[np.bool_],
     whole: bool,
     tops: NDArray[np.int64],
@@ -440,7 +437,7 @@ def cut_windows(
 
 @njit(cache=True, nogil=True)
 def cut_whole(
-    image: NDArray[np.float32],
+    image: Pixels,
     valid: NDArray[np.bool_],
     whole: bool,
     lattice: NDArray[np.float32],

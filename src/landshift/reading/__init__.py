@@ -11,7 +11,7 @@ from landshift.reading.aoi import (
 from landshift.reading.labels import read_codes, read_reference
 from landshift.reading.picture import PictureInfo, describe_image, sha256_of
 from landshift.reading.planning import footprint, plan_grid, plan_own_grid
-from landshift.reading.resampling import nearest_codes, read_raster
+from landshift.reading.resampling import nearest_codes, read_brightness, read_raster
 
 __all__ = [
     "PictureInfo",
@@ -25,6 +25,7 @@ __all__ = [
     "project_aoi",
     "project_polygon",
     "read_aoi",
+    "read_brightness",
     "read_codes",
     "read_facts",
     "read_raster",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.windows import Window
 
+from landshift.alignment import bands_of
 from landshift.errors import ImageError, NoOverlapError
 from landshift.grid import Grid
 from landshift.kernels.resampling import resample_block
-from landshift.raster import Raster
+from landshift.raster import Brightness, Raster
 from landshift.reading.picture import PictureInfo, describe_image, open_picture, read_block
 from landshift.site import Image
 
@@ -59,17 +60,44 @@ def read_raster(image: Image, grid: Grid, alignment: Displacement | None = None)
     place = _placing(info, grid, alignment)
     bands = np.zeros((len(info.indexes), *grid.shape), np.float32)
     valid = np.zeros(grid.shape, bool)
-    side = _block_side(grid, place)
     with open_picture(image.path, info.driver) as source:
-        for row in range(0, grid.shape[0], side):
-            for col in range(0, grid.shape[1], side):
-                shape = min(side, grid.shape[0] - row), min(side, grid.shape[1] - col)
-                _fill_block(source, info, place, (row, col), shape, bands, valid)
+        for first, shape in _blocks(grid, place):
+            _fill_block(source, info, place, first, shape, bands, valid, first)
+    _refuse_unseen(image, valid)
+    return Raster(bands, valid, grid, info.sensor, info.date)
+
+
+def read_brightness(image: Image, grid: Grid, roles: tuple[str, ...]) -> Brightness:
+    """The mean of a picture's bands with these ``roles``, or of all, as it would look on ``grid``.
+
+    What `read_raster` and the mean of its bands give, without all bands being held at once, and in
+    16 bits where the file has no more: a file of 16 bits without gaps between its own values, one
+    of 8 bits 257 times finer. Raises what `read_raster` does.
+    """
+    info = describe_image(image)
+    place = _placing(info, grid, None)
+    chosen, few_bits = bands_of(info.sensor, roles), np.dtype(info.dtype).itemsize <= 2
+    few_bits &= np.dtype(info.dtype).kind in "ui"
+    low, high = _limits(info)
+    pixels = np.zeros(grid.shape, np.uint16 if few_bits else np.float32)
+    valid = np.zeros(grid.shape, bool)
+    with open_picture(image.path, info.driver) as source:
+        for first, shape in _blocks(grid, place):
+            block = tuple(slice(a, a + n) for a, n in zip(first, shape, strict=True))
+            bands, seen = np.zeros((len(info.indexes), *shape), np.float32), np.zeros(shape, bool)
+            _fill_block(source, info, place, first, shape, bands, seen, (0, 0))
+            mean = bands[chosen].mean(axis=0)
+            pixels[block] = np.rint((mean - low) * (65535 / (high - low))) if few_bits else mean
+            valid[block] = seen
+    _refuse_unseen(image, valid)
+    return Brightness(pixels, valid, grid)
+
+
+def _refuse_unseen(image: Image, valid: NDArray[np.bool_]) -> None:
     if not valid.any():
         raise NoOverlapError(
             f"{image.path}: shows nothing there: every pixel is nodata, blank or outside"
         )
-    return Raster(bands, valid, grid, info.sensor, info.date)
 
 
 def nearest_codes(codes: NDArray[np.uint8], grid: Grid, target: Grid) -> NDArray[np.uint8]:
@@ -141,16 +169,19 @@ def _block_side(grid: Grid, place: Place) -> int:
     return int(np.clip(_SOURCE_PX / max(finest, 1.0), _NODE_PX, _BLOCK_PX))
 
 
+def _blocks(grid: Grid, place: Place) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """First pixel and shape of each block."""
+    side = _block_side(grid, place)
+    for row in range(0, grid.shape[0], side):
+        for col in range(0, grid.shape[1], side):
+            yield (row, col), (min(side, grid.shape[0] - row), min(side, grid.shape[1] - col))
+
+
 def _fill_block(
-    source: Any,
-    info: PictureInfo,
-    place: Place,
-    first: tuple[int, int],
-    shape: tuple[int, int],
-    bands: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-) -> None:
-    """Fill the block of ``shape`` pixels from pixel ``first`` on; both arrays are the whole."""
+    source: Any, info: PictureInfo, place: Place, first: tuple[int, int], shape: tuple[int, int],
+    bands: NDArray[np.float32], valid: NDArray[np.bool_], at: tuple[int, int],
+) -> None:  # fmt: skip
+    """Fill the block of ``shape`` pixels from the grid's pixel ``first`` on into the arrays."""
     at_row, at_col = np.meshgrid(
         *(a + np.arange(-(-n // _NODE_PX) + 1.0) * _NODE_PX
           for a, n in zip(first, shape, strict=True)), indexing="ij",
@@ -174,8 +205,8 @@ def _fill_block(
         col_scale=col_scale,
         low=low,
         high=high,
-        top=first[0],
-        left=first[1],
+        top=at[0],
+        left=at[1],
         rows=shape[0],
         cols=shape[1],
         out=bands,
