@@ -139,11 +139,18 @@ def write_report(
         _write_views(report, folder, figure_formats, geoparquet)
 
 
+def load_views() -> None:
+    """Load what draws and writes `_write_views`: a second that whoever wants numbers need not wait.
+
+    Called in a thread while kernels run, which leave Python alone, it costs no time at all.
+    """
+    from landshift import figure, geopackage, google_earth, page, stac  # noqa: F401
+
+
 def _write_views(
     report: SiteReport, folder: Path, figure_formats: tuple[str, ...], geoparquet: bool
 ) -> None:
     """Write what people open: figure, page, GeoPackage, KMZ; and the STAC Item of all of it."""
-    # what draws them takes a second to load, and whoever only wants numbers need not wait
     from landshift import figure, geopackage, google_earth, page, stac
 
     patches = find_patches(report.changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import date, datetime
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def compare(
     from landshift.reading import read_aoi, read_facts
     from landshift.settings import GridSettings, Settings
     from landshift.site import Image, Site
-    from landshift.writing import check_output, report_as_json, write_report
+    from landshift.writing import check_output, load_views, report_as_json, write_report
 
     if out is not None:
         check_output(out, overwrite)
@@ -79,7 +80,14 @@ def compare(
         after=Image(after, gsd, roles[-1], days[1]),
         aoi=None if aoi is None else read_aoi(aoi),
     )
-    report = compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd)), progress_to_stderr())
+    tell = progress_to_stderr()
+
+    def progress(stage: str) -> None:
+        if stage == "classifying" and out is not None:
+            threading.Thread(target=load_views).start()
+        tell(stage)
+
+    report = compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd)), progress)
     if out is not None:
         formats = tuple(kind for kind in figure_format if kind != "none")
         write_report(report, out, overwrite, formats, geoparquet)
