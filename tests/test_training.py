@@ -60,6 +60,13 @@ def test_a_killed_run_goes_on_and_ends_where_an_undisturbed_one_does(
         np.testing.assert_allclose(again.layers[name], weight, atol=1e-3)
 
 
+def test_a_run_that_learns_on_can_begin_with_other_scenes(recipe, tmp_path):
+    later = dataclasses.replace(recipe, first_pair=8, steps=1)
+    trained(later, tmp_path, tmp_path / "model.npz")
+    seeds = {int(scene.stem.split("-")[-1]) for scene in (tmp_path / "scenes").glob("*.npz")}
+    assert {seed for seed in seeds if seed < fitting._HELD_OUT_SEED} == {8, 9, 10}
+
+
 def test_the_loss_falls_on_one_batch(recipe):
     torch.manual_seed(0)
     network = fitting.Network(3)

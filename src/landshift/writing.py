@@ -142,7 +142,7 @@ def write_report(
 def load_views() -> None:
     """Load what draws and writes `_write_views`: a second that whoever wants numbers need not wait.
 
-    Called in a thread while kernels run, which leave Python alone, it costs no time at all.
+    Called in a thread while kernels run, which leave Python alone, it costs little of that time.
     """
     from landshift import figure, geopackage, google_earth, page, stac  # noqa: F401
 
