@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -164,10 +165,10 @@ def test_a_bad_row_is_named_by_its_line(tmp_path, wrong):
         read_tiles(path, ("red", "green", "blue"), (0.5, 2.0))
 
 
-PACKAGED = [
-    "open-rgb-first", "open-rgb-second", "open-rgb-third", "open-rgb", "open-rgbn-first",
-    "open-rgbn", "open-multispectral", "research-rgb",
-]  # fmt: skip
+PACKAGED = sorted(
+    recipe.name.removesuffix(".toml")
+    for recipe in (resources.files("landshift") / "recipes").iterdir()
+)
 
 
 @pytest.mark.parametrize("name", PACKAGED)
