@@ -37,6 +37,10 @@ class Sensor:
     scale: float | None = None
     """What one unit of the file means as reflectance, None for display values."""
 
+    def numbers_of(self, roles: tuple[str, ...]) -> list[int]:
+        """Numbers, from 0, of the bands with these roles; of all where none is named."""
+        return [k for k, role in enumerate(self.bands) if not roles or role in roles]
+
     def family(self, gsd_m: float) -> Family | None:
         """The richest family of models that these bands can feed at ``gsd_m``, None for none."""
         has = set(self.bands)

@@ -3,7 +3,6 @@
 from landshift.alignment.displacement import Model
 from landshift.alignment.estimation import (
     align_brightness,
-    bands_of,
     estimate_alignment,
     shared_roles,
 )
@@ -16,7 +15,6 @@ __all__ = [
     "Ties",
     "Verdict",
     "align_brightness",
-    "bands_of",
     "estimate_alignment",
     "shared_roles",
 ]

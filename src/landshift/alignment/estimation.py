@@ -126,7 +126,7 @@ def shared_roles(reference: Sensor, moving: Sensor) -> tuple[str, ...]:
 
 def brightness_of(raster: Raster, roles: tuple[str, ...]) -> Brightness:
     """Mean of the bands with these roles, or of all; the band itself where it is one."""
-    chosen = [raster.bands[k] for k in bands_of(raster.sensor, roles)]
+    chosen = [raster.bands[k] for k in raster.sensor.numbers_of(roles)]
     if len(chosen) == 1:
         return Brightness(np.ascontiguousarray(chosen[0]), raster.valid, raster.grid)
     total: NDArray[np.float32] = chosen[0] + chosen[1]
@@ -134,11 +134,6 @@ def brightness_of(raster: Raster, roles: tuple[str, ...]) -> Brightness:
         total += band
     total /= np.float32(len(chosen))
     return Brightness(total, raster.valid, raster.grid)
-
-
-def bands_of(sensor: Sensor, roles: tuple[str, ...]) -> list[int]:
-    """Numbers, from 0, of the bands with these roles; of all where none is named."""
-    return [k for k, role in enumerate(sensor.bands) if not roles or role in roles]
 
 
 def _start(work: _Work, grid: Grid) -> Start | None:

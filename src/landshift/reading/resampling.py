@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.windows import Window
 
-from landshift.alignment import bands_of
 from landshift.errors import ImageError, NoOverlapError
 from landshift.grid import Grid
 from landshift.kernels.resampling import resample_block
@@ -76,7 +75,7 @@ def read_brightness(image: Image, grid: Grid, roles: tuple[str, ...]) -> Brightn
     """
     info = describe_image(image)
     place = _placing(info, grid, None)
-    chosen, few_bits = bands_of(info.sensor, roles), np.dtype(info.dtype).itemsize <= 2
+    chosen, few_bits = info.sensor.numbers_of(roles), np.dtype(info.dtype).itemsize <= 2
     few_bits &= np.dtype(info.dtype).kind in "ui"
     low, high = _limits(info)
     pixels = np.zeros(grid.shape, np.uint16 if few_bits else np.float32)
