@@ -60,6 +60,7 @@ def compare(
 
     from landshift.cli.table import print_report
     from landshift.comparison import compare_site
+    from landshift.precompile import compile_ahead
     from landshift.reading import read_aoi, read_facts
     from landshift.settings import GridSettings, Settings
     from landshift.site import Image, Site
@@ -83,6 +84,8 @@ def compare(
     tell = progress_to_stderr()
 
     def progress(stage: str) -> None:
+        if stage == "reading":
+            compile_ahead()
         if stage == "classifying" and out is not None:
             threading.Thread(target=load_views).start()
         tell(stage)

@@ -1,0 +1,67 @@
+"""What the first comparison has to compile, shared between two processes.
+
+Numba compiles one function at a time in a process, and a minute of the first comparison was nothing
+else. While the first process compiles what reads and registers, a second one compares a tiny
+picture with itself, which needs no registration: by the time the first one classifies, what
+classifies and measures lies in numba's cache.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numba import config
+
+from landshift.comparison import compare_site
+from landshift.kernels.convolution import convolve3
+from landshift.settings import GridSettings, Settings
+from landshift.site import Image, Site
+
+_SIDE_PX = 128
+_SIDE_M = 0.5
+
+
+def compile_ahead() -> subprocess.Popen[bytes] | None:
+    """Begin to compile what comes after registration, unless it is compiled or nobody is idle.
+
+    Nothing waits for it, and nothing depends on it: what it has not done when it is needed is
+    compiled then.
+    """
+    if config.DISABLE_JIT or (os.cpu_count() or 1) < 2 or _is_compiled():  # type: ignore[attr-defined]
+        return None
+    nowhere = subprocess.DEVNULL
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", __name__], stdin=nowhere, stdout=nowhere, stderr=nowhere
+        )
+    except OSError:
+        return None
+
+
+def _is_compiled() -> bool:
+    folder = convolve3.stats.cache_path
+    return folder is not None and any(Path(folder).glob("convolution.convolve3*.nbi"))
+
+
+def compile_stages() -> None:
+    """Run every stage but registration once, on a picture of noise."""
+    import rasterio  # a process that only asks whether there is something to do needs none
+
+    noise = np.random.default_rng(0).integers(0, 256, (3, _SIDE_PX, _SIDE_PX), np.uint8)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "noise.png")
+        with rasterio.open(path, "w", driver="PNG", count=3, dtype="uint8",
+                           height=_SIDE_PX, width=_SIDE_PX) as file:  # fmt: skip
+            file.write(noise)
+        image = Image(path, _SIDE_M)
+        settings = Settings(grid=GridSettings(gsd_m=_SIDE_M))
+        compare_site(Site("noise", image, image), "open", settings, lambda stage: None)
+
+
+if __name__ == "__main__":
+    compile_stages()
