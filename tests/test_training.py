@@ -122,6 +122,23 @@ def test_blended_weights_lie_between_those_begun_from_and_those_learned(recipe, 
     assert moved > 0.02  # else the three could not be told apart
 
 
+def test_a_run_may_begin_at_the_mean_of_two_models(recipe, tmp_path):
+    one, _ = trained(recipe, tmp_path / "a", tmp_path / "one.npz")
+    again = dataclasses.replace(recipe, seed=recipe.seed + 1)
+    other, _ = trained(again, tmp_path / "b", tmp_path / "other.npz")
+    mean = dataclasses.replace(
+        recipe, start=str(tmp_path / "one.npz"), also=str(tmp_path / "other.npz"), steps=0
+    )
+    both, _ = trained(mean, tmp_path / "c", tmp_path / "both.npz")
+    for name, weight in both.layers.items():
+        expected = (one.layers[name] + other.layers[name]) / 2
+        np.testing.assert_allclose(weight, expected, atol=3e-3, rtol=3e-3)
+    assert both.training["start_sha256"] == one.sha256
+    assert both.training["also_sha256"] == other.sha256
+    with pytest.raises(SettingsError, match="also is"):
+        dataclasses.replace(mean, start="")
+
+
 @pytest.mark.parametrize("wrong", [{"blend": 0.5}, {"blend": 1.5, "start": "a.npz"}])
 def test_a_blend_needs_something_to_begin_from(recipe, wrong):
     with pytest.raises(SettingsError, match="blend is"):

@@ -114,10 +114,11 @@ def train(
 
 
 def _begun(recipe: Recipe) -> dict[str, str]:
-    """Which file the weights were learned on from, if any."""
-    if not recipe.start:
-        return {}
-    return {"start_sha256": load_model(recipe.start, recipe.family).sha256}
+    """Which files the weights were learned on from, if any."""
+    return {
+        f"{field}_sha256": load_model(source, recipe.family).sha256
+        for field, source in (("start", recipe.start), ("also", recipe.also)) if source
+    }  # fmt: skip
 
 
 def _labelled(
@@ -138,11 +139,9 @@ def _fit(
     torch.manual_seed(recipe.seed)
     network = Network(len(FAMILY_BANDS[recipe.family])).to(memory_format=torch.channels_last)
     if recipe.start:
-        begin_from(
-            network, load_model(recipe.start, recipe.family).layers,
-            _first_pictures(recipe, scenes, taught),
-        )  # fmt: skip
-        report(f"beginning from the weights of {recipe.start}")
+        begin_from(network, _first_layers(recipe), _first_pictures(recipe, scenes, taught))
+        sources = " and ".join(filter(None, (recipe.start, recipe.also)))
+        report(f"beginning from the weights of {sources}")
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_AVERAGING),
         use_buffers=True,
@@ -175,7 +174,7 @@ def _blended(
     recipe: Recipe, network: Network, scenes: list[Tile], taught: list[Tile]
 ) -> Network:
     """A network of ``recipe.blend`` of what was learned, and for the rest of what it began from."""
-    first = load_model(recipe.start, recipe.family).layers
+    first = _first_layers(recipe)
     between = {
         name: first[name] + np.float32(recipe.blend) * (learned.astype(np.float32) - first[name])
         for name, learned in exported(network).items()
@@ -183,6 +182,16 @@ def _blended(
     blended = Network(len(FAMILY_BANDS[recipe.family]))
     begin_from(blended, between, _first_pictures(recipe, scenes, taught))
     return blended
+
+
+def _first_layers(recipe: Recipe) -> dict[str, NDArray[np.float32]]:
+    """Weights of the model that is learned on from, or the mean of two."""
+    sources = filter(None, (recipe.start, recipe.also))
+    models = [load_model(source, recipe.family).layers for source in sources]
+    return {
+        layer: np.mean([model[layer] for model in models], axis=0, dtype=np.float32)
+        for layer in models[0]
+    }
 
 
 def _first_pictures(recipe: Recipe, scenes: list[Tile], taught: list[Tile]) -> Tensor:

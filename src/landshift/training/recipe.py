@@ -49,6 +49,10 @@ class Recipe:
     """Seed of the first scene; a run that learns on begins where the one before ended."""
     start: str = ""
     """Model whose weights are learned on from, by name or path; empty: from random ones."""
+    also: str = ""
+    """Another model, learned from other material beginning where ``start`` did: the weights begin
+    at the mean of both, which holds up as well as either or better (Wortsman et al. 2022, "Model
+    soups", arXiv:2203.05482)."""
     blend: float = 1.0
     """Share of what was learned in the weights, 0-1; the rest is ``start``. Halfway a model keeps
     more of what its first material taught it: Wortsman et al. 2022, "Robust fine-tuning of
@@ -66,6 +70,8 @@ class Recipe:
             raise SettingsError(
                 f"blend is {self.blend}; allowed are 0 to 1, and below 1 only with a start"
             )
+        if self.also and not self.start:
+            raise SettingsError(f"also is {self.also!r}; allowed only with a start")
         unit = 32 if max(self.second_look) > 0 else 16
         if self.crop_px % unit or self.crop_px < 32:
             raise SettingsError(
