@@ -253,8 +253,8 @@ WEIGHTS = {"unsure": 1, "doubt": 1, "faint": 1, "doubtful": 1, "size": -1}
 make it less so. What pulls the other way in a fit is chance."""
 
 
-SHARED = len(WEIGHTS) + 1
-"""Numbers that hold at every pixel size: weights, logarithm of the upper share."""
+SHARED = len(WEIGHTS) + 2
+"""Numbers that hold at every pixel size: weights, logarithms of the upper shares."""
 JOINT = 2
 """Finest steps of pixel size of which there are sites, to which those are fitted."""
 FACTORS = np.exp(np.linspace(np.log(0.7), np.log(1.5), 40))
@@ -275,7 +275,7 @@ def spelled(settings: AreaSettings, places: tuple[int, ...], numbers: np.ndarray
     return replace(
         settings,
         clue_weights=ClueWeights(**dict(zip(WEIGHTS, weights.tolist(), strict=True))),
-        upper_share=float(np.exp(shared[-1])),
+        upper_share=tuple(np.exp(shared[-2:]).tolist()),
     )
 
 
@@ -367,7 +367,7 @@ def fit(sums: Sums) -> None:
     print(")")
     for name in WEIGHTS:
         print(f"ClueWeights.{name} = {getattr(chosen.clue_weights, name):.2f}")
-    print(f"upper_share = {chosen.upper_share:.2f}")
+    print(f"upper_share = ({', '.join(f'{share:.2f}' for share in chosen.upper_share)})")
     print(f"\nsites left out of the fit, with these factors:\n\n{HEAD}")
     for name in np.unique(sums.set):
         told = []

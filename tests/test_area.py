@@ -157,8 +157,8 @@ def test_many_sites_at_once_are_what_each_is_alone():
 
 
 def test_upward_and_downward_spread_are_apart():
-    wide = replace(SETTINGS, upper_share=2.0)
-    one, other = ends(clues_of(), replace(SETTINGS, upper_share=1.0)), ends(clues_of(), wide)
+    wide = replace(SETTINGS, upper_share=(2.0, 2.0))
+    one, other = ends(clues_of(), replace(SETTINGS, upper_share=(1.0, 1.0))), ends(clues_of(), wide)
     assert other[0] == one[0]
     assert other[1] > one[1]
 
@@ -266,7 +266,7 @@ QUIET = {
     "site_error_range": (0.0, 3.0),
     "floor_hectares": 0.0,
     "floor_px": 0.0,
-    "upper_share": 1.0,
+    "upper_share": (1.0, 1.0),
 }
 
 

@@ -323,7 +323,8 @@ def ends(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Terms]:
     """Both ends of the 90 % interval, hectares, and the terms they come from."""
     terms = _terms(clues, settings)
     low, _ = interval(clues.value, terms.spread, terms.floor)
-    _, high = interval(clues.value, settings.upper_share * terms.spread, terms.floor)
+    upper_share = np.where(clues.building > 0.0, *settings.upper_share)
+    _, high = interval(clues.value, upper_share * terms.spread, terms.floor)
     low, high = np.clip(low, 0.0, clues.value), np.maximum(high, clues.value)
     unseen = np.maximum(clues.aoi - clues.seen, 0.0)
     # What was seen to change, and a little more, over what was seen: the share that the unseen

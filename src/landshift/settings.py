@@ -256,8 +256,8 @@ class AreaSettings:
     site_error_range: tuple[float, float] = (0.08, 3.0)
     """Least and most of it with all clues. Two people who draw the same roofs differ by 5 % and
     more; beyond 3 the interval begins at a twelfth of the value and tells nothing."""
-    upper_share: float = 0.65
-    """Spread upward over spread downward; what was missed is in the faint share too."""
+    upper_share: tuple[float, float] = (0.65, 0.65)
+    """Spread upward over spread downward, of what a building is part of and of other ground."""
     typical_hectares: float = 0.1
     """Hectares of change from which a site's errors begin to average out: a hall."""
     floor_hectares: float = 0.02
