@@ -10,7 +10,7 @@ dsifn_cd, sun_optical and loveda with our labels of them, whose terms allow rese
 jeju_greenhouse states no licence and is never learned from. `--without` leaves out one half of the
 scenes of each of these sets, to be scored. Paths in the table are absolute. One Joplin tile, one
 North Dakota date and four West Virginia patches are held out for calibration, and every fifth
-scene of the research sets. Where two dates of a place are there and nothing was built between
+scene of each half of the research sets. Where two dates of a place are there and nothing was built between
 them, both are listed: what differs is season, light and camera.
 """
 
@@ -112,9 +112,11 @@ def research(data: Path, without: str | None):
         first = stem.startswith("lgp") if name == "whu_cd" else stem in FIRST_HALF[name]
         if without and first == (without == "a"):
             continue
-        counts[name] = counts.get(name, 0) + 1
-        # The third, the eighth, ...: sets of one or two scenes give none away.
-        yield (*row[:4], "held-out" if counts[name] % 5 == 3 else "train", *row[5:])
+        half = name, first
+        counts[half] = counts.get(half, 0) + 1
+        # The third, the eighth, ...: halves of one or two scenes give none away. Counted by half,
+        # so that no model of one half has learned from what calibrates the mean of both.
+        yield (*row[:4], "held-out" if counts[half] % 5 == 3 else "train", *row[5:])
 
 
 def public(data: Path):
