@@ -9,9 +9,9 @@ naip_landcover_1m, s2_landcover_deva and labels/{us,s2}. `research` adds levir_c
 dsifn_cd, sun_optical and loveda with our labels of them, whose terms allow research only;
 jeju_greenhouse states no licence and is never learned from. `--without` leaves out one half of the
 scenes of each of these sets, to be scored. Paths in the table are absolute. One Joplin tile, one
-North Dakota date and four West Virginia patches are held out for calibration, and every fifth
-scene of each half of the research sets. Where two dates of a place are there and nothing was built between
-them, both are listed: what differs is season, light and camera.
+North Dakota date and four West Virginia patches are held out for calibration, and every fifth scene
+of each half of the research sets. Where two dates of a place are there and nothing was built
+between them, both are listed: what differs is season, light and camera.
 """
 
 import argparse
