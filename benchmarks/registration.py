@@ -43,6 +43,7 @@ from pyproj import CRS
 from rasterio.windows import Window
 from scipy import fft, ndimage
 
+from landshift import GDAL_CACHE_MB
 from landshift.alignment import Alignment, align_brightness, estimate_alignment, shared_roles
 from landshift.grid import Grid
 from landshift.raster import Brightness, Raster
@@ -286,8 +287,8 @@ def speed(asked: argparse.Namespace) -> None:
                 with rasterio.open(Path(folder) / f"{name}.tif", "w", **profile) as target:
                     target.write(picture, 1)
             command = [sys.executable, __file__, "child", folder]
-            # as the command line itself does; GDAL alone would take a twentieth of the memory
-            about = os.environ | {"GDAL_CACHEMAX": "96"}
+            # as the command line itself does
+            about = os.environ | {"GDAL_CACHEMAX": GDAL_CACHE_MB}
             done = subprocess.run(command, check=True, capture_output=True, text=True, env=about)
         a = json.loads(done.stdout)
         print(f"| {side} | {a['estimation_s']:.2f} | {a['warp_s']:.2f} | {a['reading_s']:.2f} "

@@ -374,6 +374,36 @@ def test_a_slope_is_less_sure_where_no_tie_point_is_near():
         assert far == near if model == "shift" else far > 8 * fit.field.noise_px > near
 
 
+def wave(place):
+    return np.stack([np.sin(place[:, 1] / 48), np.cos(place[:, 0] / 48)], axis=1)
+
+
+def test_a_field_does_not_run_away_beyond_its_last_tie_point():
+    rng = np.random.default_rng(7)
+    place = rng.uniform(0, 1, (150, 2)) * np.array([512, 180])
+    moved = wave(place) + rng.normal(0, 0.02, place.shape)
+    fit = fit_field((512, 512), constant_field((512, 512)), place, moved, np.ones_like(place),
+                    32.0, None, 3.5, 160)  # fmt: skip
+    assert fit.field.model == "field"
+    assert not fit.field.sloped
+    everywhere = fit.field.on_lattice(*[np.arange(0.0, 512, 32)] * 2)
+    assert np.abs(everywhere).max() < 2.5  # the wave is 1 px high
+    assert fit.field.strength * fit.field.noise_px**2 < 4.0
+
+
+def test_gross_errors_too_small_to_be_told_weigh_less_on_a_field():
+    rng = np.random.default_rng(8)
+    place = rng.uniform(0, 512, (400, 2))
+    noise = rng.normal(0, 0.1, place.shape)
+    noise[::4] = rng.uniform(-1, 1, noise[::4].shape)
+    fit = fit_field((512, 512), constant_field((512, 512)), place, wave(place) + noise,
+                    np.ones_like(place), 32.0, None, 3.5, 160)  # fmt: skip
+    assert fit.field.model == "field"
+    inner = rng.uniform(32, 480, (400, 2))
+    miss = fit.field.at(*inner.T).T - wave(inner)
+    assert np.sqrt(np.mean(np.sum(miss**2, axis=1))) < 0.08
+
+
 @pytest.mark.parametrize("shape", [(70, 300), (512, 512), (66, 66), (50, 90)])
 def test_windows_lie_inside_and_stay_few(shape):
     tops = lay_windows(shape, 64, 40)

@@ -31,6 +31,11 @@ _REFUSED_DRIVERS = [
 ]  # fmt: skip
 """GDAL drivers whose files can make GDAL read, write or fetch something else."""
 
+GDAL_CACHE_MB = "96"
+"""Memory in which a process of ours lets GDAL keep what it read, MB, as GDAL_CACHEMAX takes it.
+GDAL's own default is a twentieth of the machine's for each process. What it held when a picture has
+been read stays with the process: with 128 MB `align` of 8192 px peaks above 800 MB."""
+
 # GDAL reads GDAL_SKIP once, when rasterio is first imported; this is the only place certain to run
 # before that. All other options are set around our own reads and writes, not for the whole process.
 os.environ["GDAL_SKIP"] = " ".join(

@@ -358,7 +358,7 @@ class AlignmentSettings:
     """Small windows compared in one pass. Source: the score's kind "all" at 512 px, 0.39 px against
     0.97 with 700."""
     unsure_px: float = 1.0
-    """Radial deviation from which a place counts as unsure, px."""
+    """Radial deviation from which a place counts as unsure, px: `trust` calls this wrong."""
     most_unsure_share: float = 0.25
     """Share of the picture that may be unsure, or beyond all tie points, in a good alignment, 0-1.
     Source: 0.5 of the picture was blank in the one confident error of the score's seeds 200-205."""

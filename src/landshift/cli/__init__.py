@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from landshift import __version__
+from landshift import GDAL_CACHE_MB, __version__
 from landshift.errors import LandshiftError
 
 _COMMANDS = {
@@ -99,9 +99,7 @@ def main() -> None:
     """
     # the default action ends the process at once; this way half-written outputs are removed
     signal.signal(signal.SIGTERM, _terminate)
-    # GDAL's own default is a twentieth of the machine's memory for each process. What it held when
-    # a picture has been read stays with the process: with 128 MB `align` of 8192 px peaks above 800
-    os.environ.setdefault("GDAL_CACHEMAX", "96")
+    os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MB)
 
 
 def _terminate(signum: int, frame: Any) -> NoReturn:
