@@ -218,15 +218,15 @@ class BuildingSettings:
 class ClueWeights:
     """By how much each clue raises the logarithm of the error from site to site, per unit of it."""
 
-    unsure: float = 1.10
+    unsure: float = 0.71
     """Of 1 less the mean probability of the pixels that make up the sum."""
-    doubt: float = 0.69
+    doubt: float = 1.06
     """Of 1 less the mean probability of all codes at the site."""
-    faint: float = 0.27
+    faint: float = 0.31
     """Of ln(1 + faint change over change)."""
-    doubtful: float = 0.51
+    doubtful: float = 0.54
     """Of an alignment that is not good."""
-    size: float = -0.09
+    size: float = -0.10
     """Of ln(1 + hectares over `typical_hectares`): errors of many objects average out."""
 
 
@@ -240,10 +240,10 @@ class AreaSettings:
     """Pairs below this stand together on one line of a terminal; report.json lists each. 0.02 ha
     is what no hectare is told from none by (`floor_hectares`), and a busy site has a dozen such."""
     site_error: tuple[tuple[float, float, float, float], ...] = (
-        (0.75, 0.175, 0.927, 1.05),
-        (1.5, 0.298, 2.31, 3.45),
-        (5.0, 0.533, 1.51, 0.979),
-        (100.0, 1.42, 1.59, 1.36),
+        (0.75, 0.207, 1.1, 1.07),
+        (1.5, 0.304, 2.21, 3.75),
+        (5.0, 0.694, 2.01, 0.906),
+        (100.0, 0.717, 1.77, 0.601),
     )
     """(gsd up to; standard deviation between sites of what a building is part of, and of other
     ground, shares of the area; multiple of the faint change that the upper end takes in): how far a
@@ -256,7 +256,7 @@ class AreaSettings:
     site_error_range: tuple[float, float] = (0.08, 3.0)
     """Least and most of it with all clues. Two people who draw the same roofs differ by 5 % and
     more; beyond 3 the interval begins at a twelfth of the value and tells nothing."""
-    upper_share: tuple[float, float] = (0.65, 0.65)
+    upper_share: tuple[float, float] = (0.62, 0.77)
     """Spread upward over spread downward, of what a building is part of and of other ground."""
     typical_hectares: float = 0.1
     """Hectares of change from which a site's errors begin to average out: a hall."""
