@@ -5,10 +5,12 @@
 Pairs of 640 × 640 px, of 0.3 and 0.5 m in turn, on which something was built; seeds are none that
 anything learned from or was set on. A true building is a roof of at least 150 m² that lies wholly
 in the aoi (the inner 512 × 512 px), less than half of it on ground that a roof covered before; its
-direction is that of its least rotated rectangle. It is matched by a listed building whose outline
-overlaps it by half (intersection over union). A listed building of at least 150 m² that is not said
-to replace another is right where it so overlaps any new roof. Directions are compared where the
-true region fills its rectangle by 0.9 and is half again as long as wide: others have none.
+direction is that of its least rotated rectangle. The answer lies on the before picture, the truth
+on the after picture: each true roof is first moved as the alignment found. It is matched by a
+listed building whose outline overlaps it by half (intersection over union). A listed building of
+at least 150 m² that is not said to replace another is right where it so overlaps any new roof.
+Directions are compared where the true region fills its rectangle by 0.9 and is half again as long
+as wide: others have none.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from scipy import ndimage
 from shapely.geometry import shape
 
 from hectares import placed, written
+from landshift.alignment import Alignment
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError
 from landshift.settings import Settings
@@ -41,6 +44,13 @@ def new_roofs(pair: SimulatedPair) -> list[shapely.Polygon]:
     new = np.isin(roofs, numbers[stood < 0.5])
     outlines = shapes(roofs.astype(np.int32), mask=new, transform=placed(pair))
     return [shape(outline).buffer(0) for outline, _ in outlines]
+
+
+def on_before(roof: shapely.Polygon, alignment: Alignment) -> shapely.Polygon:
+    """A roof of the after picture where it lies on the before picture's grid."""
+    return shapely.transform(
+        roof, lambda xy: xy + np.column_stack(alignment.displacement(xy[:, 0], xy[:, 1]))
+    )
 
 
 def overlap(one: shapely.Polygon, other: shapely.Polygon) -> float:
@@ -80,6 +90,7 @@ def main() -> None:
                 refused += 1
                 continue
         aoi = site.aoi.polygon
+        roofs = [on_before(roof, report.alignment) for roof in roofs]
         for building in report.buildings:
             if building.replaced or building.outline.area < LEAST_M2:
                 continue

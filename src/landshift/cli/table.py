@@ -164,7 +164,8 @@ def _buildings_table(report: SiteReport) -> Table:
     for number, building in enumerate(report.buildings[:_MOST_BUILDINGS], 1):
         table.add_row(
             str(number), f"{building.hectares:.3f}",
-            f"{building.length_m:.0f} × {building.width_m:.0f}", f"{building.azimuth_deg:.0f}",
+            f"{building.length_m:.0f} × {building.width_m:.0f}",
+            f"{round(building.azimuth_deg) % 180}",
             building.was.label, building.stage,
         )  # fmt: skip
     if count > _MOST_BUILDINGS:
