@@ -12,17 +12,28 @@ import pytest
 from landshift.kernels import convolution, smoothing, transition
 
 _ASK = """
-from landshift.precompile import compile_ahead
-first = compile_ahead()
-print(first.wait(), compile_ahead())
+from landshift.precompile import compiling_ahead
+with compiling_ahead() as first:
+    if first:
+        print(first.wait())
+        with compiling_ahead() as second:
+            print(second)
+    else:
+        print(first)
+"""
+_LEAVE = """
+from landshift.precompile import compiling_ahead
+with compiling_ahead() as process:
+    print(process.poll(), process.args[-1])
+print(process.poll())
 """
 
 
-def ask(cache: Path, **more: str) -> str:
-    """What `compile_ahead` does where nothing is compiled yet, asked twice."""
+def ask(script: str, cache: Path, **more: str) -> str:
+    """What a script prints where nothing is compiled yet."""
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)} | more
     done = subprocess.run(
-        [sys.executable, "-c", _ASK], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )
     return done.stdout + done.stderr
 
@@ -30,7 +41,7 @@ def ask(cache: Path, **more: str) -> str:
 @pytest.mark.jit
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has nothing to share")
 def test_all_that_classifies_and_measures_is_compiled_and_only_once(tmp_path: Path) -> None:
-    assert ask(tmp_path).split() == ["0", "None"]
+    assert ask(_ASK, tmp_path).split() == ["0", "None"]
     compiled = {file.name.split("-")[0] for file in tmp_path.rglob("*.nbi")}
     wanted = {
         f"{module.__name__.rpartition('.')[2]}.{name}"
@@ -43,5 +54,13 @@ def test_all_that_classifies_and_measures_is_compiled_and_only_once(tmp_path: Pa
 
 
 def test_nothing_is_begun_where_kernels_are_plain_python(tmp_path: Path) -> None:
-    told = ask(tmp_path, NUMBA_DISABLE_JIT="1")
-    assert "'NoneType' object has no attribute 'wait'" in told
+    assert ask(_ASK, tmp_path, NUMBA_DISABLE_JIT="1").split() == ["None"]
+
+
+@pytest.mark.jit
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has nothing to share")
+def test_nothing_runs_on_or_lies_about_after_an_early_end(tmp_path: Path) -> None:
+    running, folder, ended = ask(_LEAVE, tmp_path).split()
+    assert running == "None"
+    assert int(ended) != 0
+    assert not Path(folder).exists()

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,21 +28,30 @@ _SIDE_PX = 128
 _SIDE_M = 0.5
 
 
-def compile_ahead() -> subprocess.Popen[bytes] | None:
-    """Begin to compile what comes after registration, unless it is compiled or nobody is idle.
+@contextmanager
+def compiling_ahead() -> Iterator[subprocess.Popen[bytes] | None]:
+    """Compile what comes after registration meanwhile, unless it is compiled or no core is idle.
 
-    Nothing waits for it, and nothing depends on it: what it has not done when it is needed is
-    compiled then.
+    Nothing waits for the second process, and nothing depends on it: what it has not done when it
+    is needed is compiled then. It ends with the block, and so does its folder.
     """
     if config.DISABLE_JIT or (os.cpu_count() or 1) < 2 or _is_compiled():  # type: ignore[attr-defined]
-        return None
-    nowhere = subprocess.DEVNULL
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=nowhere, stdout=nowhere, stderr=nowhere
-        )
-    except OSError:
-        return None
+        yield None
+        return
+    with TemporaryDirectory() as folder:
+        process = None
+        nowhere = subprocess.DEVNULL
+        with suppress(OSError):
+            process = subprocess.Popen(
+                [sys.executable, "-m", __name__, folder],
+                stdin=nowhere, stdout=nowhere, stderr=nowhere,
+            )  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process is not None:
+                process.terminate()
+                process.wait()
 
 
 def _is_compiled() -> bool:
@@ -48,20 +59,19 @@ def _is_compiled() -> bool:
     return folder is not None and any(Path(folder).glob("convolution.convolve3*.nbi"))
 
 
-def compile_stages() -> None:
-    """Run every stage but registration once, on a picture of noise."""
+def compile_stages(folder: Path) -> None:
+    """Run every stage but registration once, on a picture of noise that is kept in ``folder``."""
     import rasterio  # a process that only asks whether there is something to do needs none
 
     noise = np.random.default_rng(0).integers(0, 256, (3, _SIDE_PX, _SIDE_PX), np.uint8)
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "noise.png")
-        with rasterio.open(path, "w", driver="PNG", count=3, dtype="uint8",
-                           height=_SIDE_PX, width=_SIDE_PX) as file:  # fmt: skip
-            file.write(noise)
-        image = Image(path, _SIDE_M)
-        settings = Settings(grid=GridSettings(gsd_m=_SIDE_M))
-        compare_site(Site("noise", image, image), "open", settings, lambda stage: None)
+    path = folder / "noise.png"
+    with rasterio.open(path, "w", driver="PNG", count=3, dtype="uint8",
+                       height=_SIDE_PX, width=_SIDE_PX) as file:  # fmt: skip
+        file.write(noise)
+    image = Image(path, _SIDE_M)
+    settings = Settings(grid=GridSettings(gsd_m=_SIDE_M))
+    compare_site(Site("noise", image, image), "open", settings, lambda stage: None)
 
 
 if __name__ == "__main__":
-    compile_stages()
+    compile_stages(Path(sys.argv[1]))

@@ -60,7 +60,7 @@ def compare(
 
     from landshift.cli.table import print_report
     from landshift.comparison import compare_site
-    from landshift.precompile import compile_ahead
+    from landshift.precompile import compiling_ahead
     from landshift.reading import read_aoi, read_facts
     from landshift.settings import GridSettings, Settings
     from landshift.site import Image, Site
@@ -84,13 +84,12 @@ def compare(
     tell = progress_to_stderr()
 
     def progress(stage: str) -> None:
-        if stage == "reading":
-            compile_ahead()
         if stage == "classifying" and out is not None:
             threading.Thread(target=load_views).start()
         tell(stage)
 
-    report = compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd)), progress)
+    with compiling_ahead():
+        report = compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd)), progress)
     if out is not None:
         formats = tuple(kind for kind in figure_format if kind != "none")
         write_report(report, out, overwrite, formats, geoparquet)
