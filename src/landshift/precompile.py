@@ -38,20 +38,21 @@ def compiling_ahead() -> Iterator[subprocess.Popen[bytes] | None]:
     if config.DISABLE_JIT or (os.cpu_count() or 1) < 2 or _is_compiled():  # type: ignore[attr-defined]
         yield None
         return
-    with TemporaryDirectory() as folder:
-        process = None
-        nowhere = subprocess.DEVNULL
-        with suppress(OSError):
-            process = subprocess.Popen(
-                [sys.executable, "-m", __name__, folder],
-                stdin=nowhere, stdout=nowhere, stderr=nowhere,
-            )  # fmt: skip
-        try:
-            yield process
-        finally:
-            if process is not None:
-                process.terminate()
-                process.wait()
+    folder, process, nowhere = None, None, subprocess.DEVNULL
+    with suppress(OSError):  # no room for it, or no right to begin it: then without
+        folder = TemporaryDirectory()
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, folder.name],
+            stdin=nowhere, stdout=nowhere, stderr=nowhere,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process is not None:
+            process.terminate()
+            process.wait()
+        if folder is not None:
+            folder.cleanup()
 
 
 def _is_compiled() -> bool:
