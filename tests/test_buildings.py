@@ -333,3 +333,11 @@ def test_right_angles_only_where_there_are_corners():
     plain = outlines.right_angled(box(0, 0, 9, 4), 0.0, 0.5)
     assert plain is not None
     assert outlines.overlap(plain, box(0, 0, 9, 4)) > 0.99
+
+
+@pytest.mark.parametrize("azimuth", [0.0, 33.33, 179.97])
+def test_directions_are_tenths_below_half_a_turn(azimuth):
+    buildings, _ = found_in(hall(130, 130, 60, 20, azimuth))
+    told = buildings[0].azimuth_deg
+    assert told == round(told, 1)
+    assert 0.0 <= told < 180.0

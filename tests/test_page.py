@@ -324,3 +324,10 @@ def test_the_map_is_as_large_as_the_ground():
     (lon, lat), *_ = data["corners"]
     assert lon == pytest.approx(127.8, abs=0.1)
     assert lat == pytest.approx(41.55, abs=0.05)
+
+
+def test_a_direction_just_below_180_degrees_is_north():
+    building = dataclasses.replace(made_report().buildings[0], azimuth_deg=179.7)
+    shown = rendered(dataclasses.replace(made_report(), buildings=(building,)))
+    assert '<td class="number wide">0°</td>' in shown
+    assert "180°" not in shown

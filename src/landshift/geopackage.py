@@ -62,7 +62,7 @@ def write_geopackage(report: SiteReport, patches: Sequence[Patch], path: Path) -
         "hectares": ("float64", [round(one.hectares, 4) for one in found]),
         "length_m": ("float64", [round(one.length_m, 1) for one in found]),
         "width_m": ("float64", [round(one.width_m, 1) for one in found]),
-        "azimuth_deg": ("float64", [round(one.azimuth_deg, 1) % 180.0 for one in found]),
+        "azimuth_deg": ("float64", [one.azimuth_deg for one in found]),
         "rectangularity": ("float64", [round(one.rectangularity, 3) for one in found]),
         "was": ("object", [one.was.label for one in found]),
         "stage": ("object", [one.stage for one in found]),

@@ -25,7 +25,9 @@ from landshift.settings import GridSettings, Settings
 from landshift.site import Image, Site
 
 _SIDE_PX = 128
+"""Side of the picture of noise: large enough for every stage to have something to do."""
 _SIDE_M = 0.5
+"""Side of its pixel, metres; one that the RGB model reads."""
 
 
 @contextmanager

@@ -96,3 +96,8 @@ def score_words(told: Any) -> Iterator[str]:
         if isinstance(value, int | float) and math.isfinite(value) and isinstance(pictures, int):
             what, score = (str(one.get(key, ""))[:80] for key in ("what", "score"))
             yield f"{what}, {score} {value:.2f} ({pictures} pictures)"
+
+
+def direction_words(azimuth_deg: float) -> str:
+    """Whole degrees of a direction that has no front: 179.7 is 0, as its neighbours are."""
+    return str(round(azimuth_deg) % 180)

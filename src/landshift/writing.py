@@ -268,7 +268,7 @@ def report_as_json(report: SiteReport) -> dict[str, Any]:
                 "buildings": list(cluster.buildings),
                 "built_hectares": round(cluster.built_hectares, _HECTARE_DECIMALS),
                 "hull_hectares": round(cluster.hull_hectares, _HECTARE_DECIMALS),
-                "azimuth_deg": round(cluster.azimuth_deg, 1) % 90.0,
+                "azimuth_deg": cluster.azimuth_deg,
             }
             for cluster in report.clusters
         ],
@@ -320,7 +320,7 @@ def _building_as_json(building: Building) -> dict[str, Any]:
         "hectares": round(float(building.hectares), _HECTARE_DECIMALS),
         "length_m": round(building.length_m, 1),
         "width_m": round(building.width_m, 1),
-        "azimuth_deg": round(building.azimuth_deg, 1) % 180.0,
+        "azimuth_deg": building.azimuth_deg,
         "rectangularity": round(building.rectangularity, 3),
         "was": building.was.label,
         "stage": building.stage,

@@ -42,7 +42,7 @@ class Building:
     width_m: float
     """Shorter side, metres."""
     azimuth_deg: float
-    """Direction of the longer side, 0-180 clockwise from grid north."""
+    """Direction of the longer side, clockwise from grid north; tenths, from 0 to below 180."""
     rectangularity: float
     """Area of the region over that of its minimum rotated rectangle, 0-1."""
     was: Cover
@@ -66,7 +66,7 @@ class Cluster:
     hull_hectares: float
     """Area of the convex hull around them."""
     azimuth_deg: float
-    """Shared azimuth, modulo 90, 0-90 clockwise from grid north."""
+    """Shared azimuth modulo 90, clockwise from grid north; tenths, from 0 to below 90."""
 
 
 def outline_buildings(
@@ -220,7 +220,7 @@ def _building(
         hectares=outline.area / abs(grid.transform.determinant) * pixel,
         length_m=rectangle.length * scale,
         width_m=rectangle.width * scale,
-        azimuth_deg=rectangle.azimuth_deg,
+        azimuth_deg=round(rectangle.azimuth_deg, 1) % 180.0,
         rectangularity=min(shape.outline.area / shape.rectangle.area, 1.0),
         was=was,
         stage=_stage(steps, shape, settings),
@@ -299,5 +299,5 @@ def _cluster(buildings: tuple[Building, ...], places: tuple[int, ...], grid: Gri
         buildings=places,
         built_hectares=sum(member.hectares for member in members),
         hull_hectares=hull.area * _ground_scale(grid) ** 2 / _SQUARE_METRES_PER_HECTARE,
-        azimuth_deg=azimuth,
+        azimuth_deg=round(azimuth, 1) % 90.0,
     )

@@ -26,6 +26,7 @@ from landshift.wording import (
     TOTAL_MEANINGS,
     TOTAL_WORDS,
     VERDICT_WORDS,
+    direction_words,
     fold_small,
     transition_words,
 )
@@ -213,7 +214,7 @@ def _patch(patch: Patch, grid: Grid) -> dict[str, Any]:
 def _building(building: Building, number: int) -> dict[str, Any]:
     return {
         "number": number, "hectares": building.hectares, "length_m": building.length_m,
-        "width_m": building.width_m, "azimuth_deg": building.azimuth_deg,
+        "width_m": building.width_m, "direction": direction_words(building.azimuth_deg),
         "rectangularity": building.rectangularity, "was": building.was.label,
         "stage": building.stage, "probability": building.probability,
         "replaced": building.replaced,

@@ -97,7 +97,7 @@
     [
       ["area", hectares(one.hectares)],
       ["size", `${one.length_m.toFixed(0)} × ${one.width_m.toFixed(0)} m`],
-      ["direction", `${Math.round(one.azimuth_deg) % 180}° from grid north`],
+      ["direction", `${one.direction}° from grid north`],
       ["rectangular", percent(one.rectangularity)],
       ["place", placeWords(middle(one.rings[0]))],
       ["why", `landshift explain RESULT --building ${one.number}`],
