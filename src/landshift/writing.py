@@ -9,7 +9,6 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -142,7 +141,9 @@ def write_report(
 def load_views() -> None:
     """Load what draws and writes `_write_views`: a second that whoever wants numbers need not wait.
 
-    Called in a thread while kernels run, which leave Python alone, it costs little of that time.
+    Called in a thread while kernels run, which leave Python alone, it costs little of that time. It
+    must have ended before anything else that touches Python's warning filters: these are one for
+    all threads, and matplotlib sets them while it is loaded.
     """
     from landshift import figure, geopackage, google_earth, page, stac  # noqa: F401
 
@@ -154,14 +155,14 @@ def _write_views(
     from landshift import figure, geopackage, google_earth, page, stac
 
     patches = find_patches(report.changes)
-    with warnings.catch_warnings(), ThreadPoolExecutor(1) as beside:
-        # told here for both threads: filters that each kept and restored would undo one another
+    # One after the other: matplotlib, rasterio and pyogrio each keep and restore Python's warning
+    # filters, which are one for all threads, and beside one another they undo each other's.
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
         # a picture without CRS has none to give
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-        figures = [
-            beside.submit(figure.draw_bytes, report, patches, kind) for kind in figure_formats
-        ]
+        for kind in figure_formats:
+            (folder / f"figure.{kind}").write_bytes(figure.draw_bytes(report, patches, kind))
         (folder / "report.html").write_text(page.render(report, patches), encoding="utf-8")
         geopackage.write_geopackage(report, patches, folder / "changes.gpkg")
         if geoparquet:
@@ -171,8 +172,6 @@ def _write_views(
         overlays = google_earth.kmz_bytes(report, patches)
         if overlays is not None:
             (folder / "site.kmz").write_bytes(overlays)
-        for kind, drawn in zip(figure_formats, figures, strict=True):
-            (folder / f"figure.{kind}").write_bytes(drawn.result())
     item = stac.stac_item(report, folder)
     if item is not None:
         text = json.dumps(_plain(item), indent=1, ensure_ascii=False, allow_nan=False)

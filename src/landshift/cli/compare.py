@@ -81,11 +81,13 @@ def compare(
         after=Image(after, gsd, roles[-1], days[1]),
         aoi=None if aoi is None else read_aoi(aoi),
     )
-    tell = progress_to_stderr()
+    tell, loading = progress_to_stderr(), threading.Thread(target=load_views)
 
     def progress(stage: str) -> None:
         if stage == "classifying" and out is not None:
-            threading.Thread(target=load_views).start()
+            loading.start()
+        elif stage == "measuring" and out is not None:
+            loading.join()
         tell(stage)
 
     with compiling_ahead():
