@@ -43,7 +43,7 @@ from pyproj import CRS
 from rasterio.windows import Window
 from scipy import fft, ndimage
 
-from landshift import GDAL_CACHE_MB
+from landshift import OWN_PROCESS
 from landshift.alignment import Alignment, align_brightness, estimate_alignment, shared_roles
 from landshift.grid import Grid
 from landshift.raster import Brightness, Raster
@@ -287,9 +287,7 @@ def speed(asked: argparse.Namespace) -> None:
                 with rasterio.open(Path(folder) / f"{name}.tif", "w", **profile) as target:
                     target.write(picture, 1)
             command = [sys.executable, __file__, "child", folder]
-            # as the command line itself does
-            about = os.environ | {"GDAL_CACHEMAX": GDAL_CACHE_MB}
-            done = subprocess.run(command, check=True, capture_output=True, text=True, env=about)
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
         a = json.loads(done.stdout)
         print(f"| {side} | {a['estimation_s']:.2f} | {a['warp_s']:.2f} | {a['reading_s']:.2f} "
               f"| {a['pictures_mb']:.0f} | {a['beyond_mb']:.0f} | {a['highest_mb']:.0f} "
@@ -459,6 +457,9 @@ def main() -> None:
     part = parts.add_parser("child")
     part.add_argument("folder", type=Path)
     asked = options.parse_args()
+    if not os.environ.keys() >= OWN_PROCESS.keys():  # as the command line does, before numpy loads
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.argv], OWN_PROCESS | os.environ)
     todo = {
         "cases": cases, "uncertainty": uncertainty, "trust": trust, "speed": speed, "peers": peers,
         "child": child,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib import resources
@@ -14,6 +15,7 @@ import pytest
 import rasterio
 from click.testing import CliRunner
 
+from landshift import OWN_PROCESS
 from landshift.cli import main
 from networks import random_model
 from pictures import ground, north_up, write
@@ -148,3 +150,11 @@ def test_kernels_find_a_cache_where_nothing_may_be_written(tmp_path):
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert "landshift-numba" in done.stdout
+
+
+def test_a_process_of_ours_sets_what_its_user_did_not(monkeypatch):
+    monkeypatch.setattr(os, "environ", {**os.environ, "OPENBLAS_NUM_THREADS": "3"})
+    os.environ.pop("GDAL_CACHEMAX", None)
+    assert CliRunner().invoke(main, ["sites", "--help"]).exit_code == 0
+    said = {name: os.environ[name] for name in OWN_PROCESS}
+    assert said == OWN_PROCESS | {"OPENBLAS_NUM_THREADS": "3"}

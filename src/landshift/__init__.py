@@ -31,10 +31,16 @@ _REFUSED_DRIVERS = [
 ]  # fmt: skip
 """GDAL drivers whose files can make GDAL read, write or fetch something else."""
 
-GDAL_CACHE_MB = "96"
-"""Memory in which a process of ours lets GDAL keep what it read, MB, as GDAL_CACHEMAX takes it.
-GDAL's own default is a twentieth of the machine's for each process. What it held when a picture has
-been read stays with the process: with 128 MB `align` of 8192 px peaks above 800 MB."""
+OWN_PROCESS = {"GDAL_CACHEMAX": "96", "OPENBLAS_NUM_THREADS": "1"}
+"""What a process of ours sets unless its user did; whoever imports landshift sets their own.
+
+GDAL_CACHEMAX: memory in which GDAL keeps what it read, MB. Its default is a twentieth of the
+machine's for each process. What it held when a picture has been read stays with the process: with
+128 MB `align` of 8192 px peaks above 800 MB.
+
+OPENBLAS_NUM_THREADS: registration solves many systems of some hundred tie points. A second thread
+for each waits busily longer than it works: with two, registering 512 × 512 px takes 0.32 CPU
+seconds in place of 0.13, and no less time (`benchmarks/registration.py speed`)."""
 
 # GDAL reads GDAL_SKIP once, when rasterio is first imported; this is the only place certain to run
 # before that. All other options are set around our own reads and writes, not for the whole process.

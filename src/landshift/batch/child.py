@@ -16,16 +16,16 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from landshift import GDAL_CACHE_MB
+from landshift import OWN_PROCESS
 from landshift.batch.outcome import Outcome
 from landshift.batch.site_work import SiteJob
 from landshift.errors import LandshiftError, SettingsError
 
 _PINNED = {
-    "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": GDAL_CACHE_MB,
+    **OWN_PROCESS, "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1",
 }  # fmt: skip
-"""One thread a worker: sites run side by side. For GDAL's see `GDAL_CACHE_MB`."""
+"""One thread a worker: sites run side by side. For GDAL's memory see `OWN_PROCESS`."""
 _LOOK_EVERY_S = 0.05
 """Between two looks at a worker's memory; a process fills about 100 MB in that time."""
 _START_S = 300.0

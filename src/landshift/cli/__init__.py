@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from landshift import GDAL_CACHE_MB, __version__
+from landshift import OWN_PROCESS, __version__
 from landshift.errors import LandshiftError
 
 _COMMANDS = {
@@ -99,7 +99,8 @@ def main() -> None:
     """
     # the default action ends the process at once; this way half-written outputs are removed
     signal.signal(signal.SIGTERM, _terminate)
-    os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MB)
+    for name, value in OWN_PROCESS.items():
+        os.environ.setdefault(name, value)
 
 
 def _terminate(signum: int, frame: Any) -> NoReturn:
