@@ -31,6 +31,7 @@ from landshift.site import Image
 
 jit = pytest.mark.jit
 SETTINGS = AlignmentSettings()
+FIELD = SETTINGS.field
 GSD = 2.0
 
 
@@ -333,7 +334,7 @@ def test_evidence_chooses_the_simplest_field_that_the_tie_points_prove():
     for extra, model in ((0 * bent, "shift"), (slope, "affine"), (bent, "field")):
         moved = np.array([3.0, -2.0]) + extra + noise
         moved[:3] += 9.0
-        fit = fit_field((200, 200), start, place, moved, spread, 20.0, None, 3.5, 90)
+        fit = fit_field((200, 200), start, place, moved, spread, 20.0, None, FIELD)
         assert fit.field.model == model
         assert not fit.kept[:3].any()
         at = place[10:].T
@@ -353,10 +354,10 @@ def test_a_faint_wave_is_no_field_and_one_that_stands_out_is():
     for height, model in ((0.02, "shift"), (0.4, "field")):
         moved = height * wave + rng.normal(0, 0.03, place.shape)
         start, spread = constant_field((200, 200)), np.ones_like(place)
-        fit = fit_field((200, 200), start, place, moved, spread, 20.0, None, 3.5, 160)
+        fit = fit_field((200, 200), start, place, moved, spread, 20.0, None, FIELD)
         assert fit.field.model == model
         again = fit_field(
-            (200, 200), fit.field, place, moved, spread, 20.0, None, 3.5, 160, like=fit.field
+            (200, 200), fit.field, place, moved, spread, 20.0, None, FIELD, like=fit.field
         )
         assert (again.field.model, again.field.reach_px) == (model, fit.field.reach_px)
 
@@ -368,9 +369,9 @@ def test_a_slope_is_less_sure_where_no_tie_point_is_near():
     for slope, model in ((0.0, "shift"), (0.004, "affine")):
         moved = slope * place + rng.normal(0, 0.01, place.shape)
         fit = fit_field((400, 400), constant_field((400, 400)), place, moved, np.ones_like(place),
-                        20.0, None, 3.5, 160)  # fmt: skip
+                        20.0, None, FIELD)  # fmt: skip
         assert fit.field.model == model
-        near, far = _uncertainty(fit, line, line, 0.0, 48.0)[10, [3, 19]]
+        near, far = _uncertainty(fit, line, line, 0.0, 48.0, AlignmentSettings())[10, [3, 19]]
         assert far == near if model == "shift" else far > 8 * fit.field.noise_px > near
 
 
@@ -383,7 +384,7 @@ def test_a_field_does_not_run_away_beyond_its_last_tie_point():
     place = rng.uniform(0, 1, (150, 2)) * np.array([512, 180])
     moved = wave(place) + rng.normal(0, 0.02, place.shape)
     fit = fit_field((512, 512), constant_field((512, 512)), place, moved, np.ones_like(place),
-                    32.0, None, 3.5, 160)  # fmt: skip
+                    32.0, None, FIELD)  # fmt: skip
     assert fit.field.model == "field"
     assert not fit.field.sloped
     everywhere = fit.field.on_lattice(*[np.arange(0.0, 512, 32)] * 2)
@@ -397,7 +398,7 @@ def test_gross_errors_too_small_to_be_told_weigh_less_on_a_field():
     noise = rng.normal(0, 0.1, place.shape)
     noise[::4] = rng.uniform(-1, 1, noise[::4].shape)
     fit = fit_field((512, 512), constant_field((512, 512)), place, wave(place) + noise,
-                    np.ones_like(place), 32.0, None, 3.5, 160)  # fmt: skip
+                    np.ones_like(place), 32.0, None, FIELD)  # fmt: skip
     assert fit.field.model == "field"
     inner = rng.uniform(32, 480, (400, 2))
     miss = fit.field.at(*inner.T).T - wave(inner)

@@ -18,29 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, lapack, solve_triangular
 
-SHORTEST = 12.0
-"""Correlation lengths of a field to the grid's longer side, at most. Shorter ones follow the lean
-of single roofs and trees, not the ground."""
-_POWERS = (1.5, 3.0, 4.5, 6.0)
-"""Variances of a smooth part over one tie point's that are tried, powers of ten. None as weak as
-the tie points' own scatter: that is how a turn looks through aliasing, which pulls every window by
-its own sub-pixel place. Source: the score's kind rotscale, seeds 400-411, 10 of 12 fitted so, and
-an affine map nearer the truth in each."""
-UNNOTICED = 10.0 ** _POWERS[0]
-"""Variance of a smooth part over one tie point's below which none is looked for."""
-_FINER = (1.3, 10.0**0.5)
-"""Steps of reach and of strength in which the best of a coarse search is bettered. Source: with
-this and `_TAILS` the score's kind "all", seeds 400-417, 0.27 px on average against 0.32, of which
-half is the tails'."""
-_AS_SEEN = 2.5
-"""Variance of a smooth part over what the tie points show of it, at most: what they do not show, no
-ground beyond them need follow. A smoother and stronger one fits a wave as well and runs away from
-its last tie point. Source: the score's kind distort where 60 % is blank, six seeds 403-447: 1.2 px
-with 1.5 as with 2.5, 1.8 without, 3.0 where slopes too are free (the truth's own mean would miss by
-1.1); in full pictures, seeds 400-402, 0.013 px in every case; "all" is a little better with 2.5."""
-_TAILS = 4.0
-"""Degrees of freedom of the tie points' errors; 4 is the customary choice where they are not
-estimated (the same paper)."""
+from landshift.settings import FieldSettings
+
 _MOST_APART = 700
 """Tie points up to which down and right have a covariance each; beyond, one serves both."""
 Floats = NDArray[np.float64]
@@ -231,21 +210,27 @@ class _Shape:
     strength: float
 
 
-def _candidates(side_px: float, shortest_px: float, allowed: Model | None) -> list[_Shape]:
+def _candidates(
+    side_px: float, shortest_px: float, allowed: Model | None, settings: FieldSettings
+) -> list[_Shape]:
     shapes = [_Shape("shift", False, 1.0, 0.0), _Shape("affine", True, 1.0, 0.0)]
     reach = side_px / 2
     while reach >= shortest_px:
-        shapes += [_Shape("field", True, reach, 10.0**power) for power in _POWERS]
+        shapes += [_Shape("field", True, reach, strength) for strength in settings.strengths]
         reach /= 1.7
     return [s for s in shapes if allowed is None or s.model == allowed]
 
 
-def _neighbours(shape: _Shape, side_px: float, shortest_px: float) -> list[_Shape]:
+def _neighbours(
+    shape: _Shape, side_px: float, shortest_px: float, settings: FieldSettings
+) -> list[_Shape]:
     """Fields one finer step off, and the one whose trend has no slopes, or has them."""
-    reaches = [r for r in (shape.reach_px / _FINER[0], shape.reach_px * _FINER[0])
+    step = settings.reach_step
+    reaches = [r for r in (shape.reach_px / step, shape.reach_px * step)
                if shortest_px <= r <= side_px / 2]  # fmt: skip
-    strengths = [s for s in (shape.strength / _FINER[1], shape.strength * _FINER[1])
-                 if 0.99 * UNNOTICED <= s <= 1.01 * 10.0 ** _POWERS[-1]]  # fmt: skip
+    step, most = settings.strength_step, max(settings.strengths)
+    strengths = [s for s in (shape.strength / step, shape.strength * step)
+                 if 0.99 * settings.faintest <= s <= 1.01 * most]  # fmt: skip
     return [
         replace(shape, sloped=not shape.sloped),
         *(replace(shape, reach_px=reach) for reach in reaches),
@@ -256,20 +241,20 @@ def _neighbours(shape: _Shape, side_px: float, shortest_px: float) -> list[_Shap
 
 def choose_shape(
     field: Field, place: Floats, rest: Floats, spread: Floats, spacing_px: float,
-    allowed: Model | None, most: int,
+    allowed: Model | None, settings: FieldSettings,
 ) -> _Shape:  # fmt: skip
     """The covariance with the best evidence for ``rest`` (n, 2) at ``place`` (n, 2).
 
-    ``spread`` (n, 2) is each tie point's relative deviation; at most ``most`` tie points, evenly
-    taken, are looked at.
+    ``spread`` (n, 2) is each tie point's relative deviation.
     """
-    some = np.unique(np.linspace(0, len(place) - 1, min(most, len(place))).astype(int))
+    many = min(settings.most_tried, len(place))
+    some = np.unique(np.linspace(0, len(place) - 1, many).astype(int))
     place, rest = place[some], rest[some]
     noise = np.mean(spread[some] ** 2, axis=1)
     basis = field._basis(place)
     gap = (place[:, :1] - place[:, 0]) ** 2 + (place[:, 1:] - place[:, 1]) ** 2
     side_px = 2 * field.half_px
-    shortest_px = max(1.25 * spacing_px, side_px / SHORTEST)
+    shortest_px = max(1.25 * spacing_px, side_px / settings.shortest)
 
     @cache
     def smooth(reach_px: float) -> Floats:
@@ -280,7 +265,8 @@ def choose_shape(
         """Most that the variance of a smooth part may be, px²."""
         flat, *_ = np.linalg.lstsq(basis[:, : 3 if sloped else 1], rest, rcond=None)
         off = rest - basis[:, : len(flat)] @ flat
-        return _AS_SEEN * float(np.average(np.mean(off**2, axis=1), weights=1 / noise))
+        seen = float(np.average(np.mean(off**2, axis=1), weights=1 / noise))
+        return settings.most_over_seen * seen
 
     @cache
     def evidence(shape: _Shape) -> float:
@@ -290,14 +276,14 @@ def choose_shape(
         matrix[np.diag_indices(len(place))] += noise
         said, variance = _evidence(matrix, rest)
         # the weakest that is looked for at all is always allowed
-        too_strong = shape.strength > 1.01 * UNNOTICED
+        too_strong = shape.strength > 1.01 * settings.faintest
         if too_strong and shape.strength * variance > bend(shape.sloped):
             return -np.inf
         return said
 
-    choice = max(_candidates(side_px, shortest_px, allowed), key=evidence)
+    choice = max(_candidates(side_px, shortest_px, allowed, settings), key=evidence)
     while choice.strength > 0:
-        better = max(_neighbours(choice, side_px, shortest_px), key=evidence)
+        better = max(_neighbours(choice, side_px, shortest_px, settings), key=evidence)
         if evidence(better) <= evidence(choice):
             break
         choice = better
@@ -306,7 +292,7 @@ def choose_shape(
 
 def fit_field(
     shape: tuple[int, int], start: Field, place: Floats, moved: Floats, spread: Floats,
-    spacing_px: float, allowed: Model | None, outlier: float, most: int, like: Field | None = None,
+    spacing_px: float, allowed: Model | None, settings: FieldSettings, like: Field | None = None,
 ) -> Fit:  # fmt: skip
     """The field that tie points prove, those that do not fit it dropped.
 
@@ -324,10 +310,8 @@ def fit_field(
         Least distance of neighbouring tie points, px: no field is bent faster.
     allowed
         The one model to use; None lets the evidence choose.
-    outlier
-        Standardised miss beyond which a tie point is dropped.
-    most
-        Tie points looked at to choose the model.
+    settings
+        How flexible it may be.
     like
         A field whose model, reach and strength are taken over; None: they are chosen.
     """
@@ -343,36 +327,38 @@ def fit_field(
         # A single gross error would be believed by a field that bends to it, not by a plane.
         plane = fit_trend(shape, place, rest, 1 / np.mean(spread**2, axis=1))
         off = (rest - plane.at(place[:, 0], place[:, 1]).T) / spread
-        kept = _agreeing(off, kept, outlier, 0.0)
+        kept = _agreeing(off, kept, settings.outlier, 0.0)
     fit, trust = None, np.ones(len(place))
     for turn in range(4):
         if like is None and turn < 2:  # once more when gross errors no longer drown the slopes
             weighed = spread / np.sqrt(trust)[:, None]
             chosen = choose_shape(
-                base, place[kept], rest[kept], weighed[kept], spacing_px, allowed, most
+                base, place[kept], rest[kept], weighed[kept], spacing_px, allowed, settings
             )
         assert chosen is not None
         fit = _solve(base, chosen, place, rest, spread, trust, kept)
         standard = fit.miss / fit.expected
-        now = _agreeing(standard, kept, outlier, 1.0)
+        now = _agreeing(standard, kept, settings.outlier, 1.0)
         bends = chosen.strength > 0
         if now.sum() < max(4, 0.3 * kept.sum()) or ((now == kept).all() and not bends):
             break
         kept = now
         if bends:
-            trust = _trust(standard, kept)
+            trust = _trust(standard, kept, settings.tails)
     assert fit is not None
     return fit
 
 
-def _trust(standard: Floats, kept: NDArray[np.bool_]) -> Floats:
-    """(n,) weight of each tie point by its ``standard`` miss (n, 2) under `_TAILS`.
+def _trust(standard: Floats, kept: NDArray[np.bool_], tails: float) -> Floats:
+    """(n,) weight of each tie point by its ``standard`` miss (n, 2).
+
+    Under a Student t distribution of ``tails`` degrees of freedom.
 
     The unit is the middle of the ``kept`` ones' squares, which gross errors do not move.
     """
     square = np.sum(standard**2, axis=1)
     square *= 2 * np.log(2) / max(1e-12, float(np.median(square[kept])))
-    return np.asarray((_TAILS + 2) / (_TAILS + square))
+    return np.asarray((tails + 2) / (tails + square))
 
 
 def _agreeing(

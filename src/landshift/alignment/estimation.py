@@ -12,8 +12,6 @@ from scipy.spatial import cKDTree
 
 from landshift.alignment.coarse import Start, consensus, find_start
 from landshift.alignment.displacement import (
-    SHORTEST,
-    UNNOTICED,
     Field,
     Fit,
     Floats,
@@ -37,24 +35,8 @@ from landshift.raster import Brightness, Raster
 from landshift.sensor import Sensor
 from landshift.settings import AlignmentSettings
 
-_BLUR_PX = 1.75
-"""Deviation of the Gaussian that removes aliasing, px. Where a picture is sharper than its pixels,
-what lies beyond half the sampling rate folds back and pulls every tie point toward whole pixels,
-by up to 0.03 px; across unlike bands, where only sharp detail agrees, blur costs more than it
-gains."""
-_NOISY_BLUR_PX = 1.2
-"""The same where noise moves the whole by more than aliasing does: of white noise this much leaves
-8 % less error. Source: the score's kind noise2, seeds 400-447."""
-_LEAN = 1.25
-"""Scatter of blurred tie points over that of sharp ones up to which they are preferred. Source: the
-score's seeds 0-5 and 200-205: 0.2-1.0 in one band, 1.9-3.3 across red and near infrared."""
 _KEY = np.array([1.0, 1j])
 """Makes one number of a row and a col."""
-_BENT_WINDOWS = 4
-"""Windows to a field's correlation length above which smaller ones would only add noise."""
-_BENT_PX = 0.1
-"""Bend, rms px, above which large windows lose more than they gain: by a Hann window of 64 px 12 %
-of a wave of 150 px is lost."""
 _STRAIGHT_PX = 1.5
 """Displacement by the first guess's slopes up to which its own windows, cut with a bare shift, are
 good enough to go on with, px."""
@@ -160,7 +142,7 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
     if found is None:
         return Alignment.failed(grid, "too few windows agree at full size")
     fit, ties = found
-    if settings.fine_window_px < side and _is_bent(fit.field, work.shape, side):
+    if settings.fine_window_px < side and _is_bent(fit.field, work.shape, side, settings):
         blur, windows = 0.0, replace(windows, side=settings.fine_window_px)
         places = lay_windows(work.shape, windows.side, settings.most_fine_windows)
         near_held = _near_held(places, windows.side, tops[held], side)
@@ -181,7 +163,9 @@ def _refined(work: _Work, grid: Grid, start: Start) -> Alignment:
     if verdict == "failed":
         return Alignment.failed(grid, reason, ties, fit.kept)
     far_px = _far_px(work, side, len(tops))
-    unsure = partial(_uncertainty, fit, lean_px=None if blur == 0 else lean, far_px=far_px)
+    unsure = partial(
+        _uncertainty, fit, lean_px=None if blur == 0 else lean, far_px=far_px, settings=settings
+    )
     outcome = _outcome(grid, fit, ties, proof, verdict, reason, unsure)
     return _doubted(work, outcome, far_px) if verdict == "good" else outcome
 
@@ -218,20 +202,22 @@ def _fit_all(work: _Work, proved: Fit, ties: Ties, side: int) -> Fit:
     """
     return fit_field(
         work.shape, proved.field, ties.place, ties.moved, ties.spread, side / 2, work.allowed,
-        work.settings.outlier, 160, like=proved.field,
+        work.settings.field, like=proved.field,
     )  # fmt: skip
 
 
-def _is_bent(field: Field, shape: tuple[int, int], side: int) -> bool:
+def _is_bent(
+    field: Field, shape: tuple[int, int], side: int, settings: AlignmentSettings
+) -> bool:
     """Whether windows of ``side`` px are too large to follow the field."""
-    if field.model != "field" or field.reach_px >= _BENT_WINDOWS * side:
+    if field.model != "field" or field.reach_px >= settings.bent_windows * side:
         return False
     row, col = (np.linspace(0, n - 1, 12) for n in shape)
     moved = field.on_lattice(row, col).reshape(2, -1).T
     place = np.stack(np.meshgrid(row, col, indexing="ij"), axis=-1).reshape(-1, 2)
     flat = fit_trend(shape, place, moved, np.ones(len(place)))
     bend = moved - flat.at(place[:, 0], place[:, 1]).T
-    return bool(np.sqrt(np.mean(np.sum(bend**2, axis=1))) > _BENT_PX)
+    return bool(np.sqrt(np.mean(np.sum(bend**2, axis=1))) > settings.bent_px)
 
 
 def _doubted(work: _Work, found: Alignment, far_px: float) -> Alignment:
@@ -251,12 +237,9 @@ def _doubted(work: _Work, found: Alignment, far_px: float) -> Alignment:
 
 
 def _far_px(work: _Work, side: int, windows: int) -> float:
-    """One and a half windows, or of their spacing where they are few.
-
-    Farther than this from any tie point a slope or a bend is extrapolated.
-    """
-    rows, cols = work.shape
-    return 1.5 * max(side, float(np.sqrt(rows * cols / max(1, windows))))
+    """Distance from any tie point beyond which a slope or a bend is extrapolated, px."""
+    spacing = float(np.sqrt(np.prod(work.shape) / max(1, windows)))
+    return work.settings.uncertainty.far_windows * max(side, spacing)
 
 
 def _beyond_share(work: _Work, found: Alignment, far_px: float) -> float:
@@ -321,7 +304,7 @@ def _fit(work: _Work, ties: Ties, field: Field, side: int) -> Fit | None:
     start = field if agreed is None else agreed.field
     return fit_field(
         work.shape, start, ties.place, ties.moved, ties.spread, side / 2, work.allowed,
-        work.settings.outlier, 160,
+        work.settings.field,
     )  # fmt: skip
 
 
@@ -340,12 +323,13 @@ def _choose_variant(
 
     sharp = seen(False, 0.0), seen(True, 0.0)
     doubled = _scatter(sharp[1]) < _scatter(sharp[0])
-    soft = seen(doubled, _BLUR_PX)
+    settings = work.settings
+    soft = seen(doubled, settings.blur_px)
     # Sharp tie points all lean the same way, of which their scatter says nothing.
-    most = np.hypot(_LEAN * _scatter(sharp[doubled]), work.settings.lean_px)
+    most = np.hypot(settings.blurred_scatter * _scatter(sharp[doubled]), settings.lean_px)
     noise, blur_px = _scatter(soft), 0.0
     if noise < most:
-        blur_px = _BLUR_PX if noise < work.settings.lean_px else _NOISY_BLUR_PX
+        blur_px = settings.blur_px if noise < settings.lean_px else settings.noisy_blur_px
     return doubled, blur_px, _lean(sharp[doubled], soft)
 
 
@@ -437,30 +421,10 @@ def _lattice_step(field: Field, shape: tuple[int, int]) -> int:
     return int(np.clip(field.reach_px / 12, 4, 32))
 
 
-_ALIASING_PX = 0.0022
-"""Radial error that no scatter shows. Source: shift5, shift30 and change30 of
-`benchmarks/registration.py uncertainty`, seeds 400-403: 0.001-0.003 px where the scatter says
-0.0005."""
-_COMMON, _COMMON_SHARP, _COMMON_IN_FIELD = 0.10, 0.25, 0.5
-"""Share of a tie point's deviation that its neighbours have in common, seen as error of the whole:
-for a trend through blurred tie points, through sharp ones, which lean together, and for a field.
-Source: the same, all kinds: of the worst pair of each kind the 90th percentile of error over stated
-deviation is 1.0-2.1 with these."""
-
-_LEFT = 0.4
-"""Share of the aliasing of sharp tie points that blurred ones keep, at most: where a picture is
-sharper than its pixels, the distance between both is seen as this much error. Source: as for
-`_ALIKE_TIES`."""
-_ALIKE_TIES = 20.0
-"""Tie points that lean alike where aliasing differs from place to place, as it does under a turn:
-so many times its variance weighs on a trend's slopes, and on what they say beyond all tie points.
-Source: the same, seeds 0-5 and 100-105: 90th percentiles of each kind 1.4-1.9 with both, up to 2.9
-without."""
-
-
 def _uncertainty(
-    fit: Fit, rows: Floats, cols: Floats, lean_px: float | None, far_px: float
-) -> Floats:
+    fit: Fit, rows: Floats, cols: Floats, lean_px: float | None, far_px: float,
+    settings: AlignmentSettings,
+) -> Floats:  # fmt: skip
     """Radial deviation (row, col), px: the tie points' scatter, what they share, aliasing.
 
     ``lean_px`` is how far blurred tie points lie from sharp ones; None says that sharp ones rule.
@@ -475,14 +439,15 @@ def _uncertainty(
     if field.model != "shift":
         gap, _ = cKDTree(field.places).query(np.stack([row, col], axis=-1))
         # nearer lies the rim, which no window's centre reaches
-        beyond = np.maximum(gap - far_px / 2, 0.0) / (2 * field.half_px / SHORTEST)
-        unnoticed = 2 * UNNOTICED * field.noise_px**2
+        beyond = np.maximum(gap - far_px / 2, 0.0) / (2 * field.half_px / settings.field.shortest)
+        unnoticed = 2 * settings.field.faintest * field.noise_px**2
         variance += unnoticed * (1 - np.exp(-0.5 * beyond**2))
     inner = np.stack([np.interp(cols, few[1], line) for line in variance])
     variance = np.stack([np.interp(rows, few[0], line) for line in inner.T], axis=1)
-    common = _COMMON_SHARP if lean_px is None else _COMMON
+    said = settings.uncertainty
+    common = said.common_sharp if lean_px is None else said.common
     if field.strength > 0:
-        common = _COMMON_IN_FIELD
-    lean = (_LEFT * (lean_px or 0.0)) ** 2
-    variance = variance * (1 + _ALIKE_TIES * lean / field.noise_px**2)
-    return np.sqrt(variance + (common * field.noise_px) ** 2 + _ALIASING_PX**2 + lean)
+        common = said.common_in_field
+    lean = (said.left * (lean_px or 0.0)) ** 2
+    variance = variance * (1 + said.alike * lean / field.noise_px**2)
+    return np.sqrt(variance + (common * field.noise_px) ** 2 + said.aliasing_px**2 + lean)

@@ -1,0 +1,46 @@
+"""Every threshold, with its unit and its source; each stage gets only its own part."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from landshift.settings.alignment import (
+    AlignmentSettings,
+    FieldSettings,
+    UncertaintySettings,
+)
+from landshift.settings.answers import (
+    AreaSettings,
+    AssessmentSettings,
+    ClueWeights,
+    FitnessSettings,
+    SummarySettings,
+    TeachingSettings,
+)
+from landshift.settings.changes import BuildingSettings, TransitionSettings
+from landshift.settings.pictures import GridSettings, PreviewSettings, RadiometrySettings
+
+__all__ = [
+    "AlignmentSettings", "AreaSettings", "AssessmentSettings", "BuildingSettings", "ClueWeights",
+    "FieldSettings", "FitnessSettings", "GridSettings", "PreviewSettings", "RadiometrySettings",
+    "Settings", "SummarySettings", "TeachingSettings", "TransitionSettings", "UncertaintySettings",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All parts; written into every report so that a result can be repeated."""
+
+    grid: GridSettings = field(default_factory=GridSettings)
+    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
+    radiometry: RadiometrySettings = field(default_factory=RadiometrySettings)
+    transition: TransitionSettings = field(default_factory=TransitionSettings)
+    buildings: BuildingSettings = field(default_factory=BuildingSettings)
+    area: AreaSettings = field(default_factory=AreaSettings)
+    fitness: FitnessSettings = field(default_factory=FitnessSettings)
+    preview: PreviewSettings = field(default_factory=PreviewSettings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain nested values for the report."""
+        return asdict(self)

@@ -1,0 +1,181 @@
+"""How hectares get their intervals, and what is fit to be answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from landshift.errors import SettingsError
+from landshift.settings.range import check_range
+
+
+@dataclass(frozen=True)
+class ClueWeights:
+    """By how much each clue raises the logarithm of the error from site to site, per unit of it."""
+
+    unsure: float = 0.96
+    """Of 1 less the mean probability of the pixels that make up the sum."""
+    doubt: float = 1.03
+    """Of 1 less the mean probability of all codes at the site."""
+    faint: float = 0.31
+    """Of ln(1 + faint change over change)."""
+    doubtful: float = 0.58
+    """Of an alignment that is not good."""
+    size: float = -0.34
+    """Of ln(1 + hectares over `typical_hectares`): errors of many objects average out."""
+
+
+@dataclass(frozen=True)
+class AreaSettings:
+    """What makes hectares uncertain, and which of them are worth a line."""
+
+    least_reported_hectares: float = 0.005
+    """Smallest from→to pair listed; totals are always listed."""
+    least_shown_hectares: float = 0.02
+    """Pairs below this stand together on one line of a terminal; report.json lists each. 0.02 ha
+    is what no hectare is told from none by (`floor_hectares`), and a busy site has a dozen such."""
+    site_error: tuple[tuple[float, float, float, float], ...] = (
+        (0.75, 0.207, 1.02, 1.14),
+        (1.5, 0.463, 2.34, 3.61),
+        (5.0, 1.07, 2.93, 0.934),
+        (100.0, 1.44, 4.52, 0.609),
+    )
+    """(gsd up to; standard deviation between sites of what a building is part of, and of other
+    ground, shares of the area; multiple of the faint change that the upper end takes in): how far a
+    model's hectares are off at a site that it never saw and that shows none of the clues, and how
+    much of what it misses leaves how little of a trace. These, the clues' weights and upper_share:
+    fitted to 401 simulated sites of all families, half of them strained, by
+    ``benchmarks/hectares.py fit`` for the models open of 2026-11-26."""
+    clue_weights: ClueWeights = field(default_factory=ClueWeights)
+    """How much more it is off where the answer itself shows doubt."""
+    site_error_range: tuple[float, float] = (0.08, 3.0)
+    """Least and most of it with all clues. Two people who draw the same roofs differ by 5 % and
+    more; beyond 3 the interval begins at a twelfth of the value and tells nothing."""
+    upper_share: tuple[float, float] = (0.58, 0.80)
+    """Spread upward over spread downward, of what a building is part of and of other ground."""
+    typical_hectares: float = 0.1
+    """Hectares of change from which a site's errors begin to average out: a hall."""
+    floor_hectares: float = 0.02
+    """Standard deviation of what is missed or imagined in an aoi of one hectare, hectares; half a
+    small hall. It grows as the root of the aoi, as chance finds do that have nothing to do with
+    each other. Added before the logarithm, so that less than about this reaches 0."""
+    floor_px: float = 9.0
+    """The same in pixels, where that is more: the smallest region of any code
+    (`least_side_px` squared)."""
+    edge_share: float = 1.0
+    """Share of a region's outline along which a residual shift leaves a sliver."""
+    unseen_prior_hectares: float = 0.5
+    """Changed hectares added to what was seen before its share is carried over to the unseen
+    part, for the upper end: little seen, much possible; a rule of succession."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if any(min(step) < 0.0 for step in self.site_error) or not self.site_error:
+            raise SettingsError("site_error needs values of 0 or more")
+        least, most = self.site_error_range
+        if not 0.0 <= least <= most:
+            raise SettingsError(f"site_error_range is {least} to {most}; allowed are 0 and above")
+
+
+@dataclass(frozen=True)
+class FitnessSettings:
+    """When a pair is fit to answer, fit with caution, or not."""
+
+    refuse_seen_share: float = 0.3
+    """Share of the aoi seen by both pictures below which no hectare is given."""
+    caution_seen_share: float = 0.95
+    """The same below which the answer carries a caution."""
+    refuse_residual_m: float = 5.0
+    """Residual shift beyond which, and beyond `refuse_residual_px`, a pair is refused: a third of a
+    hall's width of 15 m."""
+    refuse_residual_px: float = 3.0
+    """The same in pixels; beyond it the tolerance of the transition stage does not reach."""
+    caution_residual_px: float = 1.0
+    """Residual shift, pixels, beyond which the answer carries a caution."""
+    caution_season_days: int = 60
+    """Distance of the days of the year beyond which fields look different for their season."""
+    smallest_side_m: float = 12.0
+    """Narrow side of the smallest object asked about: a hall."""
+    refuse_gsd_m: float = 40.0
+    """Pixel side beyond which nothing asked about can be seen."""
+    bright_level: float = 0.8
+    """Share of full scale from which a pixel is bright as cloud, snow or saturation."""
+    pale_saturation: float = 0.15
+    """(max - min) / max of the visible bands below which a bright pixel is pale."""
+    caution_pale_share: float = 0.4
+    """Share of the aoi that is bright and pale beyond which there is a caution; towns have 0.33."""
+    refuse_pale_share: float = 0.7
+    """The same beyond which the pair is refused."""
+    caution_contrast: float = 0.06
+    """5th to 95th percentile of brightness over full scale below which a picture is called hazy."""
+    refuse_contrast: float = 0.01
+    """The same below which nothing is to be seen."""
+    veil_lift: float = 0.26
+    """Rise of the median dark channel (He, Sun & Tang 2011, doi:10.1109/TPAMI.2010.168) from one
+    picture to the other, over full scale, from which haze, cloud or snow may veil it. Quiet pairs
+    reach 0.12 (one all white 0.74), real ones 0.22; 6 of 20 hazed more: `benchmarks/veils.py`."""
+    veil_contrast: float = 0.7
+    """Local contrast over brightness, as a share of the other picture's, below which it then is
+    refused. A stronger exposure lifts dark ground too, and leaves this as it is."""
+    caution_agreement: float = 0.1
+    """Correlation of the two pictures' edge strength, block by block, below which there is a
+    caution; the tenth percentile of real pairs at 0.5-2 m is 0.17, the ninetieth of unrelated
+    pictures 0.08."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.refuse_seen_share > self.caution_seen_share:
+            raise SettingsError(
+                f"refuse_seen_share ({self.refuse_seen_share}) must not be above "
+                f"caution_seen_share ({self.caution_seen_share})"
+            )
+
+
+@dataclass(frozen=True)
+class SummarySettings:
+    """How a site's hectares become words in the tables of many sites; no hectare depends on it.
+
+    Judgement from DOMAIN.md (clusters of 1.5-2 ha, halls, streets of houses), not fitted.
+    """
+
+    least_share: float = 0.2
+    """Share of the ground built on from which a site counts as built on that kind of ground."""
+    least_hectares: float = 0.05
+    """The same in hectares: half a small hall. A site can count under several kinds."""
+    least_kept_hectares: float = 0.1
+    """Greenhouse on both dates from which a site counts as beside surviving greenhouses."""
+    house_hectares: float = 0.02
+    """Roof up to which a building may be a house, hectares."""
+    house_width_m: float = 12.0
+    """Narrow side up to which it may."""
+    least_houses: int = 5
+    """New houses from which a site counts as built together with housing."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        check_range("least_share", self.least_share, 0.0, 1.0)
+        check_range("least_houses", self.least_houses, 1, 10_000)
+
+
+@dataclass(frozen=True)
+class AssessmentSettings:
+    """How a reference is turned into separate sampled units."""
+
+    spacing_m: float = 10.0
+    """Distance at which pixels of a reference err separately, metres: twice the correlation
+    length of 5 m of SURVEY §4.2; one pixel where the map's are coarser."""
+
+
+@dataclass(frozen=True)
+class TeachingSettings:
+    """How polygons drawn on a picture refit a model's classifier."""
+
+    least_regions: int = 4
+    """Drawn regions below which nothing is learned; leaving one out must leave some."""
+    region_pixels: int = 400
+    """Pixels of a region that are looked at, evenly spaced."""
+    region_weight: int = 25
+    """Separate observations that a region counts for at most: its pixels err together."""
+    pulls: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0, 1000.0)
+    """Strengths of the hold on the old classifier that are tried, observations per unit²."""
+    folds: int = 10
+    """Parts into which regions are dealt, each judged by the fit to the others."""

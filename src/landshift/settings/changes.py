@@ -1,0 +1,159 @@
+"""How two dates' classes become transitions, and transitions buildings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from landshift.errors import SettingsError
+from landshift.settings.range import check_range
+
+
+@dataclass(frozen=True)
+class TransitionSettings:
+    """How two dates' classes and the evidence of change become from→to."""
+
+    kind_prior: tuple[float, float, float, float] | None = None
+    """Share of same, gained, lost and other pixels to expect at a site; None: that of the
+    evidence's training. Whoever asks suspects change, so the training's is kept until sites
+    nobody picked say otherwise."""
+    pair_prior: tuple[tuple[float, ...], ...] = (
+        # to: crop  green build bare  paved woody herb  water
+        (1.00, 0.60, 1.00, 0.60, 1.00, 0.15, 0.15, 0.50),  # cropland
+        (0.60, 1.00, 1.00, 0.80, 1.00, 0.10, 0.10, 0.20),  # greenhouse
+        (1.00, 1.00, 1.00, 0.50, 0.50, 0.30, 0.50, 0.10),  # building
+        (0.60, 0.80, 0.50, 0.60, 0.80, 0.30, 0.30, 0.30),  # bare
+        (1.00, 1.00, 0.50, 0.80, 1.00, 0.20, 0.30, 0.10),  # paved
+        (0.15, 0.10, 0.30, 0.30, 0.20, 1.00, 0.20, 0.10),  # woody
+        (0.15, 0.10, 0.50, 0.30, 0.30, 0.20, 0.90, 0.20),  # herbaceous
+        (0.50, 0.20, 0.10, 0.30, 0.10, 0.10, 0.20, 1.00),  # water
+    )
+    """How readily a pair is believed, from before-class (row) to after-class (column), relative
+    within its kind of change. Symmetric, so that swapping the pictures mirrors the table. Soft
+    classes hardly turn into one another for good; same ground seen as cropland once and bare once
+    is cropland (bare 0.6 on the diagonal). Judgement from DOMAIN.md and METHODS §6, not fitted."""
+    replaced_prior: float = 0.1
+    """The same of building that gave way to another building, in each of the kinds of change."""
+    smoothing_pull: float = 1.0
+    """Weight of a like neighbour against the pixel's own value, in edge-aware smoothing."""
+    smoothing_sweeps: int = 6
+    """Steps of that smoothing; the reach is about as many pixels."""
+    edge_contrast: float = 3.0
+    """Step between neighbours, in median steps of the picture, at which they count as unlike."""
+    shift_reach: float = 1.5
+    """Reach of the tolerance in units of the residual RMS: nine in ten radial errors lie within,
+    1 - exp(-1.5²)."""
+    most_shift_px: float = 3.0
+    """Residual shift, pixels, beyond which tolerance does not grow: it would swallow buildings."""
+    change_threshold: float = 0.4
+    """Probability of change at which a pixel's code says so. At 0.4 precision is 0.73 and recall
+    0.74 on 60 simulated RGB pairs held out, at 0.5 they are 0.76 and 0.70, and 9 % fewer hectares
+    are called changed than the probabilities add up to (`benchmarks/held_out.py`)."""
+    coarse_change_threshold: float = 0.5
+    """The same for pixels beyond `coarse_gsd_m`: on five quiet dates of farmland at 5 m, which the
+    model learned from in part, 0.26 % was falsely called built at 0.4 and 0.16 % at 0.5."""
+    coarse_gsd_m: float = 2.5
+    """Pixel side up to which `change_threshold` holds, metres: where the RGB models end."""
+    least_side_px: float = 3.0
+    """Side of the smallest region of any code, pixels; SURVEY §4.3: pure-pixel rule."""
+    least_change_m2: float = 25.0
+    """Smallest region of change, square metres: a shed. Below it, parked lorries and noise."""
+    support_px: int = 2
+    """Distance from a region of change within which weaker change still counts: the soft rim."""
+    frame_agreement: float = 0.3
+    """Agreement of both dates' gradients (0 by chance, 1 alike) from which a change from or to
+    greenhouse is film taken off or put on a frame that stands. Over regions of 200 px and more it
+    is 0.23-0.88 where only film differs (42 regions of 13 simulated pairs at 0.5-1 m, five below
+    0.31), -0.3 to 0.18 where the greenhouse is gone (30 regions of 9 pairs)."""
+    frame_least_px: int = 200
+    """Smallest such region, pixels: in fewer, gradients agree by chance (standard deviation 0.12
+    there)."""
+    frame_coarsest_gsd_m: float = 1.5
+    """Pixel side from which frames are not looked for: tunnels are 6 m wide, and four pixels across
+    show both their edges."""
+    cell_m: float = 12.5
+    """Side of a cell within which pixel errors are taken as one; SURVEY §4.2: 2 pi L² pixels a
+    cell at correlation length L = 5 m."""
+    least_cell_px: int = 4
+    """The same for coarse pictures, whose errors go together over a few pixels at least."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if len(self.pair_prior) != 8 or any(len(row) != 8 for row in self.pair_prior):
+            raise SettingsError("pair_prior must have 8 rows of 8")
+        if any(value < 0.0 for row in self.pair_prior for value in row):
+            raise SettingsError("pair_prior has a value below 0; allowed are 0 and above")
+        check_range("change_threshold", self.change_threshold, 0.0, 1.0)
+        check_range("coarse_change_threshold", self.coarse_change_threshold, 0.0, 1.0)
+        check_range("smoothing_sweeps", self.smoothing_sweeps, 0, 100)
+        check_range("cell_m", self.cell_m, 0.1, 10_000.0)
+
+    def threshold_at(self, gsd_m: float) -> float:
+        """Probability at which a pixel of that side, metres, is called changed."""
+        return self.change_threshold if gsd_m <= self.coarse_gsd_m else self.coarse_change_threshold
+
+
+@dataclass(frozen=True)
+class BuildingSettings:
+    """What counts as one building, and how it is drawn."""
+
+    coarsest_gsd_m: float = 5.0
+    """Pixel side from which no building is listed: a hall of 0.1 ha is ten Sentinel-2 pixels;
+    SURVEY §4.3."""
+    least_m2: float = 30.0
+    """Smallest building, square metres."""
+    least_side_px: float = 3.0
+    """Its smallest side, pixels; SURVEY §4.3: pure-pixel rule."""
+    least_inside_share: float = 0.5
+    """Share of a building inside the aoi from which it is listed."""
+    doubtful_probability: float = 0.55
+    """Mean probability of a new building over its pixels below which its shape must speak."""
+    doubtful_rectangularity: float = 0.5
+    """Area over minimum rotated rectangle that a doubtful building must reach to be listed; an L
+    of equal arms has 0.5 and more. Its hectares count all the same. Both are judgement, after the
+    edge of a yard that the simulated site kosan listed at 0.50 and 0.33."""
+    closing_m: float = 2.0
+    """Cracks narrower than this do not part a building: ridges, skylight strips."""
+    hole_share: float = 0.25
+    """Holes up to this share of the region around them are roof: skylights, plant."""
+    neck_m: float = 5.0
+    """Necks narrower than this part two buildings."""
+    neck_share: float = 0.5
+    """A neck must also be narrower than this share of the narrower part that it joins."""
+    merge_gap_m: float = 2.5
+    """Gap up to which two regions are one building, if together they make a rectangle. Halls
+    stand 6 m and more apart."""
+    merge_rectangularity: float = 0.82
+    """Area over minimum rotated rectangle that two regions must reach together: halves of 9 m
+    with 2.4 m between them reach 0.85 at 0.5 m a pixel, pieces of unlike length less."""
+    merge_ends_m: float = 2.0
+    """How far the ends of two such regions may stand apart, metres: halves of a roof end at its
+    gables. Without this, halls of 65 m and 55 m that a simulated site sets side by side became
+    one."""
+    rectangle_share: float = 0.7
+    """Area over minimum rotated rectangle from which a rectangle is tried; METHODS §7."""
+    rectangle_overlap: float = 0.85
+    """Intersection over union of region and rectangle at which the rectangle stands."""
+    polygon_overlap: float = 0.85
+    """The same for a right-angled polygon."""
+    polygon_most_corners: int = 16
+    """Corners beyond which a right-angled polygon is no simpler than the outline."""
+    pooled_azimuth_deg: float = 8.0
+    """Buildings within this of the site's azimuth take it if they fit it as well."""
+    pooled_loss: float = 0.02
+    """Overlap that a building may lose by taking the site's azimuth."""
+    frame_texture: float = 0.42
+    """Brightness steps inside a building over those along its outline, from which it may be a frame
+    or a foundation rather than a roof. 27 simulated frames at 0.3-1 m have 0.47 and more; of 53
+    simulated roofs two have more than 0.38. Of 16 roofs seen later 4 have 0.43-0.89 (noise)."""
+    frame_roughness: float = 1.2
+    """The same over those of the ground beside it, which it must also reach: an even roof on even
+    ground has hardly an outline either. The same frames have 1.38 and more."""
+    cluster_gap_m: float = 60.0
+    """Distance up to which buildings belong together; METHODS §7."""
+    cluster_azimuth_deg: float = 10.0
+    """Difference of azimuth, modulo 90°, up to which they do; SURVEY §3.1."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        check_range("rectangle_share", self.rectangle_share, 0.0, 1.0)
+        check_range("least_m2", self.least_m2, 0.0, 1e6)

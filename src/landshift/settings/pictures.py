@@ -1,0 +1,77 @@
+"""How pictures are gridded, read, matched and shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from landshift.errors import SettingsError
+from landshift.settings.range import check_range
+
+
+@dataclass(frozen=True)
+class GridSettings:
+    """How the one grid of a comparison is planned, and what may be read."""
+
+    gsd_m: float | None = None
+    """Side of a pixel to work at, metres; None: the coarser of the two pictures."""
+    margin_m: float = 60.0
+    """Ground beyond the aoi that is read for registration and context. The network sees at most
+    77 px around a pixel, 39 m at 0.5 m, and twice that in its second look, which counts less."""
+    least_margin_px: int = 128
+    """The same in pixels, for coarse pictures."""
+    most_pixels: int = 400_000_000
+    """Pixels of a declared picture size beyond which a file is refused (20 000 × 20 000)."""
+    most_grid_pixels: int = 50_000_000
+    """Pixels of one comparison; two dates' bands and class probabilities take about 120 bytes
+    each, so this is 6 GB."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.gsd_m is not None and not 0.05 <= self.gsd_m <= 100.0:
+            raise SettingsError(f"gsd_m is {self.gsd_m}; allowed are 0.05 to 100 metres")
+
+
+@dataclass(frozen=True)
+class RadiometrySettings:
+    """How one picture's values are drawn onto the other's scale."""
+
+    knots: int = 9
+    """Knots of the monotone curve of each band, at equal ranks. Enough for gain, offset, gamma and
+    soft clipping; with more the curve begins to follow what changed on the ground."""
+    rounds: int = 4
+    """Fits, each on the pixels that the one before took for unchanged; kept sets settle in 3-4."""
+    kept_share: float = 0.6
+    """Share of the pixels, those with the least residual, that are taken for unchanged."""
+    most_samples: int = 200_000
+    """Pixels used, evenly spaced; ranks of so many are known to 0.1 %."""
+    least_samples: int = 400
+    """Unchanged pixels below which the picture is left as it is."""
+    least_correlation: float = 0.2
+    """Correlation of a band over kept pixels below which only mean and spread are matched: a
+    curve fitted to unrelated values would invent a likeness."""
+    most_gain: float = 8.0
+    """Gain, or its inverse, beyond which mean and spread are left alone too."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        check_range("kept_share", self.kept_share, 0.1, 1.0)
+        check_range("knots", self.knots, 2, 64)
+
+
+@dataclass(frozen=True)
+class PreviewSettings:
+    """How pictures are reduced and stretched for people; no answer depends on it."""
+
+    most_side_px: int = 1600
+    """Longer side of a picture in figures and pages. Half the width of a page at 300 dpi, and the
+    whole of a desktop's screen; two of them make a page of 2 MB."""
+    clipped_share: float = 0.005
+    """Share of the pixels at either end of a band that are drawn fully dark or bright."""
+    gamma: float = 0.85
+    """Power of the stretched values; below 1 shadows are lifted."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        check_range("most_side_px", self.most_side_px, 64, 8192)
+        check_range("clipped_share", self.clipped_share, 0.0, 0.2)
+        check_range("gamma", self.gamma, 0.2, 5.0)
