@@ -119,7 +119,10 @@ def test_what_is_said_of_the_model_comes_from_its_file(tmp_path):
     assert "7 simulated pairs of pictures and 2 real ones with labels." in words
     later = random_model(tmp_path, training={**told, "start_sha256": "0" * 64})
     assert "2 real ones with labels, in the last of its stages." in model_words(later)
-    assert "never learned from: halls, twelve towns, F1 0.41 (12 pictures)." in words
+    assert "it never learned from: halls, twelve towns, F1 0.41 (12 pictures)." in words
+    mean = model_words(random_model(tmp_path, training={**told, "also_sha256": "1" * 64}))
+    assert "the mean of two such networks that learned from different pictures." in mean
+    assert "each never learned from: halls, twelve towns, F1 0.41 (12 pictures)." in mean
     report = made_report()
     software = {**report.software, "model_about": f"{words} {HOSTILE}"}
     shown = rendered(dataclasses.replace(report, software=software))

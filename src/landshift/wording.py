@@ -63,15 +63,19 @@ def model_words(model: Model) -> str:
 
     ``training`` of the file's meta may hold ``on_real_pictures``, a list of scores on pictures
     that the model never learned from: ``what`` was asked on which pictures, the ``score``'s name,
-    its ``value`` 0-1, and ``pictures``, how many.
+    its ``value`` 0-1, and ``pictures``, how many. A mean of two models has those that each of them
+    got on pictures that it never learned from.
     """
     told = model.training
     learned = " and ".join(_learned_from(told)) or "material that its file does not name"
     scores = "; ".join(score_words(told.get("on_real_pictures")))
     last = ", in the last of its stages" if told.get("start_sha256") else ""
     words = f"{model.name}-{model.family} is a neural network that learned from {learned}{last}."
+    if "also_sha256" in told:
+        words += " It is the mean of two such networks that learned from different pictures."
     if scores:
-        words += f" On real pictures that it never learned from: {scores}."
+        who = "each" if "also_sha256" in told else "it"
+        words += f" On real pictures that {who} never learned from: {scores}."
     else:
         words += " Its file tells no score on real pictures that it never learned from."
     if "taught_from_sha256" in told:

@@ -35,7 +35,7 @@ _SOME_NOT_ANSWERED = 3
 @click.option("--gsd", type=float, metavar="METRES",
               help="Side of a pixel to work at, where the list has none.")
 @click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
-              help="A packaged model or a model file.")
+              help="A packaged model (open; research, for RGB alone) or a model file.")
 @click.option("--figure-format", type=click.Choice(["png", "svg", "pdf", "none"]), multiple=True,
               default=("png",), show_default=True, help="Of each site's figure; may be repeated.")
 @click.option("--progress", type=click.Choice(["rich", "plain", "json"]),

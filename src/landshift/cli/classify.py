@@ -30,7 +30,7 @@ _FILE = click.Path(path_type=Path)
               help="Roles of the bands in their order, e.g. red,green,blue,nir.")
 @click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="Day of the picture.")
 @click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
-              help="A packaged model or a model file.")
+              help="A packaged model (open; research, for RGB alone) or a model file.")
 @click.option("--overwrite", is_flag=True, help="Replace TIF where it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print hectares as JSON, not as a table.")
 @verbosity

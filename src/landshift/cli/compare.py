@@ -33,7 +33,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--before-date", type=DAY, metavar="YYYY-MM-DD", help="Day of the before picture.")
 @click.option("--after-date", type=DAY, metavar="YYYY-MM-DD", help="Day of the after picture.")
 @click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
-              help="A packaged model or a model file.")
+              help="A packaged model (open; research, for RGB alone) or a model file.")
 @click.option("--out", type=_FILE, metavar="DIR", help="Write maps, buildings and report there.")
 @click.option("--figure-format", type=click.Choice(["png", "svg", "pdf", "none"]), multiple=True,
               default=("png",), show_default=True, help="Of the figure in DIR; may be repeated.")
