@@ -220,9 +220,10 @@ def test_a_model_that_could_not_be_loaded_is_not_written(tmp_path):
     assert not (tmp_path / "m.npz").exists()
 
 
-@pytest.mark.parametrize("name, family, only", [("open", "rgb", False), ("open", "rgbn", False),
-                                                ("open", "multispectral", False),
-                                                ("research", "rgb", True)])  # fmt: skip
+@pytest.mark.parametrize(("name", "family", "only"), [
+    ("open", "rgb", False), ("open", "rgbn", False), ("open", "multispectral", False),
+    ("research", "rgb", True),
+])  # fmt: skip
 def test_packaged_models_say_what_they_may_be_used_for(name, family, only):
     model = load_model(name, family)
     assert (model.name, model.family, model.research_only) == (name, family, only)
