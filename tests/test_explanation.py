@@ -243,6 +243,10 @@ def test_settings_survive_the_report_or_are_refused():
     plain["area"] |= {"edge_share": 1.0, "edge_colour": 1.0}
     with pytest.raises(SettingsError, match=r"here: setting area\.edge_colour is unknown here"):
         settings_from(plain, "here")
+    plain = json.loads(json.dumps(settings.as_dict()))
+    del plain["alignment"]["field"]["tails"]
+    with pytest.raises(SettingsError, match=r"here: setting alignment\.field\.tails is missing"):
+        settings_from(plain, "here")
 
 
 @pytest.mark.parametrize(

@@ -157,30 +157,30 @@ def settings_from(given: Mapping[str, Any], where: str) -> Settings:
     SettingsError
         When a setting is missing or unknown: another version has others.
     """
-    parts = {}
-    for part in fields(Settings):
-        kind = type(getattr(Settings(), part.name))
-        values = given.get(part.name)
-        values = values if isinstance(values, dict) else {}
-        wanted = {one.name for one in fields(kind)}
-        if odd := sorted(wanted ^ values.keys()):
-            state = "missing" if odd[0] in wanted else "unknown here"
-            raise SettingsError(f"{where}: setting {part.name}.{odd[0]} is {state}")
-        own = kind()
-        parts[part.name] = kind(
-            **{name: _as_given(value, getattr(own, name)) for name, value in values.items()}
-        )
-    return Settings(**parts)
+    settings: Settings = _rebuilt(Settings(), given, where, "")
+    return settings
 
 
-def _as_given(value: Any, like: Any) -> Any:
-    """A value of JSON as the settings hold it: lists as tuples, objects as what ``like`` is."""
-    if is_dataclass(like) and not isinstance(like, type) and isinstance(value, dict):
-        try:
-            return replace(like, **value)
-        except TypeError as error:
-            raise SettingsError(f"{type(like).__name__}: {error}") from error
-    return tuple(_as_given(item, None) for item in value) if isinstance(value, list) else value
+def _rebuilt(like: Any, given: Any, where: str, name: str) -> Any:
+    """What the dataclass ``like`` is, with a JSON object's values for each of its fields."""
+    values = given if isinstance(given, dict) else {}
+    wanted = {one.name for one in fields(like)}
+    if odd := sorted(wanted ^ values.keys()):
+        state = "missing" if odd[0] in wanted else "unknown here"
+        raise SettingsError(f"{where}: setting {name}{odd[0]} is {state}")
+    own = {}
+    for key, value in values.items():
+        part = getattr(like, key)
+        if is_dataclass(part):
+            own[key] = _rebuilt(part, value, where, f"{name}{key}.")
+        else:
+            own[key] = _hashable(value)
+    return replace(like, **own)
+
+
+def _hashable(value: Any) -> Any:
+    """A value of JSON as the settings hold it: lists as tuples."""
+    return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
 
 
 def compare_again(
