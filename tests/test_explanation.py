@@ -247,6 +247,10 @@ def test_settings_survive_the_report_or_are_refused():
     del plain["alignment"]["field"]["tails"]
     with pytest.raises(SettingsError, match=r"here: setting alignment\.field\.tails is missing"):
         settings_from(plain, "here")
+    plain = json.loads(json.dumps(settings.as_dict()))
+    plain["radiometry"]["knots"] = "nine"
+    with pytest.raises(SettingsError, match=r"here: setting radiometry\."):
+        settings_from(plain, "here")
 
 
 @pytest.mark.parametrize(

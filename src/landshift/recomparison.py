@@ -175,7 +175,10 @@ def _rebuilt(like: Any, given: Any, where: str, name: str) -> Any:
             own[key] = _rebuilt(part, value, where, f"{name}{key}.")
         else:
             own[key] = _hashable(value)
-    return replace(like, **own)
+    try:
+        return replace(like, **own)
+    except TypeError as error:  # a word where a number belongs
+        raise SettingsError(f"{where}: setting {name or 'group'}: {error}") from error
 
 
 def _hashable(value: Any) -> Any:

@@ -22,8 +22,8 @@ from landshift.batch.site_work import SiteJob
 from landshift.errors import LandshiftError, SettingsError
 
 _PINNED = {
-    **OWN_PROCESS, "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1",
+    **OWN_PROCESS, "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+    "GDAL_NUM_THREADS": "1",
 }  # fmt: skip
 """One thread a worker: sites run side by side. For GDAL's memory see `OWN_PROCESS`."""
 _LOOK_EVERY_S = 0.05
