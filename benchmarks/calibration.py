@@ -44,6 +44,14 @@ def code(path: Path):
         return source.read(1)
 
 
+def nearest(shape: tuple[int, int], source: tuple[int, int]):
+    """Rows and columns of ``source`` below the pixels of a raster of ``shape`` over the ground."""
+    rows, cols = (
+        ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(shape, source, strict=True)
+    )
+    return rows[:, None], cols[None, :]
+
+
 def probabilities(path: Path, gsd_m: float, shape: tuple[int, int], model: str):
     """(8, row, col) on the label's pixels."""
     picture = describe_image(Image(path, gsd_m))
@@ -51,11 +59,7 @@ def probabilities(path: Path, gsd_m: float, shape: tuple[int, int], model: str):
     network = model_for(picture, picture, model, settings)
     grid = plan_own_grid(picture, settings.grid, network.finest_gsd_m)
     cover = classify(read_raster(picture.image, grid), network)
-    rows, cols = (
-        ((np.arange(n) + 0.5) * m / n).astype(int)
-        for n, m in zip(shape, grid.shape, strict=True)
-    )
-    return cover.probability[:, rows[:, None], cols[None, :]]
+    return cover.probability[:, *nearest(shape, grid.shape)]
 
 
 def one_against_rest(p, is_class) -> float:

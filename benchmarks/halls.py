@@ -1,16 +1,16 @@
 """Are new halls found whole, of the right size and direction, on fine simulated pictures?
 
-    python benchmarks/halls.py [--pairs 40] [--first-seed 30000000] [--model open]
+    python benchmarks/halls.py [--pairs 40] [--gsd 0.3,0.5] [--first-seed 30000000] [--model open]
 
-Pairs of 640 × 640 px, of 0.3 and 0.5 m in turn, on which something was built; seeds are none that
-anything learned from or was set on. A true building is a roof of at least 150 m² that lies wholly
-in the aoi (the inner 512 × 512 px), less than half of it on ground that a roof covered before; its
-direction is that of its least rotated rectangle. The answer lies on the before picture, the truth
-on the after picture: each true roof is first moved as the alignment found. It is matched by a
-listed building whose outline overlaps it by half (intersection over union). A listed building of
-at least 150 m² that is not said to replace another is right where it so overlaps any new roof.
-Directions are compared where the true region fills its rectangle by 0.9 and is half again as long
-as wide: others have none.
+Pairs of 640 × 640 px, of 0.3 and 0.5 m in turn or of other pixels, on which something was built;
+seeds are none that anything learned from or was set on. A true building is a roof of at least 150
+m² that lies wholly in the aoi (the inner 512 × 512 px), less than half of it on ground that a roof
+covered before; its direction is that of its least rotated rectangle. The answer lies on the before
+picture, the truth on the after picture: each true roof is first moved as the alignment found. It is
+matched by a listed building whose outline overlaps it by half (intersection over union). A listed
+building of at least 150 m² that is not said to replace another is right where it so overlaps any
+new roof. Directions are compared where the true region fills its rectangle by 0.9 and is half again
+as long as wide: others have none.
 """
 
 import argparse
@@ -31,7 +31,6 @@ from landshift.settings import Settings
 from landshift.simulation import SimulatedPair, simulate_pair
 
 SIDE_PX, RIM_PX = 640, 64
-GSD_M = (0.3, 0.5)
 LEAST_M2 = 150.0
 IOU = 0.5
 
@@ -74,11 +73,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--first-seed", type=int, default=30_000_000)
     parser.add_argument("--model", default="open")
+    parser.add_argument(
+        "--gsd", type=lambda sides: [float(side) for side in sides.split(",")], default=[0.3, 0.5]
+    )
     asked = parser.parse_args()
     true = matched = listed = right = refused = 0
     sizes, turns = [], []
     for number in range(asked.pairs):
-        gsd_m = GSD_M[number % len(GSD_M)]
+        gsd_m = asked.gsd[number % len(asked.gsd)]
         seed = asked.first_seed + number
         pair = simulate_pair("rgb", seed, (SIDE_PX, SIDE_PX), gsd_m, unchanged=False)
         roofs = new_roofs(pair)

@@ -41,6 +41,10 @@ FIRST_HALF = {
 """The rest is the other half. Of whu_cd it is what begins with lgp: the other source."""
 
 
+def in_first_half(name: str, stem: str) -> bool:
+    return stem.startswith("lgp") if name == "whu_cd" else stem in FIRST_HALF[name]
+
+
 def joplin(data: Path):
     for label in sorted((data / "labels/us").glob("joplin_*.png")):
         image = data / f"joplin_pre/tile_{label.stem.removeprefix('joplin_')}.tif"
@@ -109,7 +113,7 @@ def rural_china(data: Path):
 def research(data: Path, without: str | None):
     counts = {}
     for name, stem, row in (*changed_pairs(data), *rural_china(data)):
-        first = stem.startswith("lgp") if name == "whu_cd" else stem in FIRST_HALF[name]
+        first = in_first_half(name, stem)
         if without and first == (without == "a"):
             continue
         half = name, first

@@ -10,6 +10,7 @@ from shapely.geometry import Point, Polygon, box
 
 from building_sites import LEAST_M2, building_site
 from landshift.buildings import outline_buildings, outlines
+from landshift.buildings.gaps import part_at_gaps, rectangle_of, rectangles_fit
 from landshift.buildings.roofs import close_cracks, join_halves, part_regions, rectangularity
 from landshift.grid import Grid
 from landshift.legend import Cover
@@ -284,14 +285,87 @@ def test_hectares_are_geodesic_on_a_turned_grid_in_web_mercator():
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1))
-def test_parts_cover_the_closed_mask_and_nothing_else(seed):
+def test_parts_cover_the_closed_mask_but_gaps_and_nothing_else(seed):
     rng = np.random.default_rng(seed)
     noise = ndimage.gaussian_filter(rng.standard_normal((40, 44)), rng.uniform(0.5, 3))
     built = noise > np.quantile(noise, rng.uniform(0.3, 0.95))
     closed = close_cracks(built, 1.0, SETTINGS)
-    regions = part_regions(built, 1.0, SETTINGS)
+    even = part_regions(built, np.full(built.shape, 0.7, np.float32), 1.0, SETTINGS)
     assert np.all(closed[built])
-    np.testing.assert_array_equal(regions > 0, closed)
+    np.testing.assert_array_equal(even > 0, closed)
+    uneven = rng.random(built.shape, np.float32)
+    parts = part_at_gaps(even, uneven, 1.0, SETTINGS)
+    # Numbers are used once each, from 1; every part lies in one region and is in one piece.
+    numbers = np.unique(parts[parts > 0])
+    np.testing.assert_array_equal(numbers, np.arange(1, numbers.size + 1))
+    assert np.all(even[parts > 0] > 0)
+    for number in numbers:
+        assert np.unique(even[parts == number]).size == 1
+    assert set(np.unique(even[even > 0])) == set(np.unique(even[parts > 0]))
+
+
+def street(houses, gap_m, azimuth, between, gsd=GSD):
+    """Probability of a row of houses of 10 m as a network sees it, gaps not quite empty."""
+    a = np.radians(azimuth)
+    seen = np.zeros(SHAPE, np.float32)
+    row_m = houses * (10 + gap_m) - gap_m
+    seen[hall(130, 130, row_m, 9, azimuth)] = between
+    for place in np.arange(houses) - (houses - 1) / 2:
+        along = place * (10 + gap_m) / gsd
+        seen[hall(130 - along * np.cos(a), 130 + along * np.sin(a), 10, 10, azimuth)] = 0.95
+    return ndimage.gaussian_filter(seen, 1.0)
+
+
+@pytest.mark.parametrize("azimuth", [0.0, 33.0])
+@pytest.mark.parametrize(("gap_m", "between"), [(3.0, 0.42), (4.0, 0.55)])
+def test_a_street_of_houses_is_not_one_house(azimuth, gap_m, between):
+    probability = street(6, gap_m, azimuth, between)
+    new = probability > 0.4
+    assert ndimage.label(new)[1] == 1
+    buildings, _ = found_in(new, probability=probability)
+    assert len(buildings) == 6
+    for one in buildings:
+        assert one.outline.area == pytest.approx(100.0, rel=0.15)
+        assert one.length_m / one.width_m < 1.2
+
+
+def test_a_roof_of_uneven_probability_stays_one():
+    new = hall(130, 130, 60, 20, 20)
+    rng = np.random.default_rng(3)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        waves = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 6.0)
+        probability = np.clip(0.75 + 0.2 * waves / waves.std(), 0.42, 1.0).astype(np.float32)
+        probability = np.where(new, probability, np.float32(0.05))
+        buildings, _ = found_in(new, probability=probability)
+        assert len(buildings) == 1, seed
+
+
+def test_an_l_shaped_roof_is_not_parted_at_its_corner():
+    new = hall(130, 90, 60, 15, 0) | hall(183, 130, 15, 60, 0)
+    probability = ndimage.gaussian_filter(new.astype(np.float32), 3.0)
+    buildings, _ = found_in(new, probability=probability)
+    assert len(buildings) == 1
+
+
+def test_what_rectangles_explain():
+    two = np.zeros((40, 60), np.int32)
+    two[10:20, 5:25], two[10:20, 32:52] = 1, 2
+    fit, squareness = rectangles_fit(two, (two > 0).astype(np.float32))
+    assert fit == pytest.approx(1.0)
+    assert squareness == pytest.approx(1.0)
+    one_fit, one_squareness = rectangles_fit((two > 0).astype(np.int32), (two > 0) * 1.0)
+    assert one_fit < 0.9
+    assert one_squareness < 0.9
+    assert rectangles_fit(np.zeros((5, 5), np.int32), np.ones((5, 5))) == (0.0, 0.0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(8, 40), st.floats(1.0, 4.0), st.floats(0, 180))
+def test_the_rectangle_of_a_rectangle_is_itself(width_m, longer, azimuth):
+    part = hall(130, 130, min(width_m * longer, 90), width_m, azimuth)
+    found = rectangle_of(part)
+    assert np.count_nonzero(part & found) >= 0.93 * np.count_nonzero(part | found)
 
 
 def test_rectangularity_of_masks():

@@ -90,7 +90,9 @@ def outline_buildings(
     gsd_m = changes.grid.gsd_m
     if gsd_m >= settings.coarsest_gsd_m or not changes.new_building.any():
         return (), ()
-    regions = part_regions(changes.new_building, gsd_m, settings)
+    regions = part_regions(
+        changes.new_building, changes.new_building_probability, gsd_m, settings
+    )
     shapes = []
     for number, window in enumerate(ndimage.find_objects(regions), start=1):
         if window is not None:

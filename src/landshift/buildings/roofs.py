@@ -5,32 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial import QhullError
 from shapely.geometry import MultiPoint
 from skimage.segmentation import watershed
 
+from landshift.buildings.gaps import part_at_gaps
+from landshift.buildings.masks import Labels, Mask, corners, disc
 from landshift.settings import BuildingSettings
-
-Mask = NDArray[np.bool_]
-Labels = NDArray[np.int32]
 
 _EIGHT = np.ones((3, 3), np.bool_)
 
 
-def disc(radius_px: float) -> Mask:
-    """Pixels within ``radius_px`` of the middle one."""
-    reach = int(np.floor(radius_px))
-    dr, dc = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    return np.asarray(dr**2 + dc**2 <= radius_px**2)
-
-
-def part_regions(built: Mask, gsd_m: float, settings: BuildingSettings) -> Labels:
+def part_regions(
+    built: Mask, probability: NDArray[np.float32], gsd_m: float, settings: BuildingSettings
+) -> Labels:
     """Number the buildings in ``built`` (row, col), 0 elsewhere.
 
-    Cracks and holes are closed, thin necks cut, halves of one roof joined.
+    Cracks and holes are closed, thin necks cut, regions parted where ``probability`` (row, col),
+    that of a new building, sinks between buildings, and halves of one roof joined.
     """
     closed = close_cracks(built, gsd_m, settings)
     regions = cut_necks(closed, gsd_m, settings)
+    regions = part_at_gaps(regions, probability, gsd_m, settings)
     return join_halves(regions, gsd_m, settings)
 
 
@@ -129,10 +125,10 @@ def _close_pairs(regions: Labels, gap_px: float) -> list[tuple[int, int]]:
 def rectangularity(mask: Mask) -> float:
     """Pixels of ``mask`` over the area of the minimum rotated rectangle of their corners."""
     try:
-        corners = _corners(mask)
+        hull = corners(mask)
     except QhullError:
         return 1.0
-    return float(mask.sum() / MultiPoint(corners).minimum_rotated_rectangle.area)
+    return float(mask.sum() / MultiPoint(hull).minimum_rotated_rectangle.area)
 
 
 def ends_meet(one: Mask, two: Mask, apart_px: float) -> bool:
@@ -141,19 +137,12 @@ def ends_meet(one: Mask, two: Mask, apart_px: float) -> bool:
     Along the sides of their common rectangle: on one of the two both must reach from the same
     place to the same place, give or take ``apart_px``, or 2 px where pixels are coarse.
     """
-    rectangle = MultiPoint(_corners(one | two)).minimum_rotated_rectangle
+    rectangle = MultiPoint(corners(one | two)).minimum_rotated_rectangle
     first, second = np.diff(np.array(rectangle.exterior.coords)[:3], axis=0)
     allowed = max(apart_px, 2.0)
     for side in (first, second):
-        spans = [_corners(mask) @ (side / np.hypot(*side)) for mask in (one, two)]
+        spans = [corners(mask) @ (side / np.hypot(*side)) for mask in (one, two)]
         ends = np.array([(span.min(), span.max()) for span in spans])
         if np.abs(ends[0] - ends[1]).max() <= allowed:
             return True
     return False
-
-
-def _corners(mask: Mask) -> NDArray[np.float64]:
-    """Corners (point, 2) of the convex hull of a mask's pixels, as row and col."""
-    row, col = np.nonzero(mask)
-    corners = np.concatenate([np.column_stack([row + r, col + c]) for r in (0, 1) for c in (0, 1)])
-    return np.asarray(corners[ConvexHull(corners).vertices], np.float64)
