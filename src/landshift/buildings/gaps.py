@@ -23,7 +23,7 @@ from landshift.settings import BuildingSettings
 Pixels = NDArray[np.float32]
 Window = tuple[slice, slice]
 
-_STRONG_PERCENTILE = 90.0
+STRONG_PERCENTILE = 90.0
 """Of a region's probabilities: what its buildings have, whatever lies between them."""
 _WEAK_SHARE = 0.5
 """Share of the strong probability that counts as none, when a fit is rated."""
@@ -100,7 +100,7 @@ def _best_parts(
     least_px = settings.core_m2 / gsd_m**2
     if np.count_nonzero(mask) < 2 * least_px:
         return None
-    strong = float(np.percentile(probability[mask], _STRONG_PERCENTILE))
+    strong = float(np.percentile(probability[mask], STRONG_PERCENTILE))
     if strong <= 0.0:
         return None
     weight = np.clip((probability / strong - _WEAK_SHARE) / (1 - _WEAK_SHARE), 0.0, 1.0) * mask

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import ConvexHull
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
 
 
+_ROUNDING_PX = 0.05
+"""A pixel's side comes out of a projection: 1.9992 px are meant to be 2."""
+
+
 def disc(radius_px: float) -> Mask:
     """Pixels within ``radius_px`` of the middle one."""
+    radius_px += _ROUNDING_PX
     reach = int(np.floor(radius_px))
     dr, dc = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     return np.asarray(dr**2 + dc**2 <= radius_px**2)
+
+
+def closed_by_disc(mask: Mask, radius_px: float) -> Mask:
+    """``mask`` and what a disc outside it cannot reach: cracks narrower than the disc."""
+    reach = int(np.ceil(radius_px)) + 1
+    closed = ndimage.binary_closing(np.pad(mask, reach), disc(radius_px))
+    return np.asarray(closed[reach:-reach, reach:-reach] | mask)
 
 
 def corners(mask: Mask) -> NDArray[np.float64]:

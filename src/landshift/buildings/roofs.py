@@ -9,8 +9,8 @@ from scipy.spatial import QhullError
 from shapely.geometry import MultiPoint
 from skimage.segmentation import watershed
 
-from landshift.buildings.gaps import part_at_gaps
-from landshift.buildings.masks import Labels, Mask, corners, disc
+from landshift.buildings.gaps import STRONG_PERCENTILE, part_at_gaps
+from landshift.buildings.masks import Labels, Mask, closed_by_disc, corners
 from landshift.settings import BuildingSettings
 
 _EIGHT = np.ones((3, 3), np.bool_)
@@ -22,12 +22,12 @@ def part_regions(
     """Number the buildings in ``built`` (row, col), 0 elsewhere.
 
     Cracks and holes are closed, thin necks cut, regions parted where ``probability`` (row, col),
-    that of a new building, sinks between buildings, and halves of one roof joined.
+    that of a new building, sinks between buildings, halves of one roof joined, and faint rims left.
     """
     closed = close_cracks(built, gsd_m, settings)
     regions = cut_necks(closed, gsd_m, settings)
     regions = part_at_gaps(regions, probability, gsd_m, settings)
-    return join_halves(regions, gsd_m, settings)
+    return without_faint_rims(join_halves(regions, gsd_m, settings), probability, settings)
 
 
 def close_cracks(built: Mask, gsd_m: float, settings: BuildingSettings) -> Mask:
@@ -35,9 +35,7 @@ def close_cracks(built: Mask, gsd_m: float, settings: BuildingSettings) -> Mask:
     radius_px = settings.closing_m / 2 / gsd_m
     closed = built
     if radius_px >= 1.0:
-        reach = int(np.ceil(radius_px))
-        closed = ndimage.binary_closing(np.pad(built, reach), disc(radius_px))
-        closed = closed[reach:-reach, reach:-reach] | built
+        closed = closed_by_disc(built, radius_px)
     filled = ndimage.binary_fill_holes(closed)
     holes, _ = ndimage.label(filled & ~closed)
     around, count = ndimage.label(filled, _EIGHT)
@@ -91,7 +89,10 @@ def _cut(mask: Mask, gsd_m: float, settings: BuildingSettings) -> Labels:
 
 
 def join_halves(regions: Labels, gsd_m: float, settings: BuildingSettings) -> Labels:
-    """Give regions one number that lie close and together fill a rectangle: halves of a roof."""
+    """Give regions one number that lie close and together fill a rectangle: halves of a roof.
+
+    The gap between them is roof as well: the ridge.
+    """
     result = regions.copy()
     merged = True
     while merged:
@@ -101,7 +102,8 @@ def join_halves(regions: Labels, gsd_m: float, settings: BuildingSettings) -> La
             if rectangularity(both) >= settings.merge_rectangularity and ends_meet(
                 result == one, result == two, settings.merge_ends_m / gsd_m
             ):
-                result[result == two] = one
+                gap = closed_by_disc(both, settings.merge_gap_m / 2 / gsd_m + 1) & (result == 0)
+                result[gap | (result == two)] = one
                 merged = True
                 break
     return result
@@ -120,6 +122,27 @@ def _close_pairs(regions: Labels, gap_px: float) -> list[tuple[int, int]]:
             if other > number:
                 pairs.add((number, other))
     return sorted(pairs)
+
+
+def without_faint_rims(
+    regions: Labels, probability: NDArray[np.float32], settings: BuildingSettings
+) -> Labels:
+    """``regions`` (row, col) without rims of less than half of each region's own probability.
+
+    A blurred edge lies where half of its height is, and where that is above the level at which a
+    pixel is called built, the region reaches beyond its building. Only rims: a weak strip that
+    ends at an outline does not cut a building.
+    """
+    result = regions.copy()
+    for number, window in enumerate(ndimage.find_objects(regions), start=1):
+        if window is None:
+            continue
+        mask, inside = regions[window] == number, probability[window]
+        strong = np.percentile(inside[mask], STRONG_PERCENTILE)
+        depth_px = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+        rim = mask & (inside < settings.rim_share * strong) & (depth_px <= settings.rim_px)
+        result[window][rim] = 0
+    return result
 
 
 def rectangularity(mask: Mask) -> float:
