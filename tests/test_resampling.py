@@ -66,6 +66,21 @@ def test_kernel_equals_oracle(case):
     np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-3)
 
 
+MOVED = st.sampled_from([0.0, 1.0, 1.00005, 1.5, 1.99995, 2.0, 2.3]) | st.floats(0, 4)
+
+
+@settings(deadline=None, max_examples=100)
+@given(MOVED, MOVED, st.integers(1, 17), st.booleans(), st.integers(0, 99))
+def test_a_shift_alone_equals_the_oracle(top, left, cols, bounded, seed):
+    source = np.random.default_rng(seed).uniform(-50, 300, (2, 9, cols + 5)).astype(np.float32)
+    limits = (np.float32(0), np.float32(255)) if bounded else (-INF, INF)
+    case = source, np.ones(source.shape[1:], bool), plain(top, left, (4, cols)), (1.0, 1.0), limits
+    got, got_seen = resampled(kernel.resample_block, *case)
+    want, want_seen = resampled(oracle.resample_block, *case)
+    np.testing.assert_array_equal(got_seen, want_seen)
+    np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-3)
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 99), st.floats(-200, 200, width=32), st.sampled_from([0.3, 1.0, 2.5]))
 def test_a_flat_picture_stays_flat(seed, level, gsd):

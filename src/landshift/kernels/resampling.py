@@ -13,6 +13,8 @@ Pixels = NDArray[np.float32]
 SNAP_PX = 1e-4
 """Nearer than this to a source pixel's centre a place counts as on it: an unmoved picture comes
 through bit for bit, and the lattice's rounding does not touch the neighbours."""
+EVEN_PX = 1e-7
+"""Places that are moved by as much as each other, but for this, are moved by one shift."""
 POINT_PX = 0.01
 """Narrower averages are points; the difference of integrals would lose its digits."""
 NO_WEIGHT = 1e-6
@@ -218,6 +220,28 @@ def fill_run(
         out[k] = value if value < high else high
 
 
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def add_rows(
+    above: Pixels, here: Pixels, below: Pixels, last: Pixels, part: np.float32, sums: Pixels
+) -> None:
+    """Fill ``sums`` (col,) with Catmull-Rom down four rows (col,), ``part`` past the second."""
+    a0, a1, a2, a3 = cubic_weights(part)
+    for k in range(sums.size):
+        sums[k] = a0 * above[k] + a1 * here[k] + a2 * below[k] + a3 * last[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def add_cols(
+    sums: Pixels, part: np.float32, low: np.float32, high: np.float32, out: Pixels
+) -> None:
+    """Fill ``out`` (col,) with Catmull-Rom along ``sums`` (col + 3,), ``part`` past the second."""
+    b0, b1, b2, b3 = cubic_weights(part)
+    for k in range(out.size):
+        value = b0 * sums[k] + b1 * sums[k + 1] + b2 * sums[k + 2] + b3 * sums[k + 3]
+        value = value if value > low else low
+        out[k] = value if value < high else high
+
+
 @njit(cache=True, nogil=True)
 def fill_row(
     band: Pixels, ys: Floats, xs: Floats, step: int, low: np.float32, high: np.float32,
@@ -248,10 +272,14 @@ def fill_row(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def all_inside(places: Floats, size: int) -> bool:
-    """Whether the four pixels around each place lie in a source of ``size`` along this axis."""
-    lowest, highest = places[0], places[0]
-    for col in range(places.size):
+def all_inside(places: Floats, step: int, size: int) -> bool:
+    """Whether the four pixels around each place lie in a source of ``size`` along this axis.
+
+    Places are straight lines over each ``step`` columns: their ends tell.
+    """
+    last = places[places.size - 1]
+    lowest, highest = last, last
+    for col in range(0, places.size, step):
         lowest = places[col] if places[col] < lowest else lowest
         highest = places[col] if places[col] > highest else highest
     return bool(lowest >= 1.0 and highest < size - 2.0)
@@ -287,25 +315,71 @@ def fill_pixel(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_places(lattice: Floats, step: int, row: int, nodes: Floats, places: Floats) -> None:
-    """Fill ``places`` (col,) with ``lattice`` along pixel row ``row``, bilinear between nodes.
-
-    ``nodes`` is scratch for a row of the lattice.
-    """
+def fill_nodes(lattice: Floats, step: int, row: int, nodes: Floats) -> None:
+    """Fill ``nodes`` (node,) with ``lattice`` (node, node) at pixel row ``row``."""
     i = row // step
     down = (row - i * step) / step
     above, below = lattice[i], lattice[i + 1]
     for j in range(nodes.size):
         nodes[j] = above[j] + down * (below[j] - above[j])
+
+
+@njit(cache=True, nogil=True)
+def is_shift_inside(
+    row_nodes: Floats, col_nodes: Floats, step: int, cols: int, rows_seen: int, cols_seen: int
+) -> bool:
+    """Whether a row of ``cols`` pixels is moved by as much as its first pixel, within the source.
+
+    Its places lie on straight lines between the nodes (node,); the source has ``rows_seen`` rows
+    and ``cols_seen`` columns, and four pixels of each are needed around every place.
+    """
+    y, x = snapped(row_nodes[0]), snapped(col_nodes[0])
+    if not (1.0 <= y < rows_seen - 2.0 and 1.0 <= x < cols_seen - cols - 1.0):
+        return False
+    y, x = row_nodes[0], col_nodes[0]
+    for j in range(row_nodes.size):
+        if abs(row_nodes[j] - y) > EVEN_PX or abs(col_nodes[j] - j * step - x) > EVEN_PX:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def fill_shifted(
+    band: Pixels, y: float, x: float, low: np.float32, high: np.float32, sums: Pixels, out: Pixels
+) -> None:
+    """Fill ``out`` (col,) with `cubic_value` at (y, x), (y, x + 1) …, every pixel being seen.
+
+    The weights are the same everywhere, so each column's sum serves four pixels. ``sums``
+    (col + 3,) is scratch.
+    """
+    row, first = int(y), int(x) - 1
+    end = first + sums.size
+    add_rows(
+        band[row - 1, first:end], band[row, first:end], band[row + 1, first:end],
+        band[row + 2, first:end], np.float32(y - row), sums,
+    )  # fmt: skip
+    add_cols(sums, np.float32(x - int(x)), low, high, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_places(nodes: Floats, step: int, places: Floats) -> None:
+    """Fill ``places`` (col,) with straight lines between ``nodes`` (node,), ``step`` apart."""
     whole = places.size // step
     for j in range(whole):
-        left, rise = nodes[j], nodes[j + 1] - nodes[j]
+        left, slope = nodes[j], (nodes[j + 1] - nodes[j]) / step
         part = places[j * step : j * step + step]
         for k in range(step):
-            part[k] = left + (k / step) * rise
+            part[k] = left + k * slope
     for k in range(places.size - whole * step):
         rise = nodes[whole + 1] - nodes[whole]
         places[whole * step + k] = nodes[whole] + (k / step) * rise
+
+
+@njit(cache=True, nogil=True)
+def mark(seen: Mask) -> None:
+    """Make ``seen`` (col,) True; a loop of its own becomes one instruction, ``[:] =`` does not."""
+    for col in range(seen.size):
+        seen[col] = True
 
 
 @njit(cache=True, nogil=True)
@@ -365,20 +439,31 @@ def resample_block(
     row_weights, col_weights = np.empty(taps), np.empty(taps)
     bands, end = out.shape[0], left + cols
     pixel = np.empty(bands, np.float32)
-    ys, xs, nodes = np.empty(cols), np.empty(cols), np.empty(lattice_row.shape[1])
+    ys, xs = np.empty(cols), np.empty(cols)
+    row_nodes, col_nodes = np.empty(lattice_row.shape[1]), np.empty(lattice_row.shape[1])
     count = np.arange(0.0, cols)
     down, right = np.empty(cols, np.float32), np.empty(cols, np.float32)
+    sums = np.empty(cols + 3, np.float32)
     as_fine = row_scale == 1.0 and col_scale == 1.0
     whole = as_fine and all_seen(valid)
     for r in range(rows):
-        fill_places(lattice_row, step, r, nodes, ys)
-        fill_places(lattice_col, step, r, nodes, xs)
+        fill_nodes(lattice_row, step, r, row_nodes)
+        fill_nodes(lattice_col, step, r, col_nodes)
         seen = out_valid[top + r, left:end]
-        if whole and all_inside(ys, source.shape[1]) and all_inside(xs, source.shape[2]):
+        if whole and is_shift_inside(row_nodes, col_nodes, step, cols, *source.shape[1:]):
+            y, x = snapped(row_nodes[0]), snapped(col_nodes[0])
+            for band in range(bands):
+                fill_shifted(source[band], y, x, low, high, sums, out[band, top + r, left:end])
+            mark(seen)
+            continue
+        fill_places(row_nodes, step, ys)
+        fill_places(col_nodes, step, xs)
+        inside = whole and all_inside(ys, step, source.shape[1])
+        if inside and all_inside(xs, step, source.shape[2]):
             for band in range(bands):
                 line = out[band, top + r, left:end]
                 fill_row(source[band], ys, xs, step, low, high, count, down, right, line)
-            seen[:] = True
+            mark(seen)
             continue
         for c in range(cols):
             y, x = snapped(ys[c]), snapped(xs[c])
