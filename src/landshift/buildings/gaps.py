@@ -57,17 +57,17 @@ def part_at_gaps(
         (row, col); new numbers. Pixels of gaps have none.
     """
     radius_px = settings.closing_m / 2 / gsd_m
-    if radius_px >= 1.0:  # ridges and skylights are no gaps
-        probability = ndimage.grey_closing(probability, footprint=disc(radius_px), mode="nearest")
     result = np.zeros_like(regions)
     used = 0
     for number, window in enumerate(ndimage.find_objects(regions), start=1):
         if window is None:
             continue
-        view = _widened(window)
-        parts, count = _parted(
-            regions[view] == number, probability[view], gsd_m, settings, _DEEPEST
-        )
+        # A closing reads twice its radius around a place.
+        view = _widened(window, _RIM_PX + 2 * int(radius_px + 1))
+        inside = probability[view]
+        if radius_px >= 1.0:  # ridges and skylights are no gaps
+            inside = ndimage.grey_closing(inside, footprint=disc(radius_px), mode="nearest")
+        parts, count = _parted(regions[view] == number, inside, gsd_m, settings, _DEEPEST)
         result[view] += np.where(parts > 0, parts + used, 0).astype(np.int32)
         used += count
     return result
@@ -85,7 +85,7 @@ def _parted(
     for number, window in enumerate(ndimage.find_objects(found), start=1):
         if window is None:
             continue
-        pieces, count = ndimage.label(found[window] == number)
+        pieces, _ = ndimage.label(found[window] == number)
         largest = pieces == 1 + int(np.bincount(pieces.ravel())[1:].argmax())
         parts, count = _parted(largest, probability[window], gsd_m, settings, depth - 1)
         result[window] += np.where(parts > 0, parts + used, 0).astype(np.int32)
@@ -153,7 +153,7 @@ def rectangles_fit(parts: Labels, weight: NDArray[np.floating]) -> tuple[float, 
     for number, window in enumerate(ndimage.find_objects(parts), start=1):
         if window is None:
             continue
-        view = _widened(window)
+        view = _widened(window, _RIM_PX)
         part = parts[view] == number
         inside = rectangle_of(part)
         covered[view] |= inside
@@ -207,9 +207,9 @@ def _turns(part: Mask) -> tuple[float, ...]:
     return principal, float(np.arctan2(second[1] - first[1], second[0] - first[0]))
 
 
-def _widened(window: Window) -> Window:
+def _widened(window: Window, by_px: int) -> Window:
     rows, cols = window
     return (
-        slice(max(rows.start - _RIM_PX, 0), rows.stop + _RIM_PX),
-        slice(max(cols.start - _RIM_PX, 0), cols.stop + _RIM_PX),
+        slice(max(rows.start - by_px, 0), rows.stop + by_px),
+        slice(max(cols.start - by_px, 0), cols.stop + by_px),
     )
