@@ -1,8 +1,8 @@
 """How well do the halves of `research` do on the scenes that each had not learned from?
 
     python benchmarks/training_tiles.py research DATA --without a > a.csv      # and b
-    landshift train --recipe research-rgb-half-first --tiles a.csv ...         # and so on
-    python benchmarks/left_out.py DATA WITHOUT_A.npz WITHOUT_B.npz [--only levir_cd,whu_cd]
+    landshift train --recipe research-rgb-half --tiles a.csv --out research-rgb-without-a.npz
+    python benchmarks/left_out.py DATA research-rgb-without-a.npz research-rgb-without-b.npz
 
 Each model is scored on the half of the scenes (`training_tiles.FIRST_HALF`) that its list left out.
 Change: pixels of all pairs of a set together; what a label means is that of the set: buildings

@@ -54,6 +54,7 @@ def off_azimuth(one, two):
 )  # fmt: skip
 @example(100.0, 100.5, 25.25, 12.75, 0.0)
 @example(100.5, 100.5, 25.75, 12.625, 0.0)
+@example(100.0, 100.0, 25.0, 12.0, 180.0)
 def test_a_hall_is_recovered(row, col, length_m, width_m, azimuth):
     pixels = hall(row, col, length_m, width_m, azimuth)
     buildings, clusters = found_in(pixels)
@@ -64,7 +65,8 @@ def test_a_hall_is_recovered(row, col, length_m, width_m, azimuth):
     assert one.hectares == pytest.approx(pixels.sum() * GSD**2 / 1e4, rel=0.02)
     assert one.length_m == pytest.approx(length_m, abs=1.0)
     assert one.width_m == pytest.approx(width_m, abs=1.0)
-    assert off_azimuth(one.azimuth_deg, azimuth) < 2.0
+    # centres of pixels on a side itself fall in or out by rounding: a step of one in its 12 m
+    assert off_azimuth(one.azimuth_deg, azimuth) < np.degrees(GSD / 12)
     assert one.rectangularity > 0.9
     assert len(one.outline.exterior.coords) == 5
     assert one.was is Cover.CROPLAND
@@ -337,7 +339,6 @@ def test_a_street_of_houses_is_not_one_house(azimuth, gap_m, between):
 
 def test_a_roof_of_uneven_probability_stays_one():
     new = hall(130, 130, 60, 20, 20)
-    rng = np.random.default_rng(3)
     for seed in range(5):
         rng = np.random.default_rng(seed)
         waves = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 6.0)

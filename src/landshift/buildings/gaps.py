@@ -23,12 +23,6 @@ from landshift.settings import BuildingSettings
 Pixels = NDArray[np.float32]
 Window = tuple[slice, slice]
 
-STRONG_PERCENTILE = 90.0
-"""Of a region's probabilities: what its buildings have, whatever lies between them."""
-_WEAK_SHARE = 0.5
-"""Share of the strong probability that counts as none, when a fit is rated."""
-_MOST_PARTS = 60
-"""Cores beyond which a region is noise at that level; a street has fewer houses."""
 _DEEPEST = 4
 """How often parts are parted again: a gap may be low for weak buildings and not for strong ones."""
 _RIM_PX = 3
@@ -62,11 +56,9 @@ def part_at_gaps(
     for number, window in enumerate(ndimage.find_objects(regions), start=1):
         if window is None:
             continue
-        # A closing reads twice its radius around a place.
+        # Ridges and skylights are no gaps; closing them reads twice its radius around a place.
         view = _widened(window, _RIM_PX + 2 * int(radius_px + 1))
-        inside = probability[view]
-        if radius_px >= 1.0:  # ridges and skylights are no gaps
-            inside = ndimage.grey_closing(inside, footprint=disc(radius_px), mode="nearest")
+        inside = ndimage.grey_closing(probability[view], footprint=disc(radius_px), mode="nearest")
         parts, count = _parted(regions[view] == number, inside, gsd_m, settings, _DEEPEST)
         result[view] += np.where(parts > 0, parts + used, 0).astype(np.int32)
         used += count
@@ -100,15 +92,16 @@ def _best_parts(
     least_px = settings.core_m2 / gsd_m**2
     if np.count_nonzero(mask) < 2 * least_px:
         return None
-    strong = float(np.percentile(probability[mask], STRONG_PERCENTILE))
+    strong = float(np.percentile(probability[mask], settings.strong_percentile))
     if strong <= 0.0:
         return None
-    weight = np.clip((probability / strong - _WEAK_SHARE) / (1 - _WEAK_SHARE), 0.0, 1.0) * mask
+    weak = settings.weak_share
+    weight = np.clip((probability / strong - weak) / (1.0 - weak), 0.0, 1.0) * mask
     whole_fit, _ = rectangles_fit(mask.astype(np.int32), weight)
     least_fit, best = whole_fit + settings.gap_gain, None
     for share in settings.core_levels:
         cores = _cores(mask & (probability >= share * strong), least_px, settings.core_share)
-        if not 2 <= cores.max() <= _MOST_PARTS:
+        if not 2 <= cores.max() <= settings.most_parts:
             continue
         parts = np.asarray(watershed(-probability, cores, mask=mask), np.int32)  # type: ignore[no-untyped-call]
         parts[probability < settings.gap_trim * strong] = 0

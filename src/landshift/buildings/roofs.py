@@ -9,7 +9,7 @@ from scipy.spatial import QhullError
 from shapely.geometry import MultiPoint
 from skimage.segmentation import watershed
 
-from landshift.buildings.gaps import STRONG_PERCENTILE, part_at_gaps
+from landshift.buildings.gaps import part_at_gaps
 from landshift.buildings.masks import Labels, Mask, closed_by_disc, corners
 from landshift.settings import BuildingSettings
 
@@ -32,10 +32,7 @@ def part_regions(
 
 def close_cracks(built: Mask, gsd_m: float, settings: BuildingSettings) -> Mask:
     """``built`` without cracks narrower than `closing_m` and without small holes."""
-    radius_px = settings.closing_m / 2 / gsd_m
-    closed = built
-    if radius_px >= 1.0:
-        closed = closed_by_disc(built, radius_px)
+    closed = closed_by_disc(built, settings.closing_m / 2 / gsd_m)
     filled = ndimage.binary_fill_holes(closed)
     holes, _ = ndimage.label(filled & ~closed)
     around, count = ndimage.label(filled, _EIGHT)
@@ -138,7 +135,7 @@ def without_faint_rims(
         if window is None:
             continue
         mask, inside = regions[window] == number, probability[window]
-        strong = np.percentile(inside[mask], STRONG_PERCENTILE)
+        strong = np.percentile(inside[mask], settings.strong_percentile)
         depth_px = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
         rim = mask & (inside < settings.rim_share * strong) & (depth_px <= settings.rim_px)
         result[window][rim] = 0

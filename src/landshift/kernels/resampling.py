@@ -371,15 +371,8 @@ def fill_places(nodes: Floats, step: int, places: Floats) -> None:
         for k in range(step):
             part[k] = left + k * slope
     for k in range(places.size - whole * step):
-        rise = nodes[whole + 1] - nodes[whole]
-        places[whole * step + k] = nodes[whole] + (k / step) * rise
-
-
-@njit(cache=True, nogil=True)
-def mark(seen: Mask) -> None:
-    """Make ``seen`` (col,) True; a loop of its own becomes one instruction, ``[:] =`` does not."""
-    for col in range(seen.size):
-        seen[col] = True
+        slope = (nodes[whole + 1] - nodes[whole]) / step
+        places[whole * step + k] = nodes[whole] + k * slope
 
 
 @njit(cache=True, nogil=True)
@@ -454,7 +447,7 @@ def resample_block(
             y, x = snapped(row_nodes[0]), snapped(col_nodes[0])
             for band in range(bands):
                 fill_shifted(source[band], y, x, low, high, sums, out[band, top + r, left:end])
-            mark(seen)
+            seen[:] = True
             continue
         fill_places(row_nodes, step, ys)
         fill_places(col_nodes, step, xs)
@@ -463,7 +456,7 @@ def resample_block(
             for band in range(bands):
                 line = out[band, top + r, left:end]
                 fill_row(source[band], ys, xs, step, low, high, count, down, right, line)
-            mark(seen)
+            seen[:] = True
             continue
         for c in range(cols):
             y, x = snapped(ys[c]), snapped(xs[c])

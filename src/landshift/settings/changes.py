@@ -113,7 +113,7 @@ class BuildingSettings:
     edge of a yard that the simulated site kosan listed at 0.50 and 0.33."""
     closing_m: float = 1.8
     """Cracks narrower than this do not part a building: ridges, skylight strips. Of the pixels
-    whole numbers alone count: cracks of two at 0.5 m, four at 0.45 m, none from 0.9 m on."""
+    whole numbers alone count: cracks of two at 0.5 m, four at 0.45 m, none beyond 0.9 m."""
     hole_share: float = 0.25
     """Holes up to this share of the region around them are roof: skylights, plant."""
     neck_m: float = 5.0
@@ -130,9 +130,17 @@ class BuildingSettings:
     """How far the ends of two such regions may stand apart, metres: halves of a roof end at its
     gables. Without this, halls of 65 m and 55 m that a simulated site sets side by side became
     one."""
+    strong_percentile: float = 90.0
+    """Of a region's probabilities: what its buildings have, whatever lies between them."""
+    weak_share: float = 0.5
+    """Share of that strong probability which counts as none when parts are rated: half the height
+    of a blurred edge."""
+    most_parts: int = 60
+    """Cores beyond which a region is noise at that level; a street has fewer houses. Judgement."""
     core_levels: tuple[float, ...] = (0.55, 0.65, 0.75, 0.85, 0.92)
     """Shares of a region's strong probability at which it may fall into several buildings. These
-    and the next five were set on 40 simulated pairs of 0.3-1 m (seeds 33 000 000 and up): of new
+    and the next five were set on 40 simulated pairs of 0.3-1 m that ``benchmarks/halls.py --gsd
+    0.3,0.5,0.7,1.0 --first-seed 33000000`` makes, of its first 90 those from the 21st on: of new
     roofs of 150 m² and more, 0.47 were found before at 0.7-1 m and 0.73 then, and 0.60 and 0.75 of
     those listed were right; at 0.3-0.5 m 0.74 and 0.73, 0.80 and 0.79."""
     core_m2: float = 12.0
