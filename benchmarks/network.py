@@ -2,6 +2,7 @@
 
     python benchmarks/network.py [--side 1024] [--threads 2] [--runs 5]
 
+The network is as wide as that of the packaged `open` for RGB, with random weights.
 Needs torch; onnx and onnxruntime join where they are installed. The rivals take the whole picture
 at once and leave out reading, normalising and calibrating, which the kernels' time includes. The
 runs take turns, so that a busy machine is busy for all; medians are printed, wall and CPU seconds.
@@ -68,11 +69,11 @@ def picture(side: int, seed: int) -> Raster:
     return Raster(bands, np.ones((side, side), bool), grid, Sensor(("red", "green", "blue"), 0.5))
 
 
-def flop_per_pixel() -> float:
+def flop_per_pixel(network: Network) -> float:
     """Of one pair: both dates, and the change head in both orders; without any overlap."""
     return sum(
         4.0 * np.prod(shape) / 4 ** HALVINGS_OF_LAYER[layer]
-        for layer, shape in layer_shapes(3).items()
+        for layer, shape in layer_shapes(3, network.widths).items()
     )
 
 
@@ -123,7 +124,7 @@ def race_whole(network: Network, path: Path, side: int, threads: int, runs: int)
     }
     if session := onnx_session(network, padded, threads):
         calls["onnxruntime"] = lambda: session.run(None, {"b": seen[0], "a": seen[1]})
-    gflop, megapixels = flop_per_pixel() * side**2 / 1e9, side**2 / 1e6
+    gflop, megapixels = flop_per_pixel(network) * side**2 / 1e9, side**2 / 1e6
     print(f"{side} × {side} pair, {threads} threads, {gflop / megapixels:.1f} GFLOP a megapixel")
     for name, (wall, cpu) in race(calls, runs).items():
         print(
@@ -132,11 +133,11 @@ def race_whole(network: Network, path: Path, side: int, threads: int, runs: int)
         )
 
 
-def race_layers(side: int, runs: int) -> None:
+def race_layers(network: Network, side: int, runs: int) -> None:
     """Each convolution alone on one thread, as large as in a block of ``side`` pixels."""
     print(f"layers on one thread, block of {side} px: GFLOP a CPU second")
     rng = np.random.default_rng(0)
-    for layer, (outputs, inputs, *kernel) in layer_shapes(3).items():
+    for layer, (outputs, inputs, *kernel) in layer_shapes(3, network.widths).items():
         n = side >> HALVINGS_OF_LAYER[layer]
         weight = rng.normal(size=(outputs, inputs, *kernel)).astype(np.float32)
         bias, floor = np.zeros(outputs, np.float32), np.float32(0)
@@ -181,7 +182,7 @@ def main() -> None:
     options.add_argument("--runs", type=int, default=5, help="that are counted")
     chosen = options.parse_args()
     torch.manual_seed(0)
-    network = Network(3).eval()
+    network = Network(3, load_model("open", "rgb").widths).eval()
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         path = Path(folder) / "random.npz"
         save_model(path, META, exported(network))
@@ -189,7 +190,7 @@ def main() -> None:
         torch.set_num_threads(chosen.threads)
         race_whole(network, path, chosen.side, chosen.threads, chosen.runs)
         torch.set_num_threads(1)
-        race_layers(512, chosen.runs)
+        race_layers(network, 512, chosen.runs)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from affine import Affine
 
 from landshift.grid import Grid
-from landshift.model import WITHOUT_BIAS, Model, layer_shapes, load_model, save_model
+from landshift.model import WITHOUT_BIAS, Model, Widths, layer_shapes, load_model, save_model
 from landshift.raster import Raster
 from landshift.sensor import FAMILY_BANDS, Family, Sensor
 
@@ -32,11 +32,13 @@ META: dict[str, Any] = {
 }
 
 
-def random_layers(bands: int, seed: int = 0) -> dict[str, np.ndarray]:
+def random_layers(
+    bands: int, seed: int = 0, widths: Widths | None = None
+) -> dict[str, np.ndarray]:
     """Weights that keep the spread of their input (He et al. 2015), and biases that matter."""
     rng = np.random.default_rng(seed)
     layers = {}
-    for layer, shape in layer_shapes(bands).items():
+    for layer, shape in layer_shapes(bands, widths or Widths()).items():
         spread = np.sqrt(2.0 / np.prod(shape[1:]))
         layers[f"{layer}.weight"] = rng.normal(0, spread, shape).astype(np.float32)
         if layer not in WITHOUT_BIAS:
@@ -44,12 +46,14 @@ def random_layers(bands: int, seed: int = 0) -> dict[str, np.ndarray]:
     return layers
 
 
-def random_model(folder: Path, family: Family = "rgb", seed: int = 0, **meta: Any) -> Model:
+def random_model(
+    folder: Path, family: Family = "rgb", seed: int = 0, widths: Widths | None = None, **meta: Any
+) -> Model:
     """A model that has been through a file in ``folder``."""
     bands = FAMILY_BANDS[family]
     path = folder / f"random-{family}-{seed}.npz"
     whole = {**META, "family": family, "bands": list(bands), **meta}
-    save_model(path, whole, random_layers(len(bands), seed))
+    save_model(path, whole, random_layers(len(bands), seed, widths))
     return load_model(path, family)
 
 

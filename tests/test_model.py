@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from landshift.errors import ModelError
-from landshift.model import SCHEMA, load_model, save_model
+from landshift.model import SCHEMA, Widths, load_model, save_model
 from networks import META, random_layers, random_model
 
 
@@ -203,6 +203,18 @@ def test_a_file_too_large_is_refused_before_it_is_read(tmp_path):
     with (tmp_path / "m.npz").open("wb") as file:
         file.truncate(10 * 2**30)
     assert "allowed are" in refused(tmp_path / "m.npz")
+
+
+def test_channels_that_the_kernels_cannot_run_are_refused(tmp_path):
+    layers = random_layers(3)
+    layers["enc4b.bias"] = np.zeros(66, np.float32)
+    assert "c4 has 66 channels" in refused(npz(tmp_path / "m.npz", **layers))
+
+
+def test_a_file_may_hold_a_wider_network(tmp_path):
+    wide = Widths(c3=96, c4=128)
+    model = load_model(npz(tmp_path / "m.npz", **random_layers(3, widths=wide)), "rgb")
+    assert model.widths == wide
 
 
 def test_strange_members_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """A whole training run in small: it learns, goes on after a kill, and repeats."""
 
 import dataclasses
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install '.[train]'")
 
 from landshift.errors import SettingsError  # noqa: E402
-from landshift.model import load_model  # noqa: E402
+from landshift.model import Widths, load_model  # noqa: E402
 from landshift.training import fitting  # noqa: E402
 from landshift.training.material import BUILT, IGNORED  # noqa: E402
 from landshift.training.recipe import read_recipe  # noqa: E402
@@ -69,7 +70,7 @@ def test_a_run_that_learns_on_can_begin_with_other_scenes(recipe, tmp_path):
 
 def test_the_loss_falls_on_one_batch(recipe):
     torch.manual_seed(0)
-    network = fitting.Network(3)
+    network = fitting.Network(3, Widths())
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
     truth = torch.zeros(1, 32, 32, dtype=torch.uint8)
     truth[:, 8:24, 8:24] = 1
@@ -85,7 +86,7 @@ def test_the_loss_falls_on_one_batch(recipe):
 
 def test_swapping_the_dates_mirrors_the_answer():
     torch.manual_seed(1)
-    network = fitting.Network(3).eval()
+    network = fitting.Network(3, Widths()).eval()
     before, after = torch.randn(1, 4, 32, 32), torch.randn(1, 4, 32, 32)
     with torch.no_grad():
         *_, forth = network.answer(before, after)
@@ -143,6 +144,30 @@ def test_a_run_may_begin_at_the_mean_of_two_models(recipe, tmp_path):
 def test_a_blend_needs_something_to_begin_from(recipe, wrong):
     with pytest.raises(SettingsError, match="blend is"):
         dataclasses.replace(recipe, **wrong)
+
+
+def test_a_run_may_begin_from_a_narrower_network_but_not_end_between_the_two(recipe, tmp_path):
+    first, _ = trained(recipe, tmp_path / "a", tmp_path / "first.npz")
+    wide = dataclasses.replace(
+        recipe, start=str(tmp_path / "first.npz"), widths=Widths(c3=80, c4=96), steps=1
+    )
+    model, _ = trained(wide, tmp_path / "b", tmp_path / "wide.npz")
+    assert (first.widths, model.widths) == (Widths(), Widths(c3=80, c4=96))
+    with pytest.raises(SettingsError, match="cannot blend"):
+        trained(dataclasses.replace(wide, blend=0.5), tmp_path / "c", tmp_path / "none.npz")
+    narrow = dataclasses.replace(wide, widths=Widths(c3=48))
+    with pytest.raises(SettingsError, match="wider than"):
+        trained(narrow, tmp_path / "d", tmp_path / "none.npz")
+    assert not (tmp_path / "none.npz").exists()
+
+
+@pytest.mark.parametrize("widths", ["c3 = 70", "c3 = 4096", "c9 = 64", "c3 = 'many'"])
+def test_widths_that_cannot_be_are_refused(tmp_path, widths):
+    plain = resources.files("landshift").joinpath("recipes", "open-rgb-first.toml").read_text()
+    path = tmp_path / "wrong.toml"
+    path.write_text(f"{plain}\n[widths]\n{widths}\n")
+    with pytest.raises(SettingsError, match="widths: "):
+        read_recipe(str(path))
 
 
 def test_where_a_label_allows_two_answers_either_is_as_good():

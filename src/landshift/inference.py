@@ -33,7 +33,7 @@ from landshift.kernels.convolution import (
     pack_weights,
     plane_stride,
 )
-from landshift.model import CHANGES, CLASSES, HALVINGS, Calibration, Model, layer_shapes
+from landshift.model import CHANGES, CLASSES, HALVINGS, Calibration, Model, Widths, layer_shapes
 from landshift.raster import Raster
 
 UNIT = 2**HALVINGS
@@ -44,20 +44,29 @@ BLOCK_PIXELS = 512
 
 REACH = 77
 """Pixels of the picture that count on each side of a pixel; twice as many in the second look."""
-PLANES: dict[str, tuple[int, int, int]] = {
-    "s0": (0, 76, 24), "p1": (1, 38, 12), "t1": (1, 37, 32),
-    "s1": (1, 36, 56), "p2": (2, 18, 32), "t2": (2, 17, 48),
-    "s2": (2, 16, 112), "p3": (3, 8, 48), "t3": (3, 7, 64),
-    "s3": (3, 6, 128), "p4": (4, 3, 64), "t4": (4, 2, 64),
-    "s4": (4, 1, 64),
-    "d3": (3, 1, 64), "d2": (2, 1, 48), "d1": (1, 1, 24), "f": (0, 1, 16),
-    "r1": (2, 1, 24), "r0": (1, 1, 12), "cls": (0, 0, CLASSES),
-    "chg2": (2, 1, 16), "chg1": (1, 1, 16), "chg0": (0, 1, 16), "chg3": (0, 0, 16),
-    "chg4": (0, 0, CHANGES),
-}  # fmt: skip
-"""Halvings, margin in pixels around the block, channels of every plane. Read backwards from the
-answer: each 3 × 3 convolution needs one pixel more of what it reads, each halving twice as many.
-s0 to s3 hold what comes up from below in front of what the encoder left there."""
+
+
+def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:
+    """Halvings, margin in pixels around the block, channels of every plane.
+
+    Read the margins backwards from the answer: each 3 × 3 convolution needs one pixel more of what
+    it reads, each halving twice as many. s0 to s3 hold what comes up from below in front of what
+    the encoder left there.
+    """
+    w = widths
+    return {
+        "s0": (0, 76, 2 * w.c0), "p1": (1, 38, w.c0), "t1": (1, 37, w.c1),
+        "s1": (1, 36, w.d1 + w.c1), "p2": (2, 18, w.c1), "t2": (2, 17, w.c2),
+        "s2": (2, 16, w.c3 + w.c2), "p3": (3, 8, w.c2), "t3": (3, 7, w.c3),
+        "s3": (3, 6, w.c4 + w.c3), "p4": (4, 3, w.c3), "t4": (4, 2, w.c4),
+        "s4": (4, 1, w.c4),
+        "d3": (3, 1, w.c3), "d2": (2, 1, w.d2), "d1": (1, 1, w.d1), "f": (0, 1, w.f),
+        "r1": (2, 1, w.d1), "r0": (1, 1, w.c0), "cls": (0, 0, CLASSES),
+        "chg2": (2, 1, w.h), "chg1": (1, 1, w.h), "chg0": (0, 1, w.h), "chg3": (0, 0, w.h),
+        "chg4": (0, 0, CHANGES),
+    }  # fmt: skip
+
+
 _JOINT = frozenset({"d2", "d1", "f"})
 """Planes that hold the channels of both dates, and of their absolute difference."""
 _BOTH_ORDERS = frozenset({"chg0", "chg1", "chg2", "chg3"})
@@ -65,11 +74,6 @@ _BOTH_ORDERS = frozenset({"chg0", "chg1", "chg2", "chg3"})
 
 _Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Packed weights, bias."""
-
-
-def feature_count() -> int:
-    """How many features of a pixel the classifier reads."""
-    return PLANES["f"][2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +219,10 @@ class Plane:
         """Some of the channels, without a copy."""
         return replace(self, array=self.array[first:stop])
 
+    def parted(self, count: int) -> tuple[Plane, Plane]:
+        """The first ``count`` channels and the others."""
+        return self.channels(0, count), self.channels(count, len(self.array))
+
 
 class Weights:
     """A model's layers in the order in which the kernels read them."""
@@ -225,7 +233,10 @@ class Weights:
         self.orders = 2 if model.symmetric else 1
         if model.symmetric:
             plain.update(_head_of_both_orders(model.layers))
-        self.layers = {layer: _packed(plain, layer) for layer in layer_shapes(len(model.bands))}
+        self.layers = {
+            layer: _packed(plain, layer) for layer in layer_shapes(len(model.bands), model.widths)
+        }
+        self.widths = model.widths
         self.bands = len(model.bands)
         self.calibration = {
             "cls": self._calibration(model.cover),
@@ -272,6 +283,7 @@ class Network:
         """For pictures of one date, or of two to be compared."""
         self._weights = weights
         self._joint = 3 if dates == 2 else 1
+        self._planes = planes(weights.widths)
         self._buffers: dict[str, NDArray[np.float32]] = {}
 
     def read(self, view: View, block: Block, date: int) -> None:
@@ -279,18 +291,19 @@ class Network:
         picture = self._plane("x", block)
         view.fill(picture)
         s0 = self._plane("s0", block)
-        self._convolve("enc0", picture, s0.channels(12, 24))
-        s1 = self._encode(1, s0.channels(12, 24), block)
-        s2 = self._encode(2, s1.channels(24, 56), block)
-        s3 = self._encode(3, s2.channels(64, 112), block)
-        s4 = self._encode(4, s3.channels(64, 128), block)
-        self._double(s4, s3.channels(0, 64))
+        up0, own0 = s0.parted(self._weights.widths.c0)
+        self._convolve("enc0", picture, own0)
+        (up1, own1), s1 = self._encode(1, own0, block)
+        (up2, own2), s2 = self._encode(2, own1, block)
+        (up3, own3), s3 = self._encode(3, own2, block)
+        (_, s4), _ = self._encode(4, own3, block)
+        self._double(s4, up3)
         d3 = self._convolve("dec3", s3, self._plane("d3", block))
-        self._double(d3, s2.channels(0, 64))
+        self._double(d3, up2)
         d2 = self._convolve("dec2", s2, self._of_date("d2", block, date))
-        self._double(self._convolve("red1", d2, self._plane("r1", block)), s1.channels(0, 24))
+        self._double(self._convolve("red1", d2, self._plane("r1", block)), up1)
         d1 = self._convolve("dec1", s1, self._of_date("d1", block, date))
-        self._double(self._convolve("red0", d1, self._plane("r0", block)), s0.channels(0, 12))
+        self._double(self._convolve("red0", d1, self._plane("r0", block)), up0)
         self._convolve("dec0", s0, self._of_date("f", block, date))
 
     def classify(
@@ -344,8 +357,9 @@ class Network:
         self._double(quarter, half, add=True)
         self._double(half, full)
         self._convolve("chg0", f, full, keep=True)
+        width = self._weights.widths.h
         for order in range(self._weights.orders):
-            here = 16 * order, 16 * order + 16
+            here = width * order, width * (order + 1)
             self._convolve("chg3", full.channels(*here), last.channels(*here))
         return self._convolve("chg4", last, logits, -np.inf)
 
@@ -357,16 +371,16 @@ class Network:
                 logits.cols,
             )  # fmt: skip
 
-    def _encode(self, level: int, finer: Plane, block: Block) -> Plane:
-        """Halve and convolve twice; the result is the last channels of a decoder's input."""
+    def _encode(self, level: int, finer: Plane, block: Block) -> tuple[tuple[Plane, Plane], Plane]:
+        """Halve and convolve twice; the parts of a decoder's input, and the whole of it."""
         pooled = self._plane(f"p{level}", block)
         halve(finer.array, pooled.array, pooled.rows, pooled.cols)
         first = self._convolve(f"enc{level}a", pooled, self._plane(f"t{level}", block))
         joined = self._plane(f"s{level}", block)
         channels = len(self._weights.layers[f"enc{level}b"][1])
-        total = len(joined.array)
-        self._convolve(f"enc{level}b", first, joined.channels(total - channels, total))
-        return joined
+        below, own = joined.parted(len(joined.array) - channels)
+        self._convolve(f"enc{level}b", first, own)
+        return (below, own), joined
 
     def _convolve(
         self,
@@ -415,12 +429,12 @@ class Network:
         softmax(logits.array, scale, offset, valid, probability, logits.row, logits.col, rows, cols)
 
     def _of_date(self, name: str, block: Block, date: int) -> Plane:
-        channels = PLANES[name][2]
+        channels = self._planes[name][2]
         return self._plane(name, block).channels(channels * date, channels * (date + 1))
 
     def _plane(self, name: str, block: Block) -> Plane:
         """The plane of that name; what was written to it for this block still stands there."""
-        level, margin, channels = PLANES.get(name, (0, REACH, self._weights.bands + 1))
+        level, margin, channels = self._planes.get(name, (0, REACH, self._weights.bands + 1))
         if name in _JOINT:
             channels *= self._joint
         if name in _BOTH_ORDERS:

@@ -24,7 +24,6 @@ from landshift.inference import (
     View,
     Weights,
     each_block,
-    feature_count,
 )
 from landshift.model import CHANGES, CLASSES, Model
 from landshift.raster import Raster
@@ -179,7 +178,7 @@ def learned_features(
     Parameters and errors as in `classify`.
     """
     view = View(raster, model)
-    features = np.empty((feature_count(), *raster.grid.shape), np.float32)
+    features = np.empty((model.widths.f, *raster.grid.shape), np.float32)
 
     def run(block: Block, net: Network) -> None:
         net.read(view, block, 0)

@@ -8,7 +8,7 @@ import math
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
@@ -31,8 +31,9 @@ HALVINGS = 4
 """How often the network halves its picture; it works on multiples of 2 to this power."""
 
 _MOST_BYTES = 32 * 2**20
-"""Of a model file, packed or not. The network has 0.3 million weights, 1.2 MB."""
+"""Of a model file, packed or not. The widest network shipped has 1.3 million weights, 5 MB."""
 _MOST_BANDS = 32
+_MOST_CHANNELS = 512
 _FAMILIES = ("rgb", "rgbn", "multispectral")
 _BROKEN = (
     ValueError, KeyError, TypeError, EOFError, SyntaxError, RecursionError, MemoryError,
@@ -41,34 +42,75 @@ _BROKEN = (
 """All that zipfile, numpy and json raise on files made badly or in bad faith."""
 
 
-def layer_shapes(bands: int) -> dict[str, tuple[int, ...]]:
+@dataclass(frozen=True)
+class Widths:
+    """Channels of each level of the network; a file's own arrays say how many it has."""
+
+    c0: int = 12
+    """At full resolution, on the way down and back up."""
+    c1: int = 32
+    """After one halving, on the way down."""
+    c2: int = 48
+    """After two."""
+    c3: int = 64
+    """After three, on the way down and back up."""
+    c4: int = 64
+    """After four."""
+    d2: int = 48
+    """After two halvings, on the way back up."""
+    d1: int = 24
+    """After one."""
+    f: int = 16
+    """Features of a pixel that the classifier reads."""
+    h: int = 16
+    """Of the head that looks for change."""
+
+    def __post_init__(self) -> None:
+        """Refuse what the kernels cannot run."""
+        for name, width in asdict(self).items():
+            if width % 4 or not 4 <= width <= _MOST_CHANNELS:
+                raise ValueError(
+                    f"{name} has {width} channels; allowed are multiples of 4 up to "
+                    f"{_MOST_CHANNELS}"
+                )
+
+
+_WIDTH_OF = {
+    "c0": "enc0", "c1": "enc1b", "c2": "enc2b", "c3": "enc3b", "c4": "enc4b",
+    "d2": "dec2", "d1": "dec1", "f": "dec0", "h": "chg3",
+}  # fmt: skip
+"""The layer whose outputs each width counts."""
+
+
+def layer_shapes(bands: int, widths: Widths) -> dict[str, tuple[int, ...]]:
     """The shape of every layer's weight in a network for ``bands`` bands.
 
     Names are those of the file. A layer with four axes is a 3 × 3 convolution, one with two axes
     works pixel by pixel. All have a bias but chg1 and chg2, which are summed with chg0.
     """
+    w = widths
     return {
-        "enc0": (12, bands + 1, 3, 3),
-        "enc1a": (32, 12, 3, 3),
-        "enc1b": (32, 32, 3, 3),
-        "enc2a": (48, 32, 3, 3),
-        "enc2b": (48, 48, 3, 3),
-        "enc3a": (64, 48, 3, 3),
-        "enc3b": (64, 64, 3, 3),
-        "enc4a": (64, 64, 3, 3),
-        "enc4b": (64, 64, 3, 3),
-        "dec3": (64, 128, 3, 3),
-        "dec2": (48, 112, 3, 3),
-        "red1": (24, 48),
-        "dec1": (24, 56, 3, 3),
-        "red0": (12, 24),
-        "dec0": (16, 24, 3, 3),
-        "cls": (CLASSES, 16),
-        "chg0": (16, 48),
-        "chg1": (16, 72),
-        "chg2": (16, 144),
-        "chg3": (16, 16, 3, 3),
-        "chg4": (CHANGES, 16),
+        "enc0": (w.c0, bands + 1, 3, 3),
+        "enc1a": (w.c1, w.c0, 3, 3),
+        "enc1b": (w.c1, w.c1, 3, 3),
+        "enc2a": (w.c2, w.c1, 3, 3),
+        "enc2b": (w.c2, w.c2, 3, 3),
+        "enc3a": (w.c3, w.c2, 3, 3),
+        "enc3b": (w.c3, w.c3, 3, 3),
+        "enc4a": (w.c4, w.c3, 3, 3),
+        "enc4b": (w.c4, w.c4, 3, 3),
+        "dec3": (w.c3, w.c4 + w.c3, 3, 3),
+        "dec2": (w.d2, w.c3 + w.c2, 3, 3),
+        "red1": (w.d1, w.d2),
+        "dec1": (w.d1, w.d1 + w.c1, 3, 3),
+        "red0": (w.c0, w.d1),
+        "dec0": (w.f, 2 * w.c0, 3, 3),
+        "cls": (CLASSES, w.f),
+        "chg0": (w.h, 3 * w.f),
+        "chg1": (w.h, 3 * w.d1),
+        "chg2": (w.h, 3 * w.d2),
+        "chg3": (w.h, w.h, 3, 3),
+        "chg4": (CHANGES, w.h),
     }
 
 
@@ -103,6 +145,8 @@ class Model:
     """Side of a pixel at which its scale channel is 0, metres."""
     layers: Mapping[str, NDArray[np.float32]]
     """"<layer>.weight" and "<layer>.bias", see `layer_shapes`."""
+    widths: Widths
+    """Their channels."""
     cover: Calibration
     """Of the eight classes."""
     change: Calibration
@@ -242,6 +286,7 @@ def _build_model(meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha
     )
     if not 0 < finest <= coarsest or reference <= 0:
         raise ValueError(f"its gsd range is {finest} to {coarsest} m, its reference {reference} m")
+    widths = widths_of(arrays)
     return Model(
         name=str(meta["name"])[:100],
         family=family,
@@ -249,7 +294,8 @@ def _build_model(meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha
         finest_gsd_m=finest,
         coarsest_gsd_m=coarsest,
         reference_gsd_m=reference,
-        layers=_layers(arrays, len(bands)),
+        layers=_layers(arrays, len(bands), widths),
+        widths=widths,
         cover=_calibration(meta, "class", CLASSES),
         change=_calibration(meta, "change", CHANGES),
         class_prior=_prior(meta, "class", CLASSES),
@@ -262,10 +308,29 @@ def _build_model(meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha
     )
 
 
-def _layers(arrays: dict[str, NDArray[Any]], bands: int) -> Mapping[str, NDArray[np.float32]]:
+def widths_of(arrays: Mapping[str, NDArray[Any]]) -> Widths:
+    """As many channels as the biases have numbers.
+
+    Raises
+    ------
+    ValueError
+        When a bias is missing, or has a number of channels that cannot be.
+    """
+    counts = {}
+    for width, layer in _WIDTH_OF.items():
+        bias = arrays.get(f"{layer}.bias")
+        if bias is None:
+            raise ValueError(f"layer array '{layer}.bias' is missing")
+        counts[width] = bias.size
+    return Widths(**counts)
+
+
+def _layers(
+    arrays: dict[str, NDArray[Any]], bands: int, widths: Widths
+) -> Mapping[str, NDArray[np.float32]]:
     """Every weight and bias as read-only float32, of the right shape and finite."""
     wanted: dict[str, tuple[int, ...]] = {}
-    for layer, shape in layer_shapes(bands).items():
+    for layer, shape in layer_shapes(bands, widths).items():
         wanted[f"{layer}.weight"] = shape
         if layer not in WITHOUT_BIAS:
             wanted[f"{layer}.bias"] = shape[:1]

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from landshift.errors import SettingsError
 from landshift.features import reads_gsd
-from landshift.model import load_model, save_model
+from landshift.model import load_model, save_model, widths_of
 from landshift.sensor import FAMILY_BANDS
 from landshift.training.calibration import fit_scaling
 from landshift.training.folder import read_folder
@@ -137,7 +138,8 @@ def _fit(
     report: Callable[[str], None],
 ) -> Network:  # fmt: skip
     torch.manual_seed(recipe.seed)
-    network = Network(len(FAMILY_BANDS[recipe.family])).to(memory_format=torch.channels_last)
+    network = Network(len(FAMILY_BANDS[recipe.family]), recipe.widths)
+    network = network.to(memory_format=torch.channels_last)
     if recipe.start:
         begin_from(network, _first_layers(recipe), _first_pictures(recipe, scenes, taught))
         sources = " and ".join(filter(None, (recipe.start, recipe.also)))
@@ -179,7 +181,7 @@ def _blended(
         name: first[name] + np.float32(recipe.blend) * (learned.astype(np.float32) - first[name])
         for name, learned in exported(network).items()
     }
-    blended = Network(len(FAMILY_BANDS[recipe.family]))
+    blended = Network(len(FAMILY_BANDS[recipe.family]), recipe.widths)
     begin_from(blended, between, _first_pictures(recipe, scenes, taught))
     return blended
 
@@ -188,6 +190,13 @@ def _first_layers(recipe: Recipe) -> dict[str, NDArray[np.float32]]:
     """Weights of the model that is learned on from, or the mean of two."""
     sources = filter(None, (recipe.start, recipe.also))
     models = [load_model(source, recipe.family).layers for source in sources]
+    own = asdict(recipe.widths)
+    for model in models:
+        known = asdict(widths_of(model))
+        if recipe.blend < 1.0 and known != own:
+            raise SettingsError(f"cannot blend {recipe.start} with a network of other widths")
+        if wider := [name for name in own if known[name] > own[name]]:
+            raise SettingsError(f"{recipe.start} is wider than the network of the recipe: {wider}")
     return {
         layer: np.mean([model[layer] for model in models], axis=0, dtype=np.float32)
         for layer in models[0]

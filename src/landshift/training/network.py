@@ -10,9 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-WIDTHS = {"c0": 12, "c1": 32, "c2": 48, "c3": 64, "c4": 64, "d2": 48, "d1": 24, "f": 16, "h": 16}
-"""Channels of each level. 0.33 million parameters and 35 kFLOP a pixel and date: as wide as two
-cores can train overnight and run in about two seconds a megapixel."""
+from landshift.model import Widths, widths_of
+
+_READS = {
+    "enc1a": ("c0",), "enc1b": ("c1",), "enc2a": ("c1",), "enc2b": ("c2",), "enc3a": ("c2",),
+    "enc3b": ("c3",), "enc4a": ("c3",), "enc4b": ("c4",), "dec3": ("c4", "c3"),
+    "dec2": ("c3", "c2"), "red1": ("d2",), "dec1": ("d1", "c1"), "red0": ("d1",),
+    "dec0": ("c0", "c0"), "cls": ("f",), "chg0": ("f", "f", "f"), "chg1": ("d1", "d1", "d1"),
+    "chg2": ("d2", "d2", "d2"), "chg3": ("h",), "chg4": ("h",),
+}  # fmt: skip
+"""Which planes, by their width, each layer reads one behind the other; enc0 reads the picture."""
 
 
 class Block(nn.Module):
@@ -51,28 +58,29 @@ def both(before: Tensor, after: Tensor) -> Tensor:
 class Network(nn.Module):
     """Features of one date at full, half and quarter resolution; heads for class and change."""
 
-    def __init__(self, bands: int) -> None:
+    def __init__(self, bands: int, widths: Widths) -> None:
         """For pictures of ``bands`` bands; the gsd channel comes on top."""
         super().__init__()
-        w = WIDTHS
-        self.enc0 = Block(bands + 1, w["c0"])
+        self.widths = widths
+        w = widths
+        self.enc0 = Block(bands + 1, w.c0)
         for level, (low, high) in enumerate(
-            [(w["c0"], w["c1"]), (w["c1"], w["c2"]), (w["c2"], w["c3"]), (w["c3"], w["c4"])], 1
+            [(w.c0, w.c1), (w.c1, w.c2), (w.c2, w.c3), (w.c3, w.c4)], 1
         ):
             setattr(self, f"enc{level}a", Block(low, high))
             setattr(self, f"enc{level}b", Block(high, high))
-        self.dec3 = Block(w["c4"] + w["c3"], w["c3"])
-        self.dec2 = Block(w["c3"] + w["c2"], w["d2"])
-        self.red1 = Block(w["d2"], w["d1"], side=1)
-        self.dec1 = Block(w["d1"] + w["c1"], w["d1"])
-        self.red0 = Block(w["d1"], w["c0"], side=1)
-        self.dec0 = Block(2 * w["c0"], w["f"])
-        self.cls = nn.Conv2d(w["f"], 8, 1)
-        self.chg0 = nn.Conv2d(3 * w["f"], w["h"], 1)
-        self.chg1 = nn.Conv2d(3 * w["d1"], w["h"], 1, bias=False)
-        self.chg2 = nn.Conv2d(3 * w["d2"], w["h"], 1, bias=False)
-        self.chg3 = Block(w["h"], w["h"])
-        self.chg4 = nn.Conv2d(w["h"], 4, 1)
+        self.dec3 = Block(w.c4 + w.c3, w.c3)
+        self.dec2 = Block(w.c3 + w.c2, w.d2)
+        self.red1 = Block(w.d2, w.d1, side=1)
+        self.dec1 = Block(w.d1 + w.c1, w.d1)
+        self.red0 = Block(w.d1, w.c0, side=1)
+        self.dec0 = Block(2 * w.c0, w.f)
+        self.cls = nn.Conv2d(w.f, 8, 1)
+        self.chg0 = nn.Conv2d(3 * w.f, w.h, 1)
+        self.chg1 = nn.Conv2d(3 * w.d1, w.h, 1, bias=False)
+        self.chg2 = nn.Conv2d(3 * w.d2, w.h, 1, bias=False)
+        self.chg3 = Block(w.h, w.h)
+        self.chg4 = nn.Conv2d(w.h, 4, 1)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, bands + 1, row, col), sides multiples of 16 → full, half, quarter resolution."""
@@ -158,27 +166,54 @@ def begin_from(
 
     The file's convolutions hold their batch norms folded in. Each norm is set to the mean and
     spread that ``example`` (n, bands + 1, row, col) has before it, and undoes them exactly, so that
-    learning goes on smoothly from there.
+    learning goes on smoothly from there. A network may be wider than the file: channels that the
+    file does not know begin at random, and nobody listens to them yet, as in Net2Net (Chen et al.
+    2016, arXiv:1511.05641), but that no channel is doubled.
     """
+    narrow = widths_of(layers)
     hooks = []
     with torch.no_grad():
         for name, layer in network.named_children():
             weight = torch.from_numpy(layers[f"{name}.weight"].copy())
             conv = layer.conv if isinstance(layer, Block) else layer
-            conv.weight.copy_(weight if weight.ndim == 4 else weight[:, :, None, None])
+            known = len(weight)
+            _widen(conv.weight, weight, _columns(name, narrow, network.widths, weight.shape[1]))
             bias = layers.get(f"{name}.bias")
             if isinstance(layer, Block):
-                shift = torch.from_numpy(layers[f"{name}.bias"].copy())
-                hooks.append(layer.norm.register_forward_pre_hook(_fitted_norm(shift)))
+                shift = torch.zeros(len(conv.weight))
+                shift[:known] = torch.from_numpy(layers[f"{name}.bias"].copy())
+                hooks.append(layer.norm.register_forward_pre_hook(_fitted_norm(shift, known)))
             elif bias is not None:
-                conv.bias.copy_(torch.from_numpy(bias.copy()))
+                conv.bias[:known] = torch.from_numpy(bias.copy())
         network.eval()(example, example.flip(-1))
     for hook in hooks:
         hook.remove()
 
 
-def _fitted_norm(shift: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    """A hook that sets a batch norm so that it adds ``shift`` and nothing else."""
+def _columns(name: str, narrow: Widths, wide: Widths, inputs: int) -> list[int]:
+    """Where a layer of the wider network finds the channels that the narrower one read."""
+    columns: list[int] = []
+    first = 0
+    for plane in _READS.get(name, ()):
+        columns += range(first, first + getattr(narrow, plane))
+        first += getattr(wide, plane)
+    return columns or list(range(inputs))
+
+
+def _widen(into: Tensor, weight: Tensor, columns: list[int]) -> None:
+    """Write a narrower layer's weights into a wider one's, whose own rows are left as they are."""
+    known = len(weight)
+    into[:known] = 0.0
+    into[:known, columns] = weight if weight.ndim == 4 else weight[:, :, None, None]
+
+
+def _fitted_norm(
+    shift: Tensor, known: int
+) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    """A hook that sets a batch norm so that it adds ``shift`` and nothing else.
+
+    Channels from ``known`` on are normed as any batch norm does.
+    """
 
     def fit(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(norm, nn.BatchNorm2d)
@@ -187,8 +222,8 @@ def _fitted_norm(shift: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], Non
         seen = inputs[0]
         norm.running_mean.copy_(seen.mean((0, 2, 3)))
         norm.running_var.copy_(seen.var((0, 2, 3)).clamp(min=1e-4))
-        norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
-        norm.bias.copy_(norm.running_mean + shift)
+        norm.weight[:known] = torch.sqrt(norm.running_var + norm.eps)[:known]
+        norm.bias[:known] = (norm.running_mean + shift)[:known]
 
     return fit
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 
 from landshift.errors import SettingsError
+from landshift.model import Widths
 from landshift.sensor import FAMILY_BANDS, Family
 
 
@@ -60,6 +61,8 @@ class Recipe:
     second_look: tuple[float, float] = (0.0, 0.0)
     """Weight of a second look at pixels twice as coarse, in classes and in change
     (`model.Model.second_look`)."""
+    widths: Widths = field(default_factory=Widths)
+    """Channels of the network, as wide as that of ``start`` at least."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -97,9 +100,14 @@ def read_recipe(name_or_path: str) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"recipe {name_or_path} is not TOML: {error}") from error
     known = {f.name for f in fields(Recipe)}
-    needed = {f.name for f in fields(Recipe) if f.default is MISSING}
+    needed = {f.name for f in fields(Recipe) if f.default is f.default_factory is MISSING}
     if wrong := sorted((needed - set(values)) | (set(values) - known)):
         raise SettingsError(f"recipe {name_or_path}: missing or unknown fields {wrong}")
     if "second_look" in values:
         values["second_look"] = tuple(values["second_look"])
+    if "widths" in values:
+        try:
+            values["widths"] = Widths(**values["widths"])
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"recipe {name_or_path}: widths: {error}") from error
     return Recipe(**values)
