@@ -338,3 +338,25 @@ def test_pixels_are_brought_within_what_the_network_reads():
             example = cutter.example(fine, np.random.default_rng(seed), calm)
             gsd_m = 0.5 * 2 ** example.before[-1].max()
             assert 0.44 <= gsd_m <= 2.3
+
+
+@pytest.mark.parametrize(("gsd_m", "finest", "coarsest"), [(0.2, 0.45, 0.53), (0.8, 0.8, 0.95)])
+def test_a_picture_may_keep_its_own_pixels_or_the_finest_that_are_read(gsd_m, finest, coarsest):
+    picture = dataclasses.replace(tile(2, 3, 300), gsd_m=gsd_m)
+    own, any_side = (
+        Cutter([picture], recipe(crop_px=64, native_share=share)) for share in (1.0, 0.0)
+    )
+    sides = [
+        [
+            0.5 * 2 ** cutter.example(picture, np.random.default_rng(seed)).before[-1].max()
+            for seed in range(20)
+        ]
+        for cutter in (own, any_side)
+    ]
+    assert finest - 0.01 <= min(sides[0]) < max(sides[0]) <= coarsest + 0.01
+    assert max(sides[1]) > 1.2 * coarsest  # else the share would change nothing
+
+
+def test_a_share_of_own_pixels_beyond_one_is_refused():
+    with pytest.raises(SettingsError, match="native_share is"):
+        recipe(native_share=1.5)

@@ -29,6 +29,8 @@ ALLOWED = {
 _SWAPPED = np.arange(256, dtype=np.uint8)
 _SWAPPED[[GAINED, LOST]] = LOST, GAINED
 
+_NATIVE = 0.85
+"""Least side of a picture's own pixels, in pixels of the example, that still counts as its own."""
 _SLIVER_M = 2.0
 """Differences between two labels that are thinner than this are lean and sampling, not change."""
 
@@ -196,6 +198,7 @@ class Cutter:
         self.crop_px = recipe.crop_px
         self.reference_gsd_m = recipe.reference_gsd_m
         self.gsd_m = recipe.finest_gsd_m, recipe.coarsest_gsd_m
+        self.native_share = recipe.native_share
 
     def example(self, tile: Tile, rng: np.random.Generator, calm: bool = False) -> Example:
         """One crop of ``tile``; ``calm`` leaves out pasting and disturbance, for held-out tiles."""
@@ -253,6 +256,8 @@ class Cutter:
             return min(1.0, finest)
         coarsest = tile.gsd_m / self.gsd_m[1]
         most = max(min(1.4, finest), coarsest)
+        if self.native_share > 0 and rng.random() < self.native_share:
+            return float(max(min(1.0, finest) * rng.uniform(_NATIVE, 1.0), coarsest))
         zoom = float(np.exp(rng.uniform(np.log(min(most, max(0.28, coarsest))), np.log(most))))
         # Small tiles are not shrunk below the crop if that can be helped: the rest would be blank.
         return float(max(zoom, min(most, self.crop_px / min(tile.covers.shape[1:]))))

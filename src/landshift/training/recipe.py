@@ -61,6 +61,10 @@ class Recipe:
     second_look: tuple[float, float] = (0.0, 0.0)
     """Weight of a second look at pixels twice as coarse, in classes and in change
     (`model.Model.second_look`)."""
+    native_share: float = 0.0
+    """Share of the crops of labelled pictures that keep about their own pixels, or the finest that
+    the network reads; the others are brought to a random side. Whoever asks, asks at a picture's
+    own pixels."""
     widths: Widths = field(default_factory=Widths)
     """Channels of the network, as wide as that of ``start`` at least."""
 
@@ -73,6 +77,8 @@ class Recipe:
             raise SettingsError(
                 f"blend is {self.blend}; allowed are 0 to 1, and below 1 only with a start"
             )
+        if not 0.0 <= self.native_share <= 1.0:
+            raise SettingsError(f"native_share is {self.native_share}; allowed are 0 to 1")
         if self.also and not self.start:
             raise SettingsError(f"also is {self.also!r}; allowed only with a start")
         unit = 32 if max(self.second_look) > 0 else 16
