@@ -266,7 +266,7 @@ def choose_shape(
         flat, *_ = np.linalg.lstsq(basis[:, : 3 if sloped else 1], rest, rcond=None)
         off = rest - basis[:, : len(flat)] @ flat
         seen = float(np.average(np.mean(off**2, axis=1), weights=1 / noise))
-        return settings.most_over_seen * seen
+        return settings.bend_variance_limit * seen
 
     @cache
     def evidence(shape: _Shape) -> float:

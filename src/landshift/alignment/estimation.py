@@ -448,6 +448,6 @@ def _uncertainty(
     common = said.common_sharp if lean_px is None else said.common
     if field.strength > 0:
         common = said.common_in_field
-    lean = (said.left * (lean_px or 0.0)) ** 2
-    variance = variance * (1 + said.alike * lean / field.noise_px**2)
+    lean = (said.aliasing_kept * (lean_px or 0.0)) ** 2
+    variance = variance * (1 + said.aliasing_on_slopes * lean / field.noise_px**2)
     return np.sqrt(variance + (common * field.noise_px) ** 2 + said.aliasing_px**2 + lean)

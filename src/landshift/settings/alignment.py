@@ -31,7 +31,7 @@ class FieldSettings:
     the tails'."""
     strength_step: float = 10.0**0.5
     """The same of strength."""
-    most_over_seen: float = 2.5
+    bend_variance_limit: float = 2.5
     """Variance of a smooth part over what the tie points show of it, at most: what they do not
     show, no ground beyond them need follow. A smoother and stronger one fits a wave as well and
     runs away from its last tie point. Source: the score's kind distort where 60 % is blank, six
@@ -66,11 +66,11 @@ class UncertaintySettings:
     """The same for a trend through sharp ones, which lean together."""
     common_in_field: float = 0.5
     """The same for a field."""
-    left: float = 0.4
+    aliasing_kept: float = 0.4
     """Share of the aliasing of sharp tie points that blurred ones keep, at most: where a picture is
     sharper than its pixels, the distance between both is seen as this much error. Source: as for
     the next."""
-    alike: float = 20.0
+    aliasing_on_slopes: float = 20.0
     """Tie points that lean alike where aliasing differs from place to place, as it does under a
     turn: so many times its variance weighs on a trend's slopes, and on what they say beyond all tie
     points. Source: seeds 0-5 and 100-105: 90th percentiles of each kind 1.4-1.9 with both, up to
