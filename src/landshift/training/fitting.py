@@ -197,6 +197,8 @@ def _first_layers(recipe: Recipe) -> dict[str, NDArray[np.float32]]:
             raise SettingsError(f"cannot blend {recipe.start} with a network of other widths")
         if wider := [name for name in own if known[name] > own[name]]:
             raise SettingsError(f"{recipe.start} is wider than the network of the recipe: {wider}")
+    if any(widths_of(model) != widths_of(models[0]) for model in models):
+        raise SettingsError(f"{recipe.start} and {recipe.also} are of different widths: no mean")
     return {
         layer: np.mean([model[layer] for model in models], axis=0, dtype=np.float32)
         for layer in models[0]
