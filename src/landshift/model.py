@@ -31,7 +31,7 @@ HALVINGS = 4
 """How often the network halves its picture; it works on multiples of 2 to this power."""
 
 _MOST_BYTES = 32 * 2**20
-"""Of a model file, packed or not. The network has 0.3 million weights, 1.2 MB; the widest tried, 5."""
+"""Of a model file, packed or not. The network has 0.3 million weights, 1.2 MB; one tried, 5."""
 _MOST_BANDS = 32
 _MOST_CHANNELS = 512
 _FAMILIES = ("rgb", "rgbn", "multispectral")
