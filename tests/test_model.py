@@ -207,7 +207,7 @@ def test_a_file_too_large_is_refused_before_it_is_read(tmp_path):
 
 def test_channels_that_the_kernels_cannot_run_are_refused(tmp_path):
     layers = random_layers(3)
-    layers["enc4b.bias"] = np.zeros(66, np.float32)
+    layers["enc4a.bias"] = np.zeros(66, np.float32)
     assert "c4 has 66 channels" in refused(npz(tmp_path / "m.npz", **layers))
 
 

@@ -158,6 +158,10 @@ def test_a_run_may_begin_from_a_narrower_network_but_not_end_between_the_two(rec
     narrow = dataclasses.replace(wide, widths=Widths(c3=48))
     with pytest.raises(SettingsError, match="wider than"):
         trained(narrow, tmp_path / "d", tmp_path / "none.npz")
+    mean = dataclasses.replace(wide, also=str(tmp_path / "wide.npz"))
+    with pytest.raises(SettingsError, match="different widths: no mean"):
+        trained(mean, tmp_path / "e", tmp_path / "none.npz")
+    assert not list(tmp_path.glob("[cde]"))  # told before any scene is simulated
     assert not (tmp_path / "none.npz").exists()
 
 

@@ -293,10 +293,10 @@ class Network:
         s0 = self._plane("s0", block)
         up0, own0 = s0.parted(self._weights.widths.c0)
         self._convolve("enc0", picture, own0)
-        (up1, own1), s1 = self._encode(1, own0, block)
-        (up2, own2), s2 = self._encode(2, own1, block)
-        (up3, own3), s3 = self._encode(3, own2, block)
-        (_, s4), _ = self._encode(4, own3, block)
+        up1, own1, s1 = self._encode(1, own0, block)
+        up2, own2, s2 = self._encode(2, own1, block)
+        up3, own3, s3 = self._encode(3, own2, block)
+        _, s4, _ = self._encode(4, own3, block)
         self._double(s4, up3)
         d3 = self._convolve("dec3", s3, self._plane("d3", block))
         self._double(d3, up2)
@@ -371,8 +371,8 @@ class Network:
                 logits.cols,
             )  # fmt: skip
 
-    def _encode(self, level: int, finer: Plane, block: Block) -> tuple[tuple[Plane, Plane], Plane]:
-        """Halve and convolve twice; the parts of a decoder's input, and the whole of it."""
+    def _encode(self, level: int, finer: Plane, block: Block) -> tuple[Plane, Plane, Plane]:
+        """Halve and convolve twice; a decoder's input: what comes from below, what is own, both."""
         pooled = self._plane(f"p{level}", block)
         halve(finer.array, pooled.array, pooled.rows, pooled.cols)
         first = self._convolve(f"enc{level}a", pooled, self._plane(f"t{level}", block))
@@ -380,7 +380,7 @@ class Network:
         channels = len(self._weights.layers[f"enc{level}b"][1])
         below, own = joined.parted(len(joined.array) - channels)
         self._convolve(f"enc{level}b", first, own)
-        return (below, own), joined
+        return below, own, joined
 
     def _convolve(
         self,

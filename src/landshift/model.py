@@ -75,43 +75,57 @@ class Widths:
                 )
 
 
-_WIDTH_OF = {
-    "c0": "enc0", "c1": "enc1b", "c2": "enc2b", "c3": "enc3b", "c4": "enc4b",
-    "d2": "dec2", "d1": "dec1", "f": "dec0", "h": "chg3",
-}  # fmt: skip
-"""The layer whose outputs each width counts."""
+@dataclass(frozen=True)
+class Layer:
+    """A convolution of the network."""
+
+    outputs: str
+    """The width, a field of `Widths`, that counts its outputs; empty where they are answers."""
+    reads: tuple[str, ...]
+    """Which planes, by their width, it reads one behind the other; none: the picture."""
+    side: int = 3
+    """Of its kernel, pixels: 3, or 1 where it works pixel by pixel."""
+
+
+LAYERS = {
+    "enc0": Layer("c0", ()),
+    "enc1a": Layer("c1", ("c0",)),
+    "enc1b": Layer("c1", ("c1",)),
+    "enc2a": Layer("c2", ("c1",)),
+    "enc2b": Layer("c2", ("c2",)),
+    "enc3a": Layer("c3", ("c2",)),
+    "enc3b": Layer("c3", ("c3",)),
+    "enc4a": Layer("c4", ("c3",)),
+    "enc4b": Layer("c4", ("c4",)),
+    "dec3": Layer("c3", ("c4", "c3")),
+    "dec2": Layer("d2", ("c3", "c2")),
+    "red1": Layer("d1", ("d2",), side=1),
+    "dec1": Layer("d1", ("d1", "c1")),
+    "red0": Layer("c0", ("d1",), side=1),
+    "dec0": Layer("f", ("c0", "c0")),
+    "cls": Layer("", ("f",), side=1),
+    "chg0": Layer("h", ("f", "f", "f"), side=1),
+    "chg1": Layer("h", ("d1", "d1", "d1"), side=1),
+    "chg2": Layer("h", ("d2", "d2", "d2"), side=1),
+    "chg3": Layer("h", ("h",)),
+    "chg4": Layer("", ("h",), side=1),
+}
+"""By their names in the file. All have a bias but chg1 and chg2, which are summed with chg0."""
+_ANSWERS = {"cls": CLASSES, "chg4": CHANGES}
 
 
 def layer_shapes(bands: int, widths: Widths) -> dict[str, tuple[int, ...]]:
     """The shape of every layer's weight in a network for ``bands`` bands.
 
-    Names are those of the file. A layer with four axes is a 3 × 3 convolution, one with two axes
-    works pixel by pixel. All have a bias but chg1 and chg2, which are summed with chg0.
+    A layer with four axes is a 3 × 3 convolution, one with two axes works pixel by pixel.
     """
-    w = widths
-    return {
-        "enc0": (w.c0, bands + 1, 3, 3),
-        "enc1a": (w.c1, w.c0, 3, 3),
-        "enc1b": (w.c1, w.c1, 3, 3),
-        "enc2a": (w.c2, w.c1, 3, 3),
-        "enc2b": (w.c2, w.c2, 3, 3),
-        "enc3a": (w.c3, w.c2, 3, 3),
-        "enc3b": (w.c3, w.c3, 3, 3),
-        "enc4a": (w.c4, w.c3, 3, 3),
-        "enc4b": (w.c4, w.c4, 3, 3),
-        "dec3": (w.c3, w.c4 + w.c3, 3, 3),
-        "dec2": (w.d2, w.c3 + w.c2, 3, 3),
-        "red1": (w.d1, w.d2),
-        "dec1": (w.d1, w.d1 + w.c1, 3, 3),
-        "red0": (w.c0, w.d1),
-        "dec0": (w.f, 2 * w.c0, 3, 3),
-        "cls": (CLASSES, w.f),
-        "chg0": (w.h, 3 * w.f),
-        "chg1": (w.h, 3 * w.d1),
-        "chg2": (w.h, 3 * w.d2),
-        "chg3": (w.h, w.h, 3, 3),
-        "chg4": (CHANGES, w.h),
-    }
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, layer in LAYERS.items():
+        outputs = getattr(widths, layer.outputs) if layer.outputs else _ANSWERS[name]
+        # the side of a pixel is one more band of the picture
+        inputs = sum(getattr(widths, plane) for plane in layer.reads) or bands + 1
+        shapes[name] = (outputs, inputs) if layer.side == 1 else (outputs, inputs, 3, 3)
+    return shapes
 
 
 WITHOUT_BIAS = frozenset({"chg1", "chg2"})
@@ -309,19 +323,21 @@ def _build_model(meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha
 
 
 def widths_of(arrays: Mapping[str, NDArray[Any]]) -> Widths:
-    """As many channels as the biases have numbers.
+    """As many channels as the bias of the first layer of each width has numbers.
 
     Raises
     ------
     ValueError
         When a bias is missing, or has a number of channels that cannot be.
     """
-    counts = {}
-    for width, layer in _WIDTH_OF.items():
-        bias = arrays.get(f"{layer}.bias")
+    counts: dict[str, int] = {}
+    for name, layer in LAYERS.items():
+        if not layer.outputs or layer.outputs in counts:
+            continue
+        bias = arrays.get(f"{name}.bias")
         if bias is None:
-            raise ValueError(f"layer array '{layer}.bias' is missing")
-        counts[width] = bias.size
+            raise ValueError(f"layer array '{name}.bias' is missing")
+        counts[layer.outputs] = bias.size
     return Widths(**counts)
 
 

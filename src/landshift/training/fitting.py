@@ -34,6 +34,9 @@ from landshift.training.material import (
 from landshift.training.network import Network, begin_from, exported, looked_twice
 from landshift.training.recipe import Recipe
 
+Layers = dict[str, NDArray[np.float32]]
+"""``layer.weight`` and ``layer.bias`` of a model file."""
+
 _HELD_OUT_SEED = 10_000_000
 """Simulated scenes for calibration begin here, far from those for training."""
 _AVERAGING = 0.998
@@ -81,6 +84,7 @@ def train(
     dict
         The model file's ``meta``.
     """
+    begun = _first_layers(recipe)  # what cannot be learned on from is refused before hours of work
     gsd_m = (recipe.finest_gsd_m, recipe.coarsest_gsd_m)
     labelled = _labelled(tiles, FAMILY_BANDS[recipe.family], gsd_m, own_gsd_m)
     make = (recipe.simulated_px, gsd_m, work / "scenes", report)
@@ -92,9 +96,9 @@ def train(
     kept = [tile for split, tile in labelled if split == "held-out"]
     report(f"{len(scenes)} simulated pairs, {len(taught)} labelled pictures to learn from; "
            f"{len(held_scenes)} and {len(kept)} held out")  # fmt: skip
-    network = _fit(recipe, scenes, taught, work, report)
+    network = _fit(recipe, begun, scenes, taught, work, report)
     if recipe.blend < 1.0:
-        network = _blended(recipe, network, scenes, taught)
+        network = _blended(recipe, begun, network, scenes, taught)
     calibration = _calibrate(recipe, network, held_scenes, kept)
     meta = {
         "name": recipe.name, "family": recipe.family,
@@ -134,14 +138,14 @@ def _labelled(
 
 
 def _fit(
-    recipe: Recipe, scenes: list[Tile], taught: list[Tile], work: Path,
+    recipe: Recipe, begun: Layers, scenes: list[Tile], taught: list[Tile], work: Path,
     report: Callable[[str], None],
 ) -> Network:  # fmt: skip
     torch.manual_seed(recipe.seed)
     network = Network(len(FAMILY_BANDS[recipe.family]), recipe.widths)
     network = network.to(memory_format=torch.channels_last)
     if recipe.start:
-        begin_from(network, _first_layers(recipe), _first_pictures(recipe, scenes, taught))
+        begin_from(network, begun, _first_pictures(recipe, scenes, taught))
         sources = " and ".join(filter(None, (recipe.start, recipe.also)))
         report(f"beginning from the weights of {sources}")
     average = torch.optim.swa_utils.AveragedModel(
@@ -173,12 +177,11 @@ def _fit(
 
 
 def _blended(
-    recipe: Recipe, network: Network, scenes: list[Tile], taught: list[Tile]
+    recipe: Recipe, begun: Layers, network: Network, scenes: list[Tile], taught: list[Tile]
 ) -> Network:
     """A network of ``recipe.blend`` of what was learned, and for the rest of what it began from."""
-    first = _first_layers(recipe)
     between = {
-        name: first[name] + np.float32(recipe.blend) * (learned.astype(np.float32) - first[name])
+        name: begun[name] + np.float32(recipe.blend) * (learned.astype(np.float32) - begun[name])
         for name, learned in exported(network).items()
     }
     blended = Network(len(FAMILY_BANDS[recipe.family]), recipe.widths)
@@ -186,10 +189,12 @@ def _blended(
     return blended
 
 
-def _first_layers(recipe: Recipe) -> dict[str, NDArray[np.float32]]:
-    """Weights of the model that is learned on from, or the mean of two."""
+def _first_layers(recipe: Recipe) -> Layers:
+    """Weights of the model that is learned on from, or the mean of two; none without a start."""
     sources = filter(None, (recipe.start, recipe.also))
     models = [load_model(source, recipe.family).layers for source in sources]
+    if not models:
+        return {}
     own = asdict(recipe.widths)
     for model in models:
         known = asdict(widths_of(model))

@@ -10,16 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from landshift.model import Widths, widths_of
-
-_READS = {
-    "enc1a": ("c0",), "enc1b": ("c1",), "enc2a": ("c1",), "enc2b": ("c2",), "enc3a": ("c2",),
-    "enc3b": ("c3",), "enc4a": ("c3",), "enc4b": ("c4",), "dec3": ("c4", "c3"),
-    "dec2": ("c3", "c2"), "red1": ("d2",), "dec1": ("d1", "c1"), "red0": ("d1",),
-    "dec0": ("c0", "c0"), "cls": ("f",), "chg0": ("f", "f", "f"), "chg1": ("d1", "d1", "d1"),
-    "chg2": ("d2", "d2", "d2"), "chg3": ("h",), "chg4": ("h",),
-}  # fmt: skip
-"""Which planes, by their width, each layer reads one behind the other; enc0 reads the picture."""
+from landshift.model import LAYERS, Widths, widths_of
 
 
 class Block(nn.Module):
@@ -194,7 +185,7 @@ def _columns(name: str, narrow: Widths, wide: Widths, inputs: int) -> list[int]:
     """Where a layer of the wider network finds the channels that the narrower one read."""
     columns: list[int] = []
     first = 0
-    for plane in _READS.get(name, ()):
+    for plane in LAYERS[name].reads:
         columns += range(first, first + getattr(narrow, plane))
         first += getattr(wide, plane)
     return columns or list(range(inputs))
