@@ -380,10 +380,14 @@ def test_what_rectangles_explain():
 
 @settings(deadline=None, max_examples=30)
 @given(st.floats(8, 40), st.floats(1.0, 4.0), st.floats(0, 180))
+@example(8.0, 1.0, 89.99999999999997)  # its sides run through pixel centres: in or out by rounding
 def test_the_rectangle_of_a_rectangle_is_itself(width_m, longer, azimuth):
-    part = hall(130, 130, min(width_m * longer, 90), width_m, azimuth)
+    length_m = min(width_m * longer, 90)
+    part = hall(130, 130, length_m, width_m, azimuth)
     found = rectangle_of(part)
-    assert np.count_nonzero(part & found) >= 0.93 * np.count_nonzero(part | found)
+    half_a_pixel = 0.5 * 2 * (length_m + width_m) / GSD
+    most = max(0.07 * np.count_nonzero(part | found), half_a_pixel)
+    assert np.count_nonzero(part ^ found) <= most
 
 
 def test_rectangularity_of_masks():
