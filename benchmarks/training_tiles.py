@@ -2,7 +2,7 @@
 
     python benchmarks/training_tiles.py open DATA > tiles.csv
     landshift train --recipe open-rgb --tiles tiles.csv --out open-rgb.npz
-    python benchmarks/training_tiles.py research DATA --registered FOLDER > tiles.csv
+    python benchmarks/training_tiles.py research DATA [--without a|b] > tiles.csv
 
 `open` takes public-domain and Copernicus pictures alone: joplin_pre, naip_cropland_5m,
 naip_landcover_1m, s2_landcover_deva and labels/{us,s2}. `research` adds levir_cd, whu_cd, fotbcd,
@@ -11,27 +11,15 @@ jeju_greenhouse states no licence and is never learned from. `--without` leaves 
 scenes of each of these sets, to be scored. Paths in the table are absolute. One Joplin tile, one
 North Dakota date and four West Virginia patches are held out for calibration, and every fifth scene
 of each half of the research sets. Where two dates of a place are there and nothing was built
-between them, both are listed: what differs is season, light and camera. With ``--registered`` the
-first picture of each pair with drawn change, and its label, is brought onto the second, where the
-drawn change lies, and written to FOLDER; pairs that cannot be registered are listed as they came.
+between them, both are listed: what differs is season, light and camera.
 """
 
 import argparse
 import csv
 import re
 import sys
-import warnings
 from itertools import pairwise
 from pathlib import Path
-
-import numpy as np
-import rasterio
-
-from landshift.alignment import Alignment, align_brightness, shared_roles
-from landshift.grid import Grid
-from landshift.reading import describe_image, read_brightness, read_raster
-from landshift.settings import AlignmentSettings
-from landshift.site import Image
 
 HELD_OUT = {
     "joplin_1361-9136", "wv_3708020_sw_1-3", "wv_3708020_sw_1-5", "wv_3708035_ne_1-0",
@@ -135,50 +123,6 @@ def research(data: Path, without: str | None):
         yield (*row[:4], "held-out" if counts[half] % 5 == 3 else "train", *row[5:])
 
 
-def registered(row: tuple, folder: Path) -> tuple:
-    """A row of `COLUMNS` whose first picture, and its label, lie on the second; else as it was."""
-    before, label, gsd_m, _, _, after = row[:6]
-    if not after:
-        return row
-    ours, other = Image(after, gsd_m), Image(before, gsd_m)
-    still, moving = describe_image(ours), describe_image(other)
-    roles = shared_roles(still.sensor, moving.sensor)
-    pictures = (read_brightness(image, still.grid, roles) for image in (ours, other))
-    found = align_brightness(*pictures, AlignmentSettings())
-    if found.verdict == "failed":
-        return row
-    moved = read_raster(other, still.grid, found)
-    pixels = np.where(moved.valid, np.clip(moved.bands, 0, 255), 0).round()
-    name = f"{before.parent.parent.name}_{before.stem}"
-    picture = written(pixels, folder / f"{name}.tif")
-    if label:
-        label = written(carried(label, moving.grid, found)[None], folder / f"{name}_label.tif")
-    return (picture, label, *row[2:])
-
-
-def carried(label: Path, own: Grid, found: Alignment) -> np.ndarray:
-    """A label's codes on the reference's grid, of the nearest pixel; 0 beyond its own picture."""
-    with rasterio.open(label) as source:
-        codes = source.read(1)
-    places = np.indices(found.grid.shape).astype(np.float64)
-    x, y = found.grid.xy(*places)
-    east, north = found.displacement(x, y)
-    row, col = (np.rint(at).astype(int) for at in own.rowcol(x - east, y - north))
-    inside = (row >= 0) & (row < codes.shape[0]) & (col >= 0) & (col < codes.shape[1])
-    result = np.zeros(found.grid.shape, np.uint8)
-    result[inside] = codes[row[inside], col[inside]]
-    return result
-
-
-def written(bands: np.ndarray, path: Path) -> Path:
-    count, height, width = bands.shape
-    with rasterio.open(
-        path, "w", driver="GTiff", count=count, height=height, width=width, dtype="uint8"
-    ) as target:
-        target.write(bands.astype(np.uint8))
-    return path
-
-
 def public(data: Path):
     for place in (joplin, west_virginia, north_dakota, sentinel):
         for row in place(data):
@@ -191,15 +135,9 @@ if __name__ == "__main__":
     asked.add_argument("model", choices=["open", "research"])
     asked.add_argument("data", type=Path)
     asked.add_argument("--without", choices=["a", "b"])
-    asked.add_argument("--registered", type=Path, metavar="FOLDER")
     given = asked.parse_args()
-    warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
     out = csv.writer(sys.stdout)
     out.writerow(COLUMNS)
     out.writerows(public(given.data.resolve()))
     if given.model == "research":
-        rows = research(given.data.resolve(), given.without)
-        if given.registered:
-            given.registered.mkdir(parents=True, exist_ok=True)
-            rows = (registered(row, given.registered.resolve()) for row in rows)
-        out.writerows(rows)
+        out.writerows(research(given.data.resolve(), given.without))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from scipy import ndimage, special
+from scipy import special
 
 from landshift.errors import InputError, SettingsError
 from landshift.legend import Cover
@@ -357,36 +357,6 @@ def test_a_picture_may_keep_its_own_pixels_or_the_finest_that_are_read(gsd_m, fi
     assert max(sides[1]) > 1.2 * coarsest  # else the share would change nothing
 
 
-@pytest.mark.parametrize("name", ["native_share", "real_donors"])
-def test_a_share_beyond_one_is_refused(name):
-    with pytest.raises(SettingsError, match=f"{name} is"):
-        recipe(**{name: 1.5})
-
-
-def test_real_houses_are_pasted_as_large_as_they_are():
-    """Houses of 10 m, drawn at 0.5 m, into a picture of 1 m; simulated ones are as many pixels."""
-    field = Tile(
-        "field", np.full((1, 3, 200, 200), 0.4, np.float16),
-        np.full((1, 200, 200), Cover.CROPLAND, np.uint8), 1.0, quiet=True,
-    )  # fmt: skip
-    houses = np.full((1, 400, 400), Cover.HERBACEOUS, np.uint8)
-    for row in range(10, 380, 40):
-        for col in range(10, 380, 40):
-            houses[0, row : row + 20, col : col + 20] = Cover.BUILDING
-    town = Tile("town", np.full((1, 3, 400, 400), 0.6, np.float16), houses, 0.5)
-    drawn = dataclasses.replace(town, simulated=True, gsd_m=0.5)
-
-    def widest(donor, real_donors):
-        """Rows of the tallest house that came or went, of those whole within the crop."""
-        cutter = Cutter(
-            [field, donor], recipe(crop_px=64, native_share=1.0, real_donors=real_donors)
-        )
-        rows = []
-        for seed in range(60):
-            kind = cutter.example(field, np.random.default_rng(seed)).kind
-            regions, _ = ndimage.label(np.isin(kind, (GAINED, LOST)))
-            rows += [part[0].stop - part[0].start for part in ndimage.find_objects(regions)]
-        return max(rows, default=0)
-
-    assert 8 <= widest(town, 1.0) <= 11
-    assert widest(drawn, 0.0) >= 18
+def test_a_share_of_own_pixels_beyond_one_is_refused():
+    with pytest.raises(SettingsError, match="native_share is"):
+        recipe(native_share=1.5)

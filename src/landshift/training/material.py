@@ -31,8 +31,6 @@ _SWAPPED[[GAINED, LOST]] = LOST, GAINED
 
 _NATIVE = 0.85
 """Least side of a picture's own pixels, in pixels of the example, that still counts as its own."""
-_REPAINTED = 0.25
-"""Spread of the logarithm of the brightness that a real roof is given when it is pasted."""
 _SLIVER_M = 2.0
 """Differences between two labels that are thinner than this are lean and sampling, not change."""
 
@@ -195,15 +193,8 @@ class Cutter:
     """Draws examples from tiles: crops, pairs of single pictures, pasted change, disturbance."""
 
     def __init__(self, tiles: list[Tile], recipe: Recipe) -> None:
-        """Keep the tiles; donors of pasted objects are drawn from all of them, and a share of them
-        from labelled pictures with buildings alone."""
+        """Keep the tiles; donors of pasted objects are drawn from all of them."""
         self.tiles = tiles
-        built = [(t, np.count_nonzero(t.covers == Cover.BUILDING)) for t in tiles
-                 if not t.simulated]  # fmt: skip
-        self.donors = [tile for tile, pixels in built if pixels]
-        weights = np.sqrt([pixels for _, pixels in built if pixels])
-        self.donor_weights = weights / max(weights.sum(), 1.0)
-        self.real_donors = recipe.real_donors if self.donors else 0.0
         self.crop_px = recipe.crop_px
         self.reference_gsd_m = recipe.reference_gsd_m
         self.gsd_m = recipe.finest_gsd_m, recipe.coarsest_gsd_m
@@ -218,9 +209,8 @@ class Cutter:
             after, cover_after = after.copy(), cover_after.copy()
         pasted = np.zeros(cover_after.shape, bool)
         if not calm and rng.random() < (0.75 if tile.quiet else 0.15):
-            given = self._given(cover_after.shape[0], gsd_m, rng)
-            if given is not None:
-                after, cover_after, pasted = _pasted(after, cover_after, *given, rng)
+            donor = self.tiles[rng.integers(len(self.tiles))]
+            after, cover_after, pasted = self._pasted(after, cover_after, donor, rng)
         kind = kinds(cover_before, cover_after, gsd_m)
         if drawn is not None:
             kind = np.where(pasted, kind, drawn)
@@ -248,7 +238,13 @@ class Cutter:
         if zoom != 1.0:
             size = int(side * zoom)
             zoom = size / side
-            bands, near = _resized(bands, size)
+            at = (np.arange(size) + 0.5) / zoom - 0.5
+            if zoom < 1.0:
+                bands = ndimage.gaussian_filter(bands, (0, 0, 0.45 / zoom, 0.45 / zoom))
+            grid = np.meshgrid(at, at, indexing="ij")
+            bands = np.stack([[ndimage.map_coordinates(b, grid, order=1, mode="nearest")
+                               for b in date] for date in bands])  # fmt: skip
+            near = np.clip(np.round(at), 0, side - 1).astype(int)
             covers = covers[:, near[:, None], near[None, :]]
             drawn = None if drawn is None else drawn[near[:, None], near[None, :]]
         return bands, covers, drawn, tile.gsd_m / zoom
@@ -266,31 +262,44 @@ class Cutter:
         # Small tiles are not shrunk below the crop if that can be helped: the rest would be blank.
         return float(max(zoom, min(most, self.crop_px / min(tile.covers.shape[1:]))))
 
-    def _given(
-        self, size: int, gsd_m: float, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]] | None:
-        """What objects are pasted from: a window of another tile, (band, row, col) and its codes.
+    def _pasted(
+        self,
+        bands: NDArray[np.float32],
+        cover: NDArray[np.uint8],
+        donor: Tile,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:
+        """Some objects of another tile put into this one at the same place in the window; where.
 
-        A labelled picture's comes at the example's own side of a pixel, so that a house is as large
-        as a house is there; another tile's pixel for pixel, as of other sizes.
+        A pair of unlike pictures teaches change without a second date (Zheng et al. 2021,
+        "Change is Everywhere", arXiv:2108.07002); here only whole objects change hands, so that
+        the rest of the pair stays the same ground.
         """
-        if real := self.real_donors > 0 and rng.random() < self.real_donors:
-            donor = self.donors[rng.choice(len(self.donors), p=self.donor_weights)]
-            side = round(size * gsd_m / donor.gsd_m)
-        else:
-            donor = self.tiles[rng.integers(len(self.tiles))]
-            side = size
+        size = cover.shape[0]
         date = rng.integers(len(donor.bands))
         rows, cols = donor.covers.shape[1:]
-        if min(rows, cols) < side:
-            return None
-        r, c = rng.integers(0, rows - side + 1), rng.integers(0, cols - side + 1)
-        bands = donor.bands[date, :, r : r + side, c : c + side].astype(np.float32)
-        cover = donor.covers[date, r : r + side, c : c + side]
-        if side != size:
-            (bands,), near = _resized(bands[None], size)
-            cover = cover[near[:, None], near[None, :]]
-        return (_repainted(bands, cover, rng) if real else bands), cover
+        if min(rows, cols) < size:
+            return bands, cover, np.zeros(cover.shape, bool)
+        r, c = rng.integers(0, rows - size + 1), rng.integers(0, cols - size + 1)
+        other = donor.bands[date, :, r : r + size, c : c + size].astype(np.float32)
+        other_cover = donor.covers[date, r : r + size, c : c + size]
+        wanted = rng.choice([Cover.BUILDING, Cover.BUILDING, Cover.GREENHOUSE, 0])
+        if wanted and (other_cover == wanted).any():
+            regions, count = ndimage.label(other_cover == wanted)
+            kept = np.flatnonzero(rng.random(count) < rng.uniform(0.3, 1.0)) + 1
+            rim = int(rng.integers(1, 5))
+            mask = ndimage.binary_dilation(np.isin(regions, kept), iterations=rim)
+        else:
+            mask = np.zeros(cover.shape, bool)
+            for _ in range(rng.integers(1, 4)):
+                height, width = rng.integers(size // 12, size // 3, 2)
+                top, left = rng.integers(0, size - height), rng.integers(0, size - width)
+                mask[top : top + height, left : left + width] = True
+        soft = ndimage.gaussian_filter(mask.astype(np.float32), rng.uniform(0.4, 1.2))
+        own, theirs = bands.mean((1, 2)), other.mean((1, 2))
+        gain = rng.uniform(0, 1) * (own - theirs)
+        mixed = bands * (1 - soft) + (other + gain[:, None, None]) * soft
+        return mixed, np.where(mask, other_cover, cover), mask
 
     def _input(
         self, bands: NDArray[np.float32], gsd_m: float, rng: np.random.Generator, calm: bool
@@ -325,65 +334,6 @@ class Cutter:
             return np.ascontiguousarray(a[..., ::-1] if flip else a)
 
         return Example(*(cut(a) for a in (*inputs, cover_before, cover_after, kind)))  # type: ignore[arg-type]
-
-
-def _resized(
-    bands: NDArray[np.float32], size: int
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """(date, band, side, side) brought to ``size`` pixels a side; and which old row (or column)
-    lies nearest each new one."""
-    side = bands.shape[-1]
-    zoom = size / side
-    at = (np.arange(size) + 0.5) / zoom - 0.5
-    if zoom < 1.0:
-        bands = ndimage.gaussian_filter(bands, (0, 0, 0.45 / zoom, 0.45 / zoom))
-    grid = np.meshgrid(at, at, indexing="ij")
-    bands = np.stack([[ndimage.map_coordinates(b, grid, order=1, mode="nearest") for b in date]
-                      for date in bands])  # fmt: skip
-    return bands, np.clip(np.round(at), 0, side - 1).astype(np.intp)
-
-
-def _repainted(
-    bands: NDArray[np.float32], cover: NDArray[np.uint8], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Each roof lighter or darker: few pictures are labelled, and what stands there is alike."""
-    roofs, count = ndimage.label(cover == Cover.BUILDING)
-    gain = np.exp(rng.normal(0, _REPAINTED, count + 1)).astype(np.float32)
-    gain[0] = 1.0
-    return np.asarray(bands * gain[roofs], np.float32)
-
-
-def _pasted(
-    bands: NDArray[np.float32],
-    cover: NDArray[np.uint8],
-    other: NDArray[np.float32],
-    other_cover: NDArray[np.uint8],
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:
-    """Some objects of another window put into this one at the same place; and where.
-
-    A pair of unlike pictures teaches change without a second date (Zheng et al. 2021,
-    "Change is Everywhere", arXiv:2108.07002); here only whole objects change hands, so that
-    the rest of the pair stays the same ground.
-    """
-    size = cover.shape[0]
-    wanted = rng.choice([Cover.BUILDING, Cover.BUILDING, Cover.GREENHOUSE, 0])
-    if wanted and (other_cover == wanted).any():
-        regions, count = ndimage.label(other_cover == wanted)
-        kept = np.flatnonzero(rng.random(count) < rng.uniform(0.3, 1.0)) + 1
-        rim = int(rng.integers(1, 5))
-        mask = ndimage.binary_dilation(np.isin(regions, kept), iterations=rim)
-    else:
-        mask = np.zeros(cover.shape, bool)
-        for _ in range(rng.integers(1, 4)):
-            height, width = rng.integers(size // 12, size // 3, 2)
-            top, left = rng.integers(0, size - height), rng.integers(0, size - width)
-            mask[top : top + height, left : left + width] = True
-    soft = ndimage.gaussian_filter(mask.astype(np.float32), rng.uniform(0.4, 1.2))
-    own, theirs = bands.mean((1, 2)), other.mean((1, 2))
-    gain = rng.uniform(0, 1) * (own - theirs)
-    mixed = bands * (1 - soft) + (other + gain[:, None, None]) * soft
-    return mixed, np.where(mask, other_cover, cover), mask
 
 
 def _moved(

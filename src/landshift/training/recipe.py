@@ -65,9 +65,6 @@ class Recipe:
     """Share of the crops of labelled pictures that keep about their own pixels, or the finest that
     the network reads; the others are brought to a random side. Whoever asks, asks at a picture's
     own pixels."""
-    real_donors: float = 0.0
-    """Share of the pasted objects that come from labelled pictures, at their own size on the
-    ground; the others come from any tile, mostly simulated ones, at any size."""
     widths: Widths = field(default_factory=Widths)
     """Channels of the network, as wide as that of ``start`` at least."""
 
@@ -80,9 +77,8 @@ class Recipe:
             raise SettingsError(
                 f"blend is {self.blend}; allowed are 0 to 1, and below 1 only with a start"
             )
-        for name in ("native_share", "real_donors"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; allowed are 0 to 1")
+        if not 0.0 <= self.native_share <= 1.0:
+            raise SettingsError(f"native_share is {self.native_share}; allowed are 0 to 1")
         if self.also and not self.start:
             raise SettingsError(f"also is {self.also!r}; allowed only with a start")
         unit = 32 if max(self.second_look) > 0 else 16
