@@ -79,8 +79,8 @@ class Widths:
 class Layer:
     """A convolution of the network."""
 
-    outputs: str
-    """The width, a field of `Widths`, that counts its outputs; empty where they are answers."""
+    outputs: str | int
+    """How many: a field of `Widths`, or the number of answers."""
     reads: tuple[str, ...]
     """Which planes, by their width, it reads one behind the other; none: the picture."""
     side: int = 3
@@ -103,15 +103,14 @@ LAYERS = {
     "dec1": Layer("d1", ("d1", "c1")),
     "red0": Layer("c0", ("d1",), side=1),
     "dec0": Layer("f", ("c0", "c0")),
-    "cls": Layer("", ("f",), side=1),
+    "cls": Layer(CLASSES, ("f",), side=1),
     "chg0": Layer("h", ("f", "f", "f"), side=1),
     "chg1": Layer("h", ("d1", "d1", "d1"), side=1),
     "chg2": Layer("h", ("d2", "d2", "d2"), side=1),
     "chg3": Layer("h", ("h",)),
-    "chg4": Layer("", ("h",), side=1),
+    "chg4": Layer(CHANGES, ("h",), side=1),
 }
 """By their names in the file. All have a bias but chg1 and chg2, which are summed with chg0."""
-_ANSWERS = {"cls": CLASSES, "chg4": CHANGES}
 
 
 def layer_shapes(bands: int, widths: Widths) -> dict[str, tuple[int, ...]]:
@@ -121,7 +120,8 @@ def layer_shapes(bands: int, widths: Widths) -> dict[str, tuple[int, ...]]:
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for name, layer in LAYERS.items():
-        outputs = getattr(widths, layer.outputs) if layer.outputs else _ANSWERS[name]
+        told = layer.outputs
+        outputs = told if isinstance(told, int) else getattr(widths, told)
         # the side of a pixel is one more band of the picture
         inputs = sum(getattr(widths, plane) for plane in layer.reads) or bands + 1
         shapes[name] = (outputs, inputs) if layer.side == 1 else (outputs, inputs, 3, 3)
@@ -332,7 +332,7 @@ def widths_of(arrays: Mapping[str, NDArray[Any]]) -> Widths:
     """
     counts: dict[str, int] = {}
     for name, layer in LAYERS.items():
-        if not layer.outputs or layer.outputs in counts:
+        if isinstance(layer.outputs, int) or layer.outputs in counts:
             continue
         bias = arrays.get(f"{name}.bias")
         if bias is None:
