@@ -17,7 +17,7 @@ import numpy as np
 import rasterio
 
 from landshift.comparison import model_for
-from landshift.landcover import classify
+from landshift.landcover import classify, shares_of_place, weighed_by_shares
 from landshift.legend import COVERS
 from landshift.reading import describe_image, plan_own_grid, read_raster
 from landshift.settings import Settings
@@ -58,7 +58,8 @@ def probabilities(path: Path, gsd_m: float, shape: tuple[int, int], model: str):
     settings = Settings()
     network = model_for(picture, picture, model, settings)
     grid = plan_own_grid(picture, settings.grid, network.finest_gsd_m)
-    cover = classify(read_raster(picture.image, grid), network)
+    found = classify(read_raster(picture.image, grid), network)
+    cover = weighed_by_shares(found, shares_of_place([found], network, settings.cover))
     return cover.probability[:, *nearest(shape, grid.shape)]
 
 

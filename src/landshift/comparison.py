@@ -12,7 +12,7 @@ from landshift.area import measure_area, measure_balance
 from landshift.buildings import outline_buildings
 from landshift.errors import ImageError, UnfitPairError
 from landshift.fitness import Fitness, judge_fitness
-from landshift.landcover import classify_pair
+from landshift.landcover import classify_pair, shares_of_place
 from landshift.model import Model, load_model
 from landshift.preview import make_preview
 from landshift.radiometry import match_radiometry
@@ -29,7 +29,7 @@ from landshift.report import ImageRecord, SiteReport
 from landshift.sensor import FAMILY_BANDS, Family, Sensor
 from landshift.settings import Settings
 from landshift.site import Site
-from landshift.transition import find_transitions
+from landshift.transition import find_transitions, settings_of_place
 from landshift.wording import model_words
 
 _LIBRARIES = ("numpy", "numba", "rasterio", "scikit-image", "scipy", "shapely", "pyproj")
@@ -80,9 +80,11 @@ def compare_site(
     matched = match_radiometry(after, before, settings.radiometry)
     cover_before, cover_after, evidence = classify_pair(before, matched, model, threads)
     progress("measuring")
+    shares = shares_of_place((cover_before, cover_after), model, settings.cover)
     changes = find_transitions(
-        cover_before, cover_after, evidence, alignment, aoi, (before, after), settings.transition
-    )
+        cover_before, cover_after, evidence, alignment, aoi, (before, after),
+        settings_of_place(settings.transition, shares),
+    )  # fmt: skip
     buildings, clusters = outline_buildings(changes, after, settings.buildings)
     transitions, totals = measure_area(changes, alignment, settings.area)
     return SiteReport(

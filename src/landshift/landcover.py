@@ -4,6 +4,9 @@ A pixel's answer depends on the pixels at most 77 away (`inference.REACH`), so e
 computed from its own surroundings alone, and equals what one run over the whole picture would have
 given. Where the model says so, the picture is looked at a second time at pixels twice as coarse,
 and the logits of both looks are averaged: 77 px are 35 m at 0.45 m, and a smooth field is wider.
+
+How common each class is differs from place to place, and the pictures tell it (`shares_of_place`).
+Maps of one date are weighed by it, and unchanged ground between two dates.
 """
 
 from __future__ import annotations
@@ -27,6 +30,10 @@ from landshift.inference import (
 )
 from landshift.model import CHANGES, CLASSES, Model
 from landshift.raster import Raster
+from landshift.settings import CoverSettings
+
+_LEAST_SHARE = 1e-4
+"""Of a class in what a model learned from; one that it never saw is not divided by nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +175,75 @@ def _second_look(
 
     each_block(run, half, weights, len(views), threads)
     return CoarseLogits(classes, change, model.second_look)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassShares:
+    """How common each class is."""
+
+    trained: NDArray[np.float64]
+    """(class,) in what the model learned from, 0-1."""
+    here: NDArray[np.float64]
+    """(class,) at the place, 0-1."""
+
+    @property
+    def factors(self) -> NDArray[np.float64]:
+        """(class,); by how much more common each is here."""
+        return np.asarray(self.here / self.trained)
+
+
+def shares_of_place(
+    covers: Sequence[LandCover], model: Model, settings: CoverSettings
+) -> ClassShares:
+    """How common each class is at the place that all ``covers`` show.
+
+    A model takes a class to be as common as it was in what it learned from: a third of it was
+    grass, and a county town among paddies has hardly any. The pictures tell otherwise: expectation
+    maximisation after Saerens, Latinne and Decaestecker 2002 (doi:10.1162/089976602753284446),
+    their eqs. 2.4 and 2.9, with the model's own shares as a Dirichlet prior, so that a rare class
+    is not argued away. What changed between the dates is a small part of a place; swapping them
+    changes nothing.
+
+    Parameters
+    ----------
+    covers
+        Of the dates of one place, as `classify` or `classify_pair` gives them.
+    model
+        That gave them.
+    settings
+        How much its own shares count, and at which pixels nothing else does.
+    """
+    trained = np.maximum(model.class_prior, _LEAST_SHARE)
+    if covers[0].grid.gsd_m > settings.prior_coarsest_gsd_m:
+        return ClassShares(trained, trained)
+    samples = [_sampled(cover, settings.most_samples) for cover in covers]
+    here = trained
+    for _ in range(settings.prior_rounds):
+        seen = sum(_mean_weighed(one, here / trained) for one in samples) / len(samples)
+        here = (seen + settings.prior_weight * trained) / (1.0 + settings.prior_weight)
+    return ClassShares(trained, here)
+
+
+def _sampled(cover: LandCover, most: int) -> NDArray[np.float64]:
+    """Probabilities (class, pixel) of evenly spaced pixels that were seen."""
+    at = np.flatnonzero(cover.valid)
+    at = at[:: max(1, -(-len(at) // most))]
+    return cover.probability.reshape(CLASSES, -1)[:, at].astype(np.float64)
+
+
+def _mean_weighed(
+    probability: NDArray[np.float64], factors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean probability of each class once all are more common by ``factors`` (class,)."""
+    weighed = probability * factors[:, None]
+    return np.asarray((weighed / weighed.sum(axis=0)).sum(axis=1) / max(1, probability.shape[1]))
+
+
+def weighed_by_shares(cover: LandCover, shares: ClassShares) -> LandCover:
+    """The same land cover with the shares of the place in place of the model's: Bayes' rule."""
+    probability = cover.probability * shares.factors.astype(np.float32)[:, None, None]
+    probability /= np.maximum(probability.sum(axis=0), np.float32(1e-30))
+    return LandCover(probability, cover.valid, cover.grid)
 
 
 def learned_features(

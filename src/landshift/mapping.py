@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from landshift.comparison import model_for
 from landshift.encoding import data_uri, png_bytes
 from landshift.grid import Grid
-from landshift.landcover import classify
+from landshift.landcover import classify, shares_of_place, weighed_by_shares
 from landshift.legend import COLOURS, COVERS, NOT_SEEN
 from landshift.reading import describe_image, nearest_codes, plan_own_grid, read_raster
 from landshift.settings import Settings
@@ -68,7 +68,8 @@ def map_cover(
     progress("reading")
     raster = read_raster(image, grid)
     progress("classifying")
-    cover = classify(raster, model)
+    found = classify(raster, model)
+    cover = weighed_by_shares(found, shares_of_place([found], model, settings.cover))
     codes = np.array([int(kind) for kind in COVERS], np.uint8)[cover.probability.argmax(axis=0)]
     codes[~cover.valid] = NOT_SEEN
     own = nearest_codes(codes, grid, picture.grid)

@@ -27,7 +27,7 @@ from landshift.change_map import ChangeMap
 from landshift.comparison import align_pictures
 from landshift.errors import ImageError, InputError, ModelError, SettingsError
 from landshift.grid import Grid
-from landshift.landcover import Evidence, LandCover, classify_pair
+from landshift.landcover import Evidence, LandCover, classify_pair, shares_of_place
 from landshift.legend import OUTSIDE
 from landshift.model import Model, load_model
 from landshift.radiometry import match_radiometry
@@ -224,12 +224,12 @@ def compare_again(
     matched = match_radiometry(after, before, settings.radiometry)
     *covers, evidence = classify_pair(before, matched, model, threads)
     progress("explaining")
+    shares = shares_of_place(covers, model, settings.cover)
+    own = transition.settings_of_place(settings.transition, shares)
     changes = transition.find_transitions(
-        covers[0], covers[1], evidence, alignment, result.codes != OUTSIDE, (before, after),
-        settings.transition,
-    )  # fmt: skip
+        covers[0], covers[1], evidence, alignment, result.codes != OUTSIDE, (before, after), own
+    )
     buildings, _ = outline_buildings(changes, after, settings.buildings)
-    own = settings.transition
     found = transition.smoothed_posteriors(
         covers[0], covers[1], evidence, alignment, (before, after), own
     )

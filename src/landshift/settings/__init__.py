@@ -19,12 +19,18 @@ from landshift.settings.answers import (
     TeachingSettings,
 )
 from landshift.settings.changes import BuildingSettings, TransitionSettings
-from landshift.settings.pictures import GridSettings, PreviewSettings, RadiometrySettings
+from landshift.settings.pictures import (
+    CoverSettings,
+    GridSettings,
+    PreviewSettings,
+    RadiometrySettings,
+)
 
 __all__ = [
     "AlignmentSettings", "AreaSettings", "AssessmentSettings", "BuildingSettings", "ClueWeights",
-    "FieldSettings", "FitnessSettings", "GridSettings", "PreviewSettings", "RadiometrySettings",
-    "Settings", "SummarySettings", "TeachingSettings", "TransitionSettings", "UncertaintySettings",
+    "CoverSettings", "FieldSettings", "FitnessSettings", "GridSettings", "PreviewSettings",
+    "RadiometrySettings", "Settings", "SummarySettings", "TeachingSettings", "TransitionSettings",
+    "UncertaintySettings",
 ]  # fmt: skip
 
 
@@ -35,6 +41,7 @@ class Settings:
     grid: GridSettings = field(default_factory=GridSettings)
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     radiometry: RadiometrySettings = field(default_factory=RadiometrySettings)
+    cover: CoverSettings = field(default_factory=CoverSettings)
     transition: TransitionSettings = field(default_factory=TransitionSettings)
     buildings: BuildingSettings = field(default_factory=BuildingSettings)
     area: AreaSettings = field(default_factory=AreaSettings)

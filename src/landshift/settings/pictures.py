@@ -59,6 +59,31 @@ class RadiometrySettings:
 
 
 @dataclass(frozen=True)
+class CoverSettings:
+    """How classes are weighed by how common each is at the place."""
+
+    prior_weight: float = 1.0
+    """Say of the shares that a model was trained with beside those of the picture itself; the
+    lower, the more a picture has its own way. On 50 simulated RGB pairs of seeds 41 000 000 and up,
+    30 with near infrared and the pictures held out from training, the mean log-likelihood of the
+    right class goes from -0.81, -0.87, -0.44 and -0.36 to -0.79, -0.82, -0.39 and -0.29 at 1."""
+    prior_coarsest_gsd_m: float = 5.5
+    """Side of a pixel, metres, from which the model's own shares are kept: on 30 simulated pairs of
+    ten bands nothing is gained (-0.78 at 1, 2, 4 and without)."""
+    prior_rounds: int = 30
+    """Of the estimate; shares move by less than 0.001 after 20."""
+    most_samples: int = 20_000
+    """Pixels of a picture that shares are estimated from, evenly spaced; known to 0.5 % so."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        check_range("prior_weight", self.prior_weight, 0.0, 1e6)
+        check_range("prior_coarsest_gsd_m", self.prior_coarsest_gsd_m, 0.0, 1e6)
+        check_range("prior_rounds", self.prior_rounds, 0, 1000)
+        check_range("most_samples", self.most_samples, 100, 10_000_000)
+
+
+@dataclass(frozen=True)
 class PreviewSettings:
     """How pictures are reduced and stretched for people; no answer depends on it."""
 
