@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from landshift.simulation.canvas import FloatArray
 from landshift.simulation.seasons import field_look, field_state, grass_look
+from landshift.simulation.spectra import mix, spectrum, vary
 from landshift.simulation.stage import Stage, Zone, ZoneWindow
-from landshift.simulation.surfaces import CROPLAND
+from landshift.simulation.surfaces import CROPLAND, Look
 
 
 def _edges(rng: np.random.Generator, total: float, step: float, spread: float) -> FloatArray:
@@ -155,6 +156,55 @@ def paint_prairie(stage: Stage, zone: Zone) -> None:
     size = (rng.uniform(150, 500), rng.uniform(200, 800))
     irregular = rng.uniform(0, 4)
     paint_plots(stage, zone, "dry", size, rng.uniform(0.5, 3.0), irregular, 3, 0.6)
+    bald_spots(stage, zone)
+
+
+def bald_spots(stage: Stage, zone: Zone) -> None:
+    """Spots of a field where in some years nothing grows: salt, wet springs, worn knolls.
+
+    Pale, even, rounded, a tenth of a hectare to two: from far away they look like a yard or a roof,
+    but lie there with soft lobes and come and go (saline seeps: Brown et al. 1982, USDA
+    Conservation Research Report 30). Of no known class, and no lasting change. One field in five
+    has none.
+    """
+    rng = stage.rng.spawn(1)[0]  # the rest of the scene is drawn as it would be without them
+    if rng.random() < 0.2:
+        return
+    width, depth = zone.size
+    area_ha = width * depth / 1e4
+    pale = str(rng.choice(["soil_pale", "soil_pale", "concrete_pale"]))
+    for _ in range(1 + min(int(rng.poisson(0.25 * area_ha)), 11)):
+        radius = np.exp(rng.uniform(np.log(10.0), np.log(70.0)))
+        u, v = zone.u0 + rng.uniform(0, width), zone.v0 + rng.uniform(0, depth)
+        reach = 2.2 * radius
+        window = stage.window(
+            Zone(max(u - reach, zone.u0), min(u + reach, zone.u1),
+                 max(v - reach, zone.v0), min(v + reach, zone.v1))
+        )  # fmt: skip
+        years = [(1, 0), (0, 1), (1, 1)][int(rng.choice(3, p=[0.4, 0.4, 0.2]))]
+        bald = Look(
+            ground=vary(rng, mix(spectrum(pale), stage.soil, rng.uniform(0.1, 0.8)), 0.2, 0.05),
+            patch=(0.05, 0.1, 0.1), stain=(0.02, rng.uniform(0.02, 0.1), rng.uniform(0.02, 0.1)),
+        )  # fmt: skip
+        longer, turn = rng.uniform(1.0, 2.0), rng.uniform(0, math.pi)
+        if window is None:
+            continue
+        rows, cols = window.rows, window.cols
+        at = stage.canvas.surface[rows, cols]
+        field = int(at[at.shape[0] // 2, at.shape[1] // 2])
+        if stage.table.cover[field] != CROPLAND:
+            continue
+        looks = [bald if dry else of_date[field]
+                 for dry, of_date in zip(years, stage.table.looks, strict=True)]  # fmt: skip
+        # the window may begin at the zone's side, its middle is the spot's own all the same
+        x = window.u - np.float32(min(reach, u - zone.u0))
+        y = window.v - np.float32(min(reach, v - zone.v0))
+        along = math.cos(turn) * x + math.sin(turn) * y
+        across = math.cos(turn) * y - math.sin(turn) * x
+        distance = np.hypot(along / (longer * radius), across * longer / radius)
+        lobes = 0.35 * stage.smooth[rows, cols] + 0.12 * stage.fractal[rows, cols]
+        spot = window.inside & (distance + lobes < 1.0)
+        stage.canvas.flat(rows, cols, spot, stage.table.add(0, *looks))
 
 
 def lattice(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landshift.simulation.canvas import BoolArray, FloatArray
-from landshift.simulation.farmland import lattice
+from landshift.simulation.farmland import bald_spots, lattice, paint_prairie
 from landshift.simulation.seasons import grass_look, water_look
 from landshift.simulation.settlements import lay, plan_box
 from landshift.simulation.spectra import mix, spectrum, vary
@@ -255,7 +255,11 @@ def paint_lake(stage: Stage, zone: Zone) -> None:
     if window is None:
         return
     rng = stage.rng
-    lay(stage, zone, stage.grass())
+    if rng.random() < 0.5:  # ploughed to the water, with bald ground beside it
+        paint_prairie(stage, zone)
+        bald_spots(stage, zone)
+    else:
+        lay(stage, zone, stage.grass())
     distance, noise = _basin(stage, zone, window, 0.3)
     ratio = rng.uniform(1.5, 4.0) * distance / 4 + rng.uniform(0.3, 0.6) * noise
     levels = rng.uniform(0, 4, 2)
