@@ -63,14 +63,19 @@ def answers_of(network, model, before, after):
 
     pictures = [input_of(raster, model) for raster in (before, after)]
     with torch.inference_mode():
-        if max(model.second_look) > 0:
-            cover_before, cover_after, change = looked_twice(
-                network, *pictures, model.second_look
-            )
-        else:
-            cover_before, cover_after, change = network(*pictures)
-            if model.symmetric:
-                change = network.answer(*pictures)[2]
+        found = []
+        for turn in range(model.turns):
+            pair = [torch.rot90(picture, -turn, (2, 3)) for picture in pictures]
+            if max(model.second_look) > 0:
+                looks = looked_twice(network, *pair, model.second_look)
+            elif model.symmetric:
+                looks = network.answer(*pair)
+            else:
+                looks = network(*pair)
+            found.append([torch.rot90(one, turn, (2, 3)) for one in looks])
+        cover_before, cover_after, change = (
+            torch.stack(each).mean(0) for each in zip(*found, strict=True)
+        )
         return (
             probability_of(cover_before, model.cover, before.valid),
             probability_of(cover_after, model.cover, after.valid),
@@ -92,6 +97,16 @@ def test_a_pair_is_answered_as_torch_answers_it(folder, shape, symmetric):
 def test_two_looks_are_answered_as_torch_answers_them(folder, shape):
     model = random_model(folder, seed=6, symmetric=True, second_look=[0.35, 0.2])
     before, after = random_raster(shape, seed=1, seen=0.95), random_raster(shape, seed=2)
+    wanted = answers_of(network_of(model), model, before, after)
+    for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
+        np.testing.assert_allclose(mine.probability, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("second_look", [[0.0, 0.0], [0.3, 0.2]])
+@pytest.mark.parametrize("turns", [2, 4])
+def test_turned_looks_are_answered_as_torch_answers_them(folder, turns, second_look):
+    model = random_model(folder, seed=9, symmetric=True, turns=turns, second_look=second_look)
+    before, after = random_raster((96, 64), seed=1, seen=0.95), random_raster((96, 64), seed=2)
     wanted = answers_of(network_of(model), model, before, after)
     for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
         np.testing.assert_allclose(mine.probability, theirs, atol=1e-4)

@@ -118,6 +118,39 @@ def test_a_second_look_counts_and_only_where_the_model_reads_such_pixels(model):
     np.testing.assert_array_equal(*alike)
 
 
+@pytest.mark.parametrize("turns", [2, 4])
+def test_turned_looks_are_the_mean_of_looks_at_the_turned_picture(tmp_path, turns):
+    model = random_model(tmp_path, seed=2, symmetric=True, second_look=[0.3, 0.2])
+    pair = random_raster((64, 96), 6, seen=0.9), random_raster((64, 96), 7)
+    logs = []
+    for turn in range(turns):
+        looks = probabilities(*(quarter_turned(one, -turn) for one in pair), model)
+        logs.append([np.log(np.maximum(np.rot90(p, turn, (1, 2)), 1e-30)) for p in looks])
+    found = probabilities(*pair, dataclasses.replace(model, turns=turns))
+    for mine, *each in zip(found, *logs, strict=True):
+        wanted = np.exp(np.mean(each, axis=0))  # of logits the mean, of probabilities the geometric
+        wanted /= wanted.sum(axis=0)
+        seen = mine.sum(axis=0) > 0
+        np.testing.assert_allclose(mine[:, seen], wanted[:, seen], atol=1e-4)
+
+
+def test_four_turns_know_no_north(tmp_path):
+    model = random_model(tmp_path, seed=2, symmetric=True, turns=4)
+    pair = random_raster((64, 96), 6), random_raster((64, 96), 7)
+    upright = probabilities(*pair, model)
+    turned = probabilities(*(quarter_turned(one, 1) for one in pair), model)
+    for one, other in zip(upright, turned, strict=True):
+        np.testing.assert_allclose(np.rot90(one, 1, (1, 2)), other, atol=1e-5)
+
+
+def quarter_turned(raster, turns):
+    """The same picture, its columns where its rows were."""
+    bands = np.ascontiguousarray(np.rot90(raster.bands, turns, (1, 2)))
+    valid = np.ascontiguousarray(np.rot90(raster.valid, turns))
+    grid = Grid(None, raster.grid.transform, valid.shape)
+    return dataclasses.replace(raster, bands=bands, valid=valid, grid=grid)
+
+
 def test_a_symmetric_model_mirrors_its_answer_when_the_dates_are_swapped(tmp_path):
     plain = {"change_scale": [1.0] * 4, "change_offset": [0.0] * 4}
     before, after = random_raster((20, 33), 8), random_raster((20, 33), 9)

@@ -98,13 +98,13 @@ def test_a_run_of_no_steps_keeps_the_weights_it_began_from_and_says_whose(recipe
     whole, _ = trained(recipe, tmp_path / "a", tmp_path / "whole.npz")
     begun = dataclasses.replace(
         recipe, start=str(tmp_path / "whole.npz"), steps=0, crop_px=64,
-        second_look=(0.3, 0.2),
+        second_look=(0.3, 0.2), turns=2,
     )
     again, lines = trained(begun, tmp_path / "b", tmp_path / "again.npz")
     assert any("beginning from the weights of" in line for line in lines)
     for name, weight in whole.layers.items():
         np.testing.assert_allclose(again.layers[name], weight, atol=2e-3, rtol=2e-3)
-    assert again.second_look == (0.3, 0.2)
+    assert (again.second_look, again.turns) == ((0.3, 0.2), 2)
     assert again.training["start_sha256"] == whole.sha256
     assert again.change != whole.change
 

@@ -360,3 +360,5 @@ def test_a_picture_may_keep_its_own_pixels_or_the_finest_that_are_read(gsd_m, fi
 def test_a_share_of_own_pixels_beyond_one_is_refused():
     with pytest.raises(SettingsError, match="native_share is"):
         recipe(native_share=1.5)
+    with pytest.raises(SettingsError, match="turns is 3"):
+        recipe(turns=3)

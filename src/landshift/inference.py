@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
@@ -63,7 +63,8 @@ def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:
         "d3": (3, 1, w.c3), "d2": (2, 1, w.d2), "d1": (1, 1, w.d1), "f": (0, 1, w.f),
         "r1": (2, 1, w.d1), "r0": (1, 1, w.c0), "cls": (0, 0, CLASSES),
         "chg2": (2, 1, w.h), "chg1": (1, 1, w.h), "chg0": (0, 1, w.h), "chg3": (0, 0, w.h),
-        "chg4": (0, 0, CHANGES),
+        "chg4": (0, 0, CHANGES), "mean0": (0, 0, CLASSES), "mean1": (0, 0, CLASSES),
+        "mean2": (0, 0, CHANGES),
     }  # fmt: skip
 
 
@@ -228,14 +229,16 @@ class Weights:
     """A model's layers in the order in which the kernels read them."""
 
     def __init__(self, model: Model) -> None:
-        """Pack the layers, and the change head for both orders where the model asks for them."""
+        """Pack the layers of every way up, the change head for both orders if the model asks so."""
         plain = dict(model.layers)
         self.orders = 2 if model.symmetric else 1
         if model.symmetric:
             plain.update(_head_of_both_orders(model.layers))
-        self.layers = {
-            layer: _packed(plain, layer) for layer in layer_shapes(len(model.bands), model.widths)
-        }
+        names = layer_shapes(len(model.bands), model.widths)
+        self.ways = [
+            {layer: _packed(plain, layer, turn) for layer in names}
+            for turn in range(model.turns)
+        ]
         self.widths = model.widths
         self.bands = len(model.bands)
         self.calibration = {
@@ -248,8 +251,11 @@ class Weights:
         return np.array(calibration.scale, np.float32), np.array(calibration.offset, np.float32)
 
 
-def _packed(layers: Mapping[str, NDArray[np.float32]], layer: str) -> _Layer:
+def _packed(layers: Mapping[str, NDArray[np.float32]], layer: str, turn: int) -> _Layer:
+    """A layer turned by quarters: on a picture it sees what it saw on the picture turned back."""
     weight = layers[f"{layer}.weight"]
+    if weight.ndim == 4:
+        weight = np.ascontiguousarray(np.rot90(weight, turn, (2, 3)))
     bias = layers.get(f"{layer}.bias", np.zeros(len(weight), np.float32))
     return pack_weights(weight), bias.copy()
 
@@ -285,6 +291,30 @@ class Network:
         self._joint = 3 if dates == 2 else 1
         self._planes = planes(weights.widths)
         self._buffers: dict[str, NDArray[np.float32]] = {}
+        self._layers = weights.ways[0]
+
+    def logits(self, views: Sequence[View], block: Block) -> list[Plane]:
+        """Logits of the classes of every date, and of change between two; means of all ways up."""
+        found: list[Plane] = []
+        for turn, layers in enumerate(self._weights.ways):
+            self._layers = layers
+            found = []
+            for date, view in enumerate(views):
+                self.read(view, block, date)
+                found.append(self._mean(date, self.class_logits(block, date), block, turn))
+            if len(views) == 2:
+                found.append(self._mean(2, self.change_logits(block), block, turn))
+        self._layers = self._weights.ways[0]
+        return found
+
+    def _mean(self, number: int, logits: Plane, block: Block, turn: int) -> Plane:
+        """The mean of what was found so far; the first ``turn`` begins it."""
+        mean = self._plane(f"mean{number}", block)
+        if turn == 0:
+            mean.array[:] = logits.array
+        else:
+            mean.array[:] += (logits.array - mean.array) * np.float32(1 / (turn + 1))
+        return mean
 
     def read(self, view: View, block: Block, date: int) -> None:
         """Compute the features of one date: planes f, d1 and d2."""
@@ -307,21 +337,19 @@ class Network:
         self._convolve("dec0", s0, self._of_date("f", block, date))
 
     def classify(
-        self, block: Block, date: int, valid: NDArray[np.bool_],
+        self, logits: Plane, date: int, valid: NDArray[np.bool_],
         probability: NDArray[np.float32], coarse: CoarseLogits | None,
     ) -> None:  # fmt: skip
-        """Write the class probabilities of the date that was `read`."""
-        logits = self.class_logits(block, date)
+        """Write the class probabilities of a date."""
         if coarse is not None:
             self._blend(logits, coarse.classes[date], coarse.shares[0])
         self._answer("cls", logits, valid, probability)
 
     def compare(
-        self, block: Block, valid: NDArray[np.bool_], probability: NDArray[np.float32],
+        self, logits: Plane, valid: NDArray[np.bool_], probability: NDArray[np.float32],
         coarse: CoarseLogits | None,
     ) -> None:  # fmt: skip
-        """Write the probabilities of change, once both dates were `read`."""
-        logits = self.change_logits(block)
+        """Write the probabilities of change."""
         if coarse is not None:
             self._blend(logits, coarse.change, coarse.shares[1])
         self._answer("chg4", logits, valid, probability)
@@ -377,7 +405,7 @@ class Network:
         halve(finer.array, pooled.array, pooled.rows, pooled.cols)
         first = self._convolve(f"enc{level}a", pooled, self._plane(f"t{level}", block))
         joined = self._plane(f"s{level}", block)
-        channels = len(self._weights.layers[f"enc{level}b"][1])
+        channels = len(self._layers[f"enc{level}b"][1])
         below, own = joined.parted(len(joined.array) - channels)
         self._convolve(f"enc{level}b", first, own)
         return below, own, joined
@@ -390,7 +418,7 @@ class Network:
         least: float = 0.0,
         keep: bool = False,
     ) -> Plane:
-        weight, bias = self._weights.layers[layer]
+        weight, bias = self._layers[layer]
         down, right = target.row - source.row, target.col - source.col
         floor = np.float32(least)
         if weight.shape[2] == 9:

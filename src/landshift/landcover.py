@@ -96,8 +96,8 @@ def classify(raster: Raster, model: Model, threads: int | None = None) -> LandCo
     probability = np.empty((CLASSES, *raster.grid.shape), np.float32)
 
     def run(block: Block, net: Network) -> None:
-        net.read(view, block, 0)
-        net.classify(block, 0, raster.valid, probability, coarse)
+        (logits,) = net.logits([view], block)
+        net.classify(logits, 0, raster.valid, probability, coarse)
 
     each_block(run, raster.grid.shape, weights, 1, threads)
     return LandCover(probability, raster.valid, raster.grid)
@@ -133,10 +133,10 @@ def classify_pair(
     valid.flags.writeable = False  # the kernels are compiled for masks as a Raster holds them
 
     def run(block: Block, net: Network) -> None:
+        *classes, kinds = net.logits(views, block)
         for date, raster in enumerate((before, after)):
-            net.read(views[date], block, date)
-            net.classify(block, date, raster.valid, covers[date], coarse)
-        net.compare(block, valid, change, coarse)
+            net.classify(classes[date], date, raster.valid, covers[date], coarse)
+        net.compare(kinds, valid, change, coarse)
 
     each_block(run, shape, weights, 2, threads)
     if np.array_equal(before.bands, after.bands) and np.array_equal(before.valid, after.valid):
@@ -167,11 +167,9 @@ def _second_look(
     change = np.empty((CHANGES if len(views) == 2 else 0, *half), np.float32)
 
     def run(block: Block, net: Network) -> None:
-        for date, view in enumerate(halved):
-            net.read(view, block, date)
-            net.hand_out(net.class_logits(block, date), block, classes[date])
-        if len(halved) == 2:
-            net.hand_out(net.change_logits(block), block, change)
+        whole = [*classes, change][: 1 if len(halved) == 1 else 3]
+        for logits, into in zip(net.logits(halved, block), whole, strict=True):
+            net.hand_out(logits, block, into)
 
     each_block(run, half, weights, len(views), threads)
     return CoarseLogits(classes, change, model.second_look)

@@ -30,6 +30,9 @@ CHANGES = 4
 HALVINGS = 4
 """How often the network halves its picture; it works on multiples of 2 to this power."""
 
+TURNS = (1, 2, 4)
+"""Ways up that a network may look at a picture."""
+
 _MOST_BYTES = 32 * 2**20
 """Of a model file, packed or not. The network has 0.3 million weights, 1.2 MB; one tried, 5."""
 _MOST_BANDS = 32
@@ -171,6 +174,9 @@ class Model:
     """Share of each kind of change in what it was trained on."""
     symmetric: bool
     """Whether the change head is asked in both orders of the dates and the answers averaged."""
+    turns: int
+    """How many ways up the network looks at a picture, by quarter turns: 1, 2 or 4; their logits
+    are averaged. A roof lies any way, and what it is called should not hang on it."""
     second_look: tuple[float, float]
     """Weight of what the same network makes of the picture at pixels twice as coarse, 0-1, in the
     logits of classes and of change; it sees twice as far and knows a wide field by its edges."""
@@ -315,6 +321,7 @@ def _build_model(meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha
         class_prior=_prior(meta, "class", CLASSES),
         change_prior=_prior(meta, "change", CHANGES),
         symmetric=bool(meta.get("symmetric", False)),
+        turns=_turns(meta),
         second_look=_second_look(meta),
         training=MappingProxyType(dict(meta.get("training", {}))),
         licence=str(meta.get("licence", "unknown")),
@@ -396,6 +403,13 @@ def _calibration(meta: Mapping[str, Any], of: str, count: int) -> Calibration:
         raise ValueError(f"{of} temperature {temperature} or scale {min(scale)} is not positive")
     offset = _numbers(meta, f"{of}_offset", count, 0.0)
     return Calibration(tuple(each / temperature for each in scale), offset)
+
+
+def _turns(meta: Mapping[str, Any]) -> int:
+    turns = _number(meta, "turns") if "turns" in meta else 1
+    if turns not in TURNS:
+        raise ValueError(f"turns is {turns}; allowed are {', '.join(map(str, TURNS))}")
+    return int(turns)
 
 
 def _second_look(meta: Mapping[str, Any]) -> tuple[float, float]:

@@ -193,7 +193,7 @@ def model_meta(model: Model) -> Mapping[str, Any]:
         "name": model.name, "family": model.family, "bands": list(model.bands),
         "finest_gsd_m": model.finest_gsd_m, "coarsest_gsd_m": model.coarsest_gsd_m,
         "reference_gsd_m": model.reference_gsd_m, "symmetric": model.symmetric,
-        "second_look": list(model.second_look),
+        "second_look": list(model.second_look), "turns": model.turns,
         "class_scale": list(model.cover.scale), "class_offset": list(model.cover.offset),
         "change_scale": list(model.change.scale), "change_offset": list(model.change.offset),
         "class_prior": list(model.class_prior), "change_prior": list(model.change_prior),

@@ -104,7 +104,8 @@ def train(
         "name": recipe.name, "family": recipe.family,
         "bands": list(FAMILY_BANDS[recipe.family]), "finest_gsd_m": recipe.finest_gsd_m,
         "coarsest_gsd_m": recipe.coarsest_gsd_m, "reference_gsd_m": recipe.reference_gsd_m,
-        "symmetric": True, "second_look": list(recipe.second_look), "licence": recipe.licence,
+        "symmetric": True, "second_look": list(recipe.second_look), "turns": recipe.turns,
+        "licence": recipe.licence,
         **calibration,
         "training": asdict(recipe) | _begun(recipe) | {
             "labelled": sorted(t.name for t in taught),
@@ -350,7 +351,11 @@ def _ahead(batches: Iterator[dict[str, Tensor]], depth: int = 3) -> Iterator[dic
 def _calibrate(
     recipe: Recipe, network: Network, scenes: list[Tile], kept: list[Tile]
 ) -> dict[str, Any]:
-    """Vector scaling of both heads, fitted on tiles that the network never saw."""
+    """Vector scaling of both heads, fitted on tiles that the network never saw, one way up.
+
+    What holds for one way up holds for the mean of several: on 40 simulated RGB pairs of seeds
+    41 000 000 and up, the likelihood of the right class was no better when fitted to the mean.
+    """
     cutter = Cutter(scenes + kept, recipe)
     rng = np.random.default_rng([recipe.seed, 1])
     draws = [(t, k) for t, repeats in ((scenes, 1), (kept, max(1, 40 // max(1, len(kept)))))

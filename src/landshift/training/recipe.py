@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from landshift.errors import SettingsError
-from landshift.model import Widths
+from landshift.model import TURNS, Widths
 from landshift.sensor import FAMILY_BANDS, Family
 
 
@@ -61,6 +61,8 @@ class Recipe:
     second_look: tuple[float, float] = (0.0, 0.0)
     """Weight of a second look at pixels twice as coarse, in classes and in change
     (`model.Model.second_look`)."""
+    turns: int = 1
+    """Ways up that the model looks at a picture (`model.Model.turns`); it learns from all."""
     native_share: float = 0.0
     """Share of the crops of labelled pictures that keep about their own pixels, or the finest that
     the network reads; the others are brought to a random side. Whoever asks, asks at a picture's
@@ -77,6 +79,8 @@ class Recipe:
             raise SettingsError(
                 f"blend is {self.blend}; allowed are 0 to 1, and below 1 only with a start"
             )
+        if self.turns not in TURNS:
+            raise SettingsError(f"turns is {self.turns}; allowed are 1, 2 and 4")
         if not 0.0 <= self.native_share <= 1.0:
             raise SettingsError(f"native_share is {self.native_share}; allowed are 0 to 1")
         if self.also and not self.start:
