@@ -76,7 +76,7 @@ def test_the_planted_error_is_found(reports, name):
     assert np.sqrt(np.mean(miss**2)) <= 0.5 * report.changes.grid.gsd_m + planted["local_m"]
 
 
-SLAB = missed("a concrete slab and footings at 1 m are taken for roofs: 0.2 ha too much")
+SLAB = missed("a concrete slab and footings at 1 m are taken for roofs: 0.17 ha too much")
 FINE_BUT_SLAB = [pytest.param("kyongsong", marks=SLAB), "songchon", "onchon", "kosan"]
 
 
@@ -97,7 +97,7 @@ def test_new_building_hectares_at_half_a_metre_to_a_metre(reports, name):
     [
         "kyongsong",
         "songchon",
-        pytest.param("onchon", marks=missed("0.5 ha too little: strips named greenhouse")),
+        pytest.param("onchon", marks=missed("0.44 ha too little: strips named greenhouse")),
         "kosan",
     ],
 )
@@ -126,7 +126,7 @@ def test_halls_are_counted_and_the_old_one_is_not_new(reports, name):
 
 
 def test_halls_at_three_metres_are_told_from_the_houses_beside_them(reports):
-    assert np.sum(overlaps(truth_of("kumya"), reports("kumya").buildings) >= 0.5) >= 2
+    assert np.sum(overlaps(truth_of("kumya"), reports("kumya").buildings) >= 0.5) == 3
 
 
 def overlaps(truth, buildings):
@@ -135,7 +135,7 @@ def overlaps(truth, buildings):
     return np.array([max(outlines.overlap(hall, b.outline) for b in buildings) for hall in halls])
 
 
-@missed("pale strips of the field beside the greenhouses are named greenhouse: 0.22 ha")
+@missed("pale strips of the field beside the greenhouses are named greenhouse: 0.17 ha")
 def test_greenhouses_that_stay_are_not_lost(reports):
     assert reports("onchon").totals["greenhouse_loss"].value <= 0.05
 
