@@ -42,10 +42,11 @@ def network_of(model):
 
 
 def input_of(raster, model):
-    """(1, band, row, col) with zeros below and to the right up to multiples of 16."""
+    """(1, band, row, col), mirrored below and to the right up to multiples of 16."""
     picture = network_input(raster, model)
     rows, cols = picture.shape[1:]
-    return torch.tensor(np.pad(picture, ((0, 0), (0, -rows % 16), (0, -cols % 16))))[None]
+    edges = (0, 0), (0, -rows % 16), (0, -cols % 16)
+    return torch.tensor(np.pad(picture, edges, mode="reflect"))[None]
 
 
 def probability_of(logits, calibration, valid):

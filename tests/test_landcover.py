@@ -44,6 +44,37 @@ def test_probabilities_sum_to_one_where_seen_and_are_zero_elsewhere(model, shape
     assert evidence.prior == model.change_prior
 
 
+@given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 40))
+def test_a_picture_is_mirrored_as_numpy_mirrors_it(length, first, count):
+    axis = np.arange(length)
+    whole = np.pad(axis, (0, 100), mode="reflect")
+    here = inference._mirrored(first, count, length)
+    np.testing.assert_array_equal(axis[here], whole[first : first + count])
+
+
+def test_the_edge_of_a_picture_is_no_dark_frame(model):
+    whole = random_raster((64, 64), 9), random_raster((64, 64), 10)
+    # two pictures whose last rows are the mirror of what lies before them
+    mirrored = np.r_[np.arange(57), 55 - np.arange(7)]
+    pair = [
+        dataclasses.replace(one, bands=np.ascontiguousarray(one.bands[:, mirrored]))
+        for one in whole
+    ]
+    cut = [
+        dataclasses.replace(
+            one, bands=np.ascontiguousarray(one.bands[:, :57]), valid=one.valid[:57].copy(),
+            grid=Grid(None, one.grid.transform, (57, 64)),
+        )
+        for one in pair
+    ]  # fmt: skip
+    light = [measure_exposure(one.bands, one.valid) for one in pair]
+    once = dataclasses.replace(model, second_look=(0.0, 0.0))
+    found = classify_pair(*pair, once, None, tuple(light))
+    answers = classify_pair(*cut, once, None, tuple(light))
+    for long, short in zip(found, answers, strict=True):
+        np.testing.assert_allclose(short.probability, long.probability[:, :57], atol=1e-6)
+
+
 @pytest.mark.jit
 @pytest.mark.parametrize("shape", [(16, 400), (333, 250), (431, 431)])
 @pytest.mark.parametrize("block_px", [16, 64, 112])

@@ -98,7 +98,7 @@ class Block:
     rows: int
     cols: int
     picture: tuple[int, int]
-    """Rows and columns of the picture, zeros added below and to the right up to multiples of 16."""
+    """Rows and columns of the picture, mirrored below and to the right up to multiples of 16."""
 
     def around(self, level: int, margin: int) -> tuple[int, int, int, int]:
         """First row and column, rows and columns of this block after ``level`` halvings.
@@ -177,30 +177,42 @@ class View:
         return View(self._raster, self._model, self._exposure, 2 * self._side)
 
     def fill(self, plane: Plane) -> None:
-        """Write the part of the picture on which ``plane`` lies, zeros beyond the picture."""
+        """Write the part of the picture on which ``plane`` lies, mirrored beyond its edges.
+
+        Zeros in place of the mirror would be a frame that no picture has: along two sides of it
+        roofs went missing.
+        """
         side = self._side
-        here = tuple(
-            slice(first * side, min(length, (first + count) * side))
+        rows, cols = (
+            _mirrored(side * first, side * count, length)
             for first, count, length in zip(
                 (plane.row, plane.col), (plane.rows, plane.cols), self._raster.grid.shape,
                 strict=True,
             )
         )  # fmt: skip
-        bands = [self._raster.bands[at][here] for at in self._at]
-        seen = apply_exposure(bands, self._raster.valid[here], self._exposure)
+        bands = [self._raster.bands[at][rows][:, cols] for at in self._at]
+        seen = apply_exposure(bands, self._raster.valid[rows][:, cols], self._exposure)
         if side > 1:
             seen = _averaged(seen, side)
         plane.array.fill(0)
-        inside = plane.array[:, 1 : seen.shape[1] + 1, 1 : seen.shape[2] + 1]
+        inside = plane.array[:, 1 : plane.rows + 1, 1 : plane.cols + 1]
         inside[:-1] = seen
         inside[-1] = scale_channel(self.gsd_m, self._model.reference_gsd_m)
 
 
+def _mirrored(first: int, count: int, length: int) -> slice | NDArray[np.intp]:
+    """Where ``count`` pixels from ``first`` lie on an axis that is mirrored at its last pixel."""
+    if first + count <= length:
+        return slice(first, first + count)
+    period = max(1, 2 * (length - 1))
+    at = np.arange(first, first + count) % period
+    return np.minimum(at, period - at)
+
+
 def _averaged(bands: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Means over squares of pixels, (band, row, col); zeros fill up the last ones."""
+    """Means over squares of pixels, (band, row, col)."""
     count, rows, cols = bands.shape
-    whole = np.pad(bands, ((0, 0), (0, -rows % side), (0, -cols % side)))
-    squares = whole.reshape(count, whole.shape[1] // side, side, whole.shape[2] // side, side)
+    squares = bands.reshape(count, rows // side, side, cols // side, side)
     return np.asarray(squares.mean(axis=(2, 4), dtype=np.float32))
 
 
