@@ -4,10 +4,11 @@
     python benchmarks/held_out.py tiles.csv WORK [--scenes 60] [--model open]
 
 For RGB, one way up. Prints the share of labelled pixels that are named rightly for several weights
-of a second look at pixels twice as coarse, on the labelled public pictures of the table, those learned from and
-those held out apart, and on simulated pairs held out (seeds from 10 000 000). Then, on those pairs,
-precision and recall of change and the hectares called for those that probabilities add up to, for
-several thresholds. No benchmark of change detection is looked at. WORK keeps the scenes.
+of a second look at pixels twice as coarse, on the labelled public pictures of the table, those
+learned from and those held out apart, and on simulated pairs held out (seeds from 10 000 000).
+Then, on those pairs, precision and recall of change and the hectares called for those that
+probabilities add up to, for several thresholds. No benchmark of change detection is looked at. WORK
+keeps the scenes.
 """
 
 import argparse
