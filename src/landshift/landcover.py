@@ -197,10 +197,9 @@ def shares_of_place(
 
     A model takes a class to be as common as it was in what it learned from: a third of it was
     grass, and a county town among paddies has hardly any. The pictures tell otherwise: expectation
-    maximisation after Saerens, Latinne and Decaestecker 2002 (doi:10.1162/089976602753284446),
-    their eqs. 2.4 and 2.9, with the model's own shares as a Dirichlet prior, so that a rare class
-    is not argued away. What changed between the dates is a small part of a place; swapping them
-    changes nothing.
+    maximisation after Saerens, Latinne and Decaestecker 2002 (doi:10.1162/089976602753284446), with
+    the model's own shares as a Dirichlet prior, so that a rare class is not argued away. What
+    changed between the dates is a small part of a place; swapping them changes nothing.
 
     Parameters
     ----------
