@@ -316,7 +316,6 @@ class Network:
                 found.append(self._mean(date, self.class_logits(block, date), block, turn))
             if len(views) == 2:
                 found.append(self._mean(2, self.change_logits(block), block, turn))
-        self._layers = self._weights.ways[0]
         return found
 
     def _mean(self, number: int, logits: Plane, block: Block, turn: int) -> Plane:
