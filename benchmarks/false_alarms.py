@@ -66,10 +66,10 @@ def written(pair: QuietPair, folder: Path) -> Site:
     return Site("quiet", *images, Aoi(outline, CRS.from_user_input(UTM)))
 
 
-def as_it_came(before, pictures, settings):
+def as_it_came(after, pictures, settings):
     """No registration: a pixel of shift remains, and is known to."""
-    lies = Alignment.identity(before.grid)
-    return replace(lies, residual_rms_m=before.grid.gsd_m)
+    lies = Alignment.identity(after.grid)
+    return replace(lies, residual_rms_m=after.grid.gsd_m)
 
 
 def found_in(site: Site, family: str, model: str) -> tuple[float, float]:

@@ -400,6 +400,13 @@ def test_rectangularity_of_masks():
     assert join_halves(apart, 0.5, SETTINGS).max() == 1
 
 
+def test_halls_parted_at_coarse_pixels_are_not_joined_again():
+    halls = np.zeros((24, 40), np.int32)
+    halls[2:11, 4:36], halls[11:20, 4:36] = 1, 2  # they touch: the gap is narrower than a pixel
+    assert join_halves(halls, 2.0, SETTINGS).max() == 1
+    np.testing.assert_array_equal(join_halves(halls, 3.0, SETTINGS), halls)
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.floats(1, 90), st.floats(1, 90), st.floats(0, 180), st.floats(-1e6, 1e6))
 def test_rectangles_survive_their_polygons(one, two, azimuth, x):

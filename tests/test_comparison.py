@@ -66,3 +66,14 @@ def test_a_model_for_research_alone_says_so_in_every_result(tmp_path):
     path = str(tmp_path / "random-rgb-4.npz")
     report = compare_site(Site("same", same, same), path, Settings(), lambda stage: None)
     assert f"the model lent may be used for {told}" in report.warnings
+def test_the_before_picture_is_moved_onto_the_after_picture(tmp_path, model):
+    rng = np.random.default_rng(5)
+    ground = np.kron(rng.integers(40, 216, (60, 60)), np.ones((8, 8))).astype(np.uint8)
+    ground = np.stack([ground] * 3, axis=-1)
+    Picture.fromarray(ground[40:440, 40:440]).save(tmp_path / "after.png")
+    Picture.fromarray(ground[37:437, 34:434]).save(tmp_path / "before.png")
+    site = Site("moved", *(Image(tmp_path / f"{n}.png", gsd_m=0.5) for n in ("before", "after")))
+    report = compare_site(site, model, Settings(), lambda stage: None)
+    assert report.alignment.verdict == "good"
+    moved = report.alignment.east_m, report.alignment.north_m
+    assert moved == pytest.approx((-6 * 0.5, 3 * 0.5), abs=0.1)

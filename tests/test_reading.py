@@ -220,12 +220,13 @@ def picture_info(tmp_path, name, gsd=1.0, corner=CORNER, crs=UTM, shape=(120, 16
     return describe_image(Image(path, gsd_m=gsd if crs is None else None))
 
 
-def test_the_before_pictures_own_pixels_are_kept(tmp_path):
-    corner = (400_000.37, 4_600_000.81)
-    before = picture_info(tmp_path, "a.tif", 1.0, corner)
-    after = picture_info(tmp_path, "b.tif", 0.5, (400_020, 4_600_010), shape=(300, 400))
+@pytest.mark.parametrize(("before_m", "after_m", "kept"), [(1.0, 1.0, "b"), (1.0, 0.5, "a")])
+def test_a_pictures_own_pixels_are_kept_the_afters_first(tmp_path, before_m, after_m, kept):
+    before = picture_info(tmp_path, "a.tif", before_m, (400_000.37, 4_600_000.81))
+    after = picture_info(tmp_path, "b.tif", after_m, (400_020.13, 4_600_010.29), shape=(300, 400))
     grid = plan_grid(before, after, None, SETTINGS, 0.3)
-    row, col = before.grid.rowcol(*grid.xy(np.array(0), np.array(0)))
+    own = before.grid if kept == "a" else after.grid
+    row, col = own.rowcol(*grid.xy(np.array(0), np.array(0)))
     assert float(row) == pytest.approx(round(float(row)), abs=1e-6)
     assert float(col) == pytest.approx(round(float(col)), abs=1e-6)
     assert grid.transform.a == 1.0

@@ -69,10 +69,10 @@ def compare_site(
     grid = plan_grid(*pictures, site.aoi, settings.grid, model.finest_gsd_m)
     outline = project_aoi(site.aoi, grid.crs) if site.aoi else None
     progress("reading")
-    before = read_raster(site.before, grid)
+    after = read_raster(site.after, grid)  # what was built is measured where it is seen
     progress("registering")
-    alignment = align_pictures(before, pictures, settings)
-    after = read_raster(site.after, grid, alignment)  # warped once, from the source's own pixels
+    alignment = align_pictures(after, pictures, settings)
+    before = read_raster(site.before, grid, alignment)  # warped once, from the source's own pixels
     aoi = inside(outline, grid) if outline else before.valid & after.valid
     fitness = judge_fitness(before, after, alignment, aoi, settings.fitness)
     _refuse_unfit(site, fitness)
@@ -123,24 +123,27 @@ def model_for(
 
 
 def align_pictures(
-    before: Raster, pictures: tuple[PictureInfo, PictureInfo], settings: Settings
+    after: Raster, pictures: tuple[PictureInfo, PictureInfo], settings: Settings
 ) -> Alignment:
-    """The alignment of the after picture; nothing to find where both are one file.
+    """The alignment of the before picture; nothing to find where both are one file.
+
+    Outlines are drawn, and buildings measured, on the picture that shows what was built; so that
+    one stays as it is, and the other is moved onto it.
 
     Parameters
     ----------
-    before
-        The before picture on the grid of the comparison.
+    after
+        The after picture on the grid of the comparison.
     pictures
         What both pictures say of themselves.
     settings
         Of the alignment.
     """
     if pictures[0].sha256 == pictures[1].sha256:
-        return Alignment.identity(before.grid)
-    after = read_raster(pictures[1].image, before.grid)
-    found = estimate_alignment(before, after, settings.alignment)
-    framed = before.grid.crs is None and pictures[0].grid.shape == pictures[1].grid.shape
+        return Alignment.identity(after.grid)
+    before = read_raster(pictures[0].image, after.grid)
+    found = estimate_alignment(after, before, settings.alignment)
+    framed = after.grid.crs is None and pictures[0].grid.shape == pictures[1].grid.shape
     if found.verdict == "failed" and framed:
         return taken_as_framed(found, settings)
     return found

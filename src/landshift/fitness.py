@@ -60,7 +60,7 @@ def judge_fitness(
 ) -> Fitness:
     """Judge two aligned pictures of one grid over the aoi, ``inside`` (row, col).
 
-    ``after`` is expected where the alignment has put it, with its own values.
+    ``before`` is expected where the alignment has put it, both with their own values.
     """
     if not before.grid == after.grid or before.grid.shape != inside.shape:
         raise ValueError("pictures and aoi lie on different grids")

@@ -66,7 +66,7 @@ class Recomparison:
     result: WrittenResult
     model: Model
     pictures: tuple[Raster, Raster]
-    """Before, and after as aligned and drawn onto the values of before: what is classified."""
+    """Before as aligned, and after drawn onto the values of before: what is classified."""
     covers: tuple[LandCover, LandCover]
     """Class probabilities as the network gives them."""
     evidence: Evidence
@@ -215,11 +215,11 @@ def compare_again(
     _check_inputs(images, result)
     model = _model(result, model_name)
     progress("reading")
-    before = read_raster(images[0], result.grid)
+    after = read_raster(images[1], result.grid)
     progress("registering")
     infos = describe_image(images[0]), describe_image(images[1])
-    alignment = align_pictures(before, infos, settings)
-    after = read_raster(images[1], result.grid, alignment)
+    alignment = align_pictures(after, infos, settings)
+    before = read_raster(images[0], result.grid, alignment)
     progress("classifying")
     matched = match_radiometry(after, before, settings.radiometry)
     *covers, evidence = classify_pair(before, matched, model, threads)

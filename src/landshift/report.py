@@ -63,9 +63,9 @@ class SiteReport:
     outline: Polygon | MultiPolygon | None
     """The aoi on the grid's CRS, None where the overlap was the site."""
     before_picture: Preview
-    """For people to look at."""
+    """For people to look at; moved onto the after picture."""
     after_picture: Preview
-    """The same of the after picture, aligned, with its own colours."""
+    """The same of the after picture, with its own colours."""
     warnings: tuple[str, ...]
     settings: Mapping[str, Any]
     software: Mapping[str, str]

@@ -43,9 +43,9 @@ class Site:
     id: str
     """Short name, safe as a file name."""
     before: Image
-    """The earlier picture; its grid is the reference."""
+    """The earlier picture, which is moved onto the other."""
     after: Image
-    """The later picture, which is moved onto the other."""
+    """The later picture; its grid is the reference."""
     aoi: Aoi | None = None
     """None: wherever both pictures see the ground."""
     name: str = ""

@@ -297,7 +297,7 @@ def buildings_as_geojson(report: SiteReport) -> dict[str, Any]:
         # "crs": null is how GeoJSON before RFC 7946 said that coordinates are nowhere on Earth
         collection["crs"] = None
         collection["coordinates"] = (
-            "metres right and, negative, down from the before picture's upper left corner"
+            "metres right and, negative, down from the after picture's upper left corner"
         )
     return collection
 

@@ -88,10 +88,11 @@ def _cut(mask: Mask, gsd_m: float, settings: BuildingSettings) -> Labels:
 def join_halves(regions: Labels, gsd_m: float, settings: BuildingSettings) -> Labels:
     """Give regions one number that lie close and together fill a rectangle: halves of a roof.
 
-    The gap between them is roof as well: the ridge.
+    The gap between them is roof as well: the ridge. Where a pixel is wider than such a gap, none
+    can be seen, and regions that touch were parted for another reason.
     """
     result = regions.copy()
-    merged = True
+    merged = gsd_m <= settings.merge_gap_m
     while merged:
         merged = False
         for one, two in _close_pairs(result, settings.merge_gap_m / gsd_m):

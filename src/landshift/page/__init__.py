@@ -110,12 +110,12 @@ def _transition_rows(pairs: Sequence[Transition], most: float) -> list[dict[str,
 
 
 def _alignment_words(alignment: Alignment) -> str:
-    """What was done to the after picture, and how well it came out."""
+    """What was done to the before picture, and how well it came out."""
     if not np.any(alignment.lattice_m):
-        return f"The after picture was not moved: {alignment.reason or 'it lies where it should'}."
+        return f"The before picture was not moved: {alignment.reason or 'it lies where it should'}."
     east, north = alignment.east_m, alignment.north_m
     words = (
-        f"The after picture was moved {math.hypot(east, north):.2f} m at the centre "
+        f"The before picture was moved {math.hypot(east, north):.2f} m at the centre "
         f"({abs(east):.2f} m {'east' if east >= 0 else 'west'}, "
         f"{abs(north):.2f} m {'north' if north >= 0 else 'south'}; {alignment.model})"
     )

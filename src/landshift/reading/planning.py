@@ -33,8 +33,9 @@ def plan_grid(
     """The grid that both pictures are brought onto.
 
     UTM zone of the aoi's (else the overlap's) centre; gsd of the coarser picture unless the
-    settings name one, never finer than ``finest_gsd_m``. The before picture's own pixels are kept
-    where they already lie so. Without CRS: exactly the before picture, in local metres.
+    settings name one, never finer than ``finest_gsd_m``. The after picture's own pixels are kept
+    where they already lie so, because what was built is outlined and measured on them; else those
+    of the before picture. Without CRS: exactly the after picture, in local metres.
 
     Raises
     ------
@@ -48,8 +49,8 @@ def plan_grid(
     _check_georeference(before, after, aoi)
     coarser = max(_nominal_gsd(before.grid), _nominal_gsd(after.grid))
     gsd = max(settings.gsd_m or coarser, finest_gsd_m)
-    if before.grid.crs is None:
-        return _limited(_local_grid(before.grid, gsd), settings)
+    if after.grid.crs is None:
+        return _limited(_local_grid(after.grid, gsd), settings)
     return _limited(_utm_grid(before, after, aoi, settings, gsd), settings)
 
 
@@ -98,7 +99,7 @@ def _utm_grid(
             f"{before.image.path} and {after.image.path} do not overlap: {_span(seen[0])} and "
             f"{_span(seen[1])}"
         )
-    crs = _utm_of(overlap if aoi is None else project_aoi(aoi, WGS84), before.grid.crs)
+    crs = _utm_of(overlap if aoi is None else project_aoi(aoi, WGS84), (after, before))
     frames = [footprint(picture.grid, crs) for picture in (before, after)]
     if aoi is None:
         reach = frames[0].intersection(frames[1]).bounds
@@ -109,7 +110,7 @@ def _utm_grid(
         shown = frames[0].union(frames[1]).bounds
         around = box(*outline.bounds).buffer(margin, join_style="mitre")
         reach = around.intersection(box(*shown)).bounds
-    return _snapped(crs, reach, gsd, before.grid)
+    return _snapped(crs, reach, gsd, (after, before))
 
 
 def _check_aoi(
@@ -137,24 +138,29 @@ def _span(degrees: Polygon | MultiPolygon) -> str:
     return f"{west:.4f}..{east:.4f} E, {south:.4f}..{north:.4f} N"
 
 
-def _utm_of(degrees: BaseGeometry, own: CRS | None) -> CRS:
+def _utm_of(degrees: BaseGeometry, pictures: tuple[PictureInfo, ...]) -> CRS:
     west, south, east, north = degrees.bounds
     lon, lat = (west + east) / 2, (south + north) / 2
     zone, half = int((lon + 180.0) // 6) % 60 + 1, "S" if lat < 0 else "N"
-    # the same zone on another datum is as good, and spares the before picture a resampling
-    if own is not None and own.utm_zone == f"{zone}{half}" and _in_metres(own):
-        return own
+    # the same zone on another datum is as good, and spares a picture a resampling
+    for own in (picture.grid.crs for picture in pictures):
+        if own is not None and own.utm_zone == f"{zone}{half}" and _in_metres(own):
+            return own
     return CRS.from_epsg((32700 if half == "S" else 32600) + zone)
 
 
 def _snapped(
-    crs: CRS, reach: tuple[float, float, float, float], gsd: float, own: Grid
-) -> Grid:
-    """Pixels that cover ``reach``, on the before picture's lattice where that can be."""
-    t = own.transform
-    north_up = t.b == t.d == 0.0 and t.a > 0.0 > t.e
-    kept = own.crs == crs and north_up and max(abs(t.a - gsd), abs(t.e + gsd)) <= _SAME * gsd
-    x0, y0, step = (t.c, t.f, t.a) if kept else (0.0, 0.0, gsd)
+    crs: CRS, reach: tuple[float, float, float, float], gsd: float,
+    pictures: tuple[PictureInfo, ...],
+) -> Grid:  # fmt: skip
+    """Pixels that cover ``reach``, on the lattice of the first of the pictures that has such."""
+    x0, y0, step = 0.0, 0.0, gsd
+    for own in (picture.grid for picture in pictures):
+        t = own.transform
+        north_up = t.b == t.d == 0.0 and t.a > 0.0 > t.e
+        if own.crs == crs and north_up and max(abs(t.a - gsd), abs(t.e + gsd)) <= _SAME * gsd:
+            x0, y0, step = t.c, t.f, t.a
+            break
     west, south, east, north = reach
     first_col, last_col = _pixels((west - x0) / step, (east - x0) / step)
     first_row, last_row = _pixels((y0 - north) / step, (y0 - south) / step)
