@@ -128,7 +128,9 @@ def align_pictures(
     """The alignment of the before picture; nothing to find where both are one file.
 
     Outlines are drawn, and buildings measured, on the picture that shows what was built; so that
-    one stays as it is, and the other is moved onto it.
+    one stays as it is, and the other is moved onto it. Windows of the before picture are sought in
+    the after picture all the same, and what was found is read from the other side: all that is
+    known of the verdict's thresholds was measured so.
 
     Parameters
     ----------
@@ -142,7 +144,7 @@ def align_pictures(
     if pictures[0].sha256 == pictures[1].sha256:
         return Alignment.identity(after.grid)
     before = read_raster(pictures[0].image, after.grid)
-    found = estimate_alignment(after, before, settings.alignment)
+    found = estimate_alignment(before, after, settings.alignment).reversed()
     framed = after.grid.crs is None and pictures[0].grid.shape == pictures[1].grid.shape
     if found.verdict == "failed" and framed:
         return taken_as_framed(found, settings)
