@@ -44,8 +44,8 @@ _MOST_LABELS = 40
 """Buildings that carry a number; all are outlined."""
 _MOST_ROWS = 12
 """Rows of the chart of hectares."""
-_ROW_IN = 0.19
-"""Most height of a row."""
+_ROW_IN = 0.27
+"""Most height of a row: the chart fills its panel, but the eye must not lose the row across it."""
 _SMALL, _TEXT, _LARGE = 6.5, 7.5, 10.0
 _FONTS = (
     "DejaVu Sans", "Noto Sans CJK KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo",
