@@ -12,6 +12,7 @@ from landshift.errors import SettingsError  # noqa: E402
 from landshift.model import Widths, load_model  # noqa: E402
 from landshift.training import fitting  # noqa: E402
 from landshift.training.material import BUILT, IGNORED  # noqa: E402
+from landshift.training.network import styles_mixed  # noqa: E402
 from landshift.training.recipe import read_recipe  # noqa: E402
 
 
@@ -41,6 +42,7 @@ def test_a_killed_run_goes_on_and_ends_where_an_undisturbed_one_does(
     recipe, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(fitting, "_CHECKPOINT_STEPS", 3)
+    recipe = dataclasses.replace(recipe, style_mixing=0.5)
     whole, _ = trained(recipe, tmp_path / "a", tmp_path / "whole.npz")
     step, calls = fitting._step, []
 
@@ -188,3 +190,53 @@ def test_where_a_label_allows_two_answers_either_is_as_good():
     slope = logits.grad[0, :, 0, 0]
     assert slope[1] == pytest.approx(float(slope[2]))
     assert slope[1] < 0 < slope[0]
+
+
+def test_mixed_styles_are_between_two_pictures_and_leave_what_they_show():
+    torch.manual_seed(0)
+    level = torch.arange(6.0)[:, None, None, None] * torch.tensor([1.0, -2.0, 3.0])[:, None, None]
+    features = torch.randn(6, 3, 20, 20) * (1 + level.abs()) + level
+    features.requires_grad_()
+    mixed = styles_mixed(features)
+
+    def style(x):
+        return x.detach().mean((2, 3)), x.detach().std((2, 3))
+
+    for own, new in zip(style(features), style(mixed), strict=True):
+        assert not torch.allclose(own, new, rtol=0.05)
+        # on the way from the own style to that of one of the others, all channels as far
+        ways = [[torch.linalg.lstsq((b - a)[:, None], (n - a)[:, None]) for b in own]
+                for a, n in zip(own, new, strict=True)]  # fmt: skip
+        misses = [min(
+            float(((b - a) * way.solution[0, 0] - (n - a)).abs().max())
+            for b, way in zip(own, found, strict=True)
+        ) for a, n, found in zip(own, new, ways, strict=True)]  # fmt: skip
+        assert max(misses) < 0.05
+    # what a picture shows, less its style, is what it showed
+    for a, b in zip(features.detach().flatten(2), mixed.detach().flatten(2), strict=True):
+        for one, other in zip(a, b, strict=True):
+            assert float(torch.corrcoef(torch.stack([one, other]))[0, 1]) > 0.9999
+    mixed.sum().backward()
+    assert torch.isfinite(features.grad).all()
+
+
+def test_one_picture_alone_keeps_its_style():
+    features = torch.randn(1, 4, 12, 12)
+    torch.testing.assert_close(styles_mixed(features), features, rtol=1e-4, atol=1e-5)
+
+
+def test_styles_are_mixed_in_learning_alone(recipe, tmp_path):
+    """With the same seed and no mixing in any step the weights are others; answers never mix."""
+    some = dataclasses.replace(recipe, steps=2, style_mixing=1.0)
+    none = dataclasses.replace(recipe, steps=2, style_mixing=0.0)
+    mixed, _ = trained(some, tmp_path / "a", tmp_path / "mixed.npz")
+    plain, _ = trained(none, tmp_path / "a2", tmp_path / "plain.npz")
+    assert any(
+        not np.array_equal(weight, plain.layers[name]) for name, weight in mixed.layers.items()
+    )
+    network = fitting.Network(3, recipe.widths).eval()
+    before, after = torch.randn(2, 2, 4, 32, 32)
+    for one, other in zip(
+        network.answer(before, after), network.answer(before, after), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)

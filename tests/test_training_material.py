@@ -357,8 +357,12 @@ def test_a_picture_may_keep_its_own_pixels_or_the_finest_that_are_read(gsd_m, fi
     assert max(sides[1]) > 1.2 * coarsest  # else the share would change nothing
 
 
-def test_a_share_of_own_pixels_beyond_one_is_refused():
-    with pytest.raises(SettingsError, match="native_share is"):
-        recipe(native_share=1.5)
+@pytest.mark.parametrize("field", ["native_share", "style_mixing"])
+def test_a_share_beyond_one_is_refused(field):
+    with pytest.raises(SettingsError, match=f"{field} is"):
+        recipe(**{field: 1.5})
+
+
+def test_two_or_four_ways_up_and_no_other():
     with pytest.raises(SettingsError, match="turns is 3"):
         recipe(turns=3)

@@ -166,6 +166,7 @@ def _fit(
     batches = _ahead(_batches(recipe, scenes, taught, first))
     for step, batch in zip(range(first, recipe.steps), batches, strict=False):
         network.train()
+        network.mixes_styles = bool(torch.rand(()) < recipe.style_mixing)
         losses.append(_step(network, optimiser, batch))
         average.update_parameters(network)
         rate.step()
@@ -222,12 +223,14 @@ def _resumed(checkpoint: Path, state: dict[str, Any]) -> int:
     saved = torch.load(checkpoint, weights_only=True)
     for name, part in state.items():
         part.load_state_dict(saved[name])
+    torch.set_rng_state(saved["random"])
     return int(saved["step"])
 
 
 def _kept(checkpoint: Path, state: dict[str, Any], step: int) -> None:
     part = checkpoint.with_suffix(".part")
-    torch.save({name: p.state_dict() for name, p in state.items()} | {"step": step}, part)
+    saved = {name: p.state_dict() for name, p in state.items()}
+    torch.save(saved | {"step": step, "random": torch.get_rng_state()}, part)
     part.replace(checkpoint)
 
 

@@ -12,6 +12,11 @@ from torch.nn import functional
 
 from landshift.model import LAYERS, Widths, widths_of
 
+_MIXED = torch.tensor(0.1), torch.tensor(0.1)
+"""Of the Beta distribution that says how far styles are mixed; as in the paper cited there."""
+_LEAST_VARIANCE = 1e-6
+"""Keeps the style of a blank picture finite; as in the paper."""
+
 
 class Block(nn.Module):
     """Convolution, batch norm, ReLU; the norm is folded into the convolution at export."""
@@ -46,6 +51,27 @@ def both(before: Tensor, after: Tensor) -> Tensor:
     return torch.cat([before, after, (before - after).abs()], 1)
 
 
+def styles_mixed(features: Tensor) -> Tensor:
+    """Every picture's features with means and spreads on the way to another's of the batch.
+
+    MixStyle (Zhou et al. 2021, arXiv:2104.02008): how far on the way is drawn from Beta(0.1, 0.1),
+    mostly near either end; the gradient does not flow through means and spreads. Both dates of a
+    pair are mixed apart: another style is no change.
+
+    Parameters
+    ----------
+    features
+        (n, channel, row, col).
+    """
+    mean = features.mean((2, 3), keepdim=True).detach()
+    spread = torch.sqrt(features.var((2, 3), keepdim=True) + _LEAST_VARIANCE).detach()
+    share = torch.distributions.Beta(*_MIXED).sample((len(features), 1, 1, 1)).to(features.dtype)
+    other = torch.randperm(len(features))
+    to_mean = share * mean + (1 - share) * mean[other]
+    to_spread = share * spread + (1 - share) * spread[other]
+    return (features - mean) / spread * to_spread + to_mean
+
+
 class Network(nn.Module):
     """Features of one date at full, half and quarter resolution; heads for class and change."""
 
@@ -53,6 +79,7 @@ class Network(nn.Module):
         """For pictures of ``bands`` bands; the gsd channel comes on top."""
         super().__init__()
         self.widths = widths
+        self.mixes_styles = False  # set for the steps of a training run that do
         w = widths
         self.enc0 = Block(bands + 1, w.c0)
         for level, (low, high) in enumerate(
@@ -76,10 +103,14 @@ class Network(nn.Module):
     def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(n, bands + 1, row, col), sides multiples of 16 → full, half, quarter resolution."""
         s0 = self.enc0(x)
+        if self.mixes_styles:
+            s0 = styles_mixed(s0)
         skips, s = [s0], s0
         for level in range(1, 5):
             s = functional.max_pool2d(s, 2)
             s = getattr(self, f"enc{level}b")(getattr(self, f"enc{level}a")(s))
+            if self.mixes_styles and level == 1:
+                s = styles_mixed(s)
             skips.append(s)
         d3 = self.dec3(torch.cat([doubled(skips[4]), skips[3]], 1))
         d2 = self.dec2(torch.cat([doubled(d3), skips[2]], 1))

@@ -67,6 +67,11 @@ class Recipe:
     """Share of the crops of labelled pictures that keep about their own pixels, or the finest that
     the network reads; the others are brought to a random side. Whoever asks, asks at a picture's
     own pixels."""
+    style_mixing: float = 0.0
+    """Share of the steps in which the pictures of a batch trade means and spreads of their first
+    features, so that a simulated roof is seen in the manner of a real picture and the other way
+    round (Zhou et al. 2021, "Domain Generalization with MixStyle", arXiv:2104.02008, who take
+    0.5)."""
     widths: Widths = field(default_factory=Widths)
     """Channels of the network, as wide as that of ``start`` at least."""
 
@@ -81,8 +86,9 @@ class Recipe:
             )
         if self.turns not in TURNS:
             raise SettingsError(f"turns is {self.turns}; allowed are 1, 2 and 4")
-        if not 0.0 <= self.native_share <= 1.0:
-            raise SettingsError(f"native_share is {self.native_share}; allowed are 0 to 1")
+        for share in ("native_share", "style_mixing"):
+            if not 0.0 <= getattr(self, share) <= 1.0:
+                raise SettingsError(f"{share} is {getattr(self, share)}; allowed are 0 to 1")
         if self.also and not self.start:
             raise SettingsError(f"also is {self.also!r}; allowed only with a start")
         unit = 32 if max(self.second_look) > 0 else 16
