@@ -66,6 +66,8 @@ def test_a_model_for_research_alone_says_so_in_every_result(tmp_path):
     path = str(tmp_path / "random-rgb-4.npz")
     report = compare_site(Site("same", same, same), path, Settings(), lambda stage: None)
     assert f"the model lent may be used for {told}" in report.warnings
+
+
 def test_the_before_picture_is_moved_onto_the_after_picture(tmp_path, model):
     rng = np.random.default_rng(5)
     ground = np.kron(rng.integers(40, 216, (60, 60)), np.ones((8, 8))).astype(np.uint8)

@@ -7,6 +7,7 @@ import re
 import shutil
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 from landshift import page
@@ -142,6 +143,16 @@ def test_the_badges_speak_of_the_pair(report_text):
     assert badges == ["pair to compare with caution", "well aligned"]
     assert "Both judge the two pictures, not the answer" in report_text
     assert "fit to answer" not in report_text
+
+
+def test_a_picture_is_said_to_be_moved_only_where_it_was():
+    report = made_report()
+    lattice_m = np.zeros_like(report.alignment.lattice_m)
+    for moved_m in (0.0, 1.5):
+        alignment = dataclasses.replace(report.alignment, lattice_m=lattice_m + np.float32(moved_m))
+        shown = rendered(dataclasses.replace(report, alignment=alignment))
+        assert ("moved onto the after picture" in shown) == (moved_m > 0)
+        assert ("The before picture was not moved" in shown) == (moved_m == 0)
 
 
 def test_small_pairs_stand_together_and_can_be_opened():

@@ -10,6 +10,7 @@ error from a fair one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
@@ -27,6 +28,30 @@ Model = Literal["identity", "shift", "affine", "field"]
 
 _TREND_PRIOR = 1e6
 """Prior variance of each trend term over the noise variance: wide against any residual."""
+
+_INVERSION_STEPS = 4
+"""The slope of a displacement is below 0.1, so that each step of its inversion gains a digit."""
+
+
+def undo(displacement: Callable[[Floats, Floats], Floats], place: Floats) -> Floats:
+    """What leads back from ``place``, by fixed point.
+
+    Parameters
+    ----------
+    displacement
+        From a place's first and second coordinate to how far it is displaced, (2, ...).
+    place
+        (2, ...) places where displaced ones have come to, any unit.
+
+    Returns
+    -------
+    ndarray of float64
+        (2, ...); ``place`` plus this is what was displaced to ``place``.
+    """
+    back = np.zeros_like(place)
+    for _ in range(_INVERSION_STEPS):
+        back = -displacement(*(place + back))
+    return back
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from landshift.alignment.displacement import Floats, Model
+from landshift.alignment.displacement import Floats, Model, undo
 from landshift.alignment.tie_points import Ties, no_ties
 from landshift.grid import Grid
 from landshift.kernels import window
 
 Verdict = Literal["good", "doubtful", "failed"]
-_INVERSION_STEPS = 4
-"""Steps after which an inverted displacement is right to a ten-thousandth of itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,20 +79,17 @@ class Alignment:
         """The same read from the other side: how far the reference's content must move instead.
 
         Where the content of the reference at x stands in the moving picture at z = x - d(x), that
-        of the moving picture at z stands in the reference at z + d(x). x is found by fixed point:
-        the slope is below 0.1, so that each step gains a digit.
+        of the moving picture at z stands in the reference at z + d(x).
         """
         _, rows, cols = self.lattice_m.shape
         node = np.meshgrid(*(np.arange(n) * self.lattice_step_px for n in (rows, cols)),
                            indexing="ij")  # fmt: skip
-        x, y = self.grid.xy(*node)
-        east, north = np.zeros_like(x), np.zeros_like(y)
-        for _ in range(_INVERSION_STEPS):
-            east, north = self.displacement(x + east, y + north)
+        z = np.stack(self.grid.xy(*node))
+        back = undo(lambda x, y: -np.stack(self.displacement(x, y)), z)
         ties = self.tie_points
         return replace(
-            self, lattice_m=-np.stack([east, north]).astype(np.float32),
-            uncertainty_lattice_m=self.uncertainty(x + east, y + north).astype(np.float32),
+            self, lattice_m=-back.astype(np.float32),
+            uncertainty_lattice_m=self.uncertainty(*(z + back)).astype(np.float32),
             tie_points=replace(ties, place=ties.place + ties.moved, moved=-ties.moved,
                                miss=-ties.miss),
         )  # fmt: skip

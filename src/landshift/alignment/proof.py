@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landshift.alignment.displacement import Field, Floats
+from landshift.alignment.displacement import Field, Floats, undo
 from landshift.alignment.tie_points import (
     Cut,
     Displaced,
@@ -41,15 +41,13 @@ class Inverse:
 
     def at(self, row: Floats, col: Floats) -> Floats:
         """Displacement (2, ...) back from places of the moving picture, px."""
-        shape = np.shape(row)
         place = np.stack([np.ravel(row), np.ravel(col)]).astype(np.float64)
-        back = np.zeros_like(place)
-        for _ in range(4):  # the slope is below 0.1, so that each step gains a digit
-            forth = np.empty_like(place)
-            row_now, col_now = place + back
-            window.lattice_values(self.lattice, float(self.step_px), row_now, col_now, forth)
-            back = -forth
-        return back.reshape(2, *shape)
+        return undo(self._forth, place).reshape(2, *np.shape(row))
+
+    def _forth(self, row: Floats, col: Floats) -> Floats:
+        forth = np.empty((2, row.size))
+        window.lattice_values(self.lattice, float(self.step_px), row, col, forth)
+        return forth
 
     def on_lattice(self, rows: Floats, cols: Floats) -> Floats:
         """Displacement (2, row, col) at every crossing, px."""

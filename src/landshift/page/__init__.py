@@ -78,6 +78,7 @@ def _words(report: SiteReport) -> dict[str, Any]:
         "fitness": report.fitness,
         "alignment": report.alignment,
         "alignment_words": _alignment_words(report.alignment),
+        "moved": bool(np.any(report.alignment.lattice_m)),
         "verdict_words": VERDICT_WORDS,
         "warnings": [each for each in report.warnings if each not in report.fitness.reasons],
         "totals": [

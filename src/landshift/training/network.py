@@ -13,7 +13,7 @@ from torch.nn import functional
 from landshift.model import LAYERS, Widths, widths_of
 
 _MIXED = torch.tensor(0.1), torch.tensor(0.1)
-"""Of the Beta distribution that says how far styles are mixed; as in the paper cited there."""
+"""Of the Beta distribution that says how far styles are mixed; as in the paper cited below."""
 _LEAST_VARIANCE = 1e-6
 """Keeps the style of a blank picture finite; as in the paper."""
 
