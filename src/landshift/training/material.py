@@ -26,6 +26,8 @@ ALLOWED = {
     BUILT: (GAINED, LOST), NOT_BUILT: (SAME, OTHER),
 }  # fmt: skip
 """Which answers are right for each label."""
+_ONE_WAY = SAME, GAINED, LOST, OTHER
+"""Labels that allow one answer alone."""
 _SWAPPED = np.arange(256, dtype=np.uint8)
 _SWAPPED[[GAINED, LOST]] = LOST, GAINED
 
@@ -220,7 +222,7 @@ class Cutter:
             before, after, cover_before, cover_after = after, before, cover_after, cover_before
             kind = _SWAPPED[kind]
         if not calm:
-            after, cover_after = _moved(after, cover_after, rng)
+            after, cover_after, kind = _moved(after, cover_after, kind, rng)
         inputs = [self._input(b, gsd_m, rng, calm) for b in (before, after)]
         return self._cropped(inputs, cover_before, cover_after, kind, rng, calm)
 
@@ -337,19 +339,49 @@ class Cutter:
 
 
 def _moved(
-    bands: NDArray[np.float32], cover: NDArray[np.uint8], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """The picture off by what registration may leave, its own labels with it."""
+    bands: NDArray[np.float32],
+    cover: NDArray[np.uint8],
+    kind: NDArray[np.uint8],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
+    """The picture off by what registration may leave, its own labels with it.
+
+    The kinds of change move as far as the picture shows them (`settled_kinds`).
+    """
     if rng.random() < 0.4:
-        return bands, cover
+        return bands, cover, kind
     rows, cols = np.clip(np.round(rng.normal(0, 1.0, 2)), -3, 3).astype(int)
-    moved = np.roll(bands, (rows, cols), (1, 2)), np.roll(cover, (rows, cols), (0, 1))
-    for a in moved:
+    moved = [np.roll(a, (rows, cols), (-2, -1)) for a in (bands, cover, kind)]
+    for a, blank in zip(moved, (0, 0, IGNORED), strict=True):
         if rows:
-            a[..., (slice(0, rows) if rows > 0 else slice(rows, None)), :] = 0
+            a[..., (slice(0, rows) if rows > 0 else slice(rows, None)), :] = blank
         if cols:
-            a[..., (slice(0, cols) if cols > 0 else slice(cols, None))] = 0
-    return moved
+            a[..., (slice(0, cols) if cols > 0 else slice(cols, None))] = blank
+    return moved[0], moved[1], settled_kinds(kind, moved[2])
+
+
+def settled_kinds(still: NDArray[np.uint8], moved: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What is taught of change where the after picture was moved.
+
+    A building gained is seen in the after picture, so it lies where that one was moved to; a
+    building lost is seen in the before picture and stays. Taught in one place whatever was moved,
+    the head learned to blur every outline by the moves.
+
+    Parameters
+    ----------
+    still, moved
+        (row, col); the kinds where the before picture shows them, and where the after picture does.
+    """
+    settled = np.where(still == moved, still, IGNORED).astype(np.uint8)
+    told = np.isin(still, _ONE_WAY) & np.isin(moved, _ONE_WAY)
+    gone, came = told & (still == LOST), told & (moved == GAINED)
+    settled[gone & ~came] = LOST
+    settled[came & ~gone] = GAINED
+    left = told & (still == GAINED) & np.isin(moved, (SAME, OTHER))
+    settled[left] = moved[left]
+    right = told & (moved == LOST) & np.isin(still, (SAME, OTHER))
+    settled[right] = still[right]
+    return settled
 
 
 def _recoloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
