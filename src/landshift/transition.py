@@ -176,11 +176,12 @@ def smoothed_posteriors(
     """
     valid = before.valid & after.valid & evidence.valid
     reach_px = residual_reach_px(alignment, before.grid.gsd_m, settings)
-    right, down = smoothing_weights(pictures, valid, settings)
     kinds = weighed_kinds(evidence, valid, reach_px, settings)
     classes = before.probability.copy(), after.probability.copy()
-    for planes in (kinds, *classes):
-        smooth(planes, right, down, settings)
+    if settings.sweeps_at(before.grid.gsd_m) > 0:
+        right, down = smoothing_weights(pictures, valid, settings)
+        for planes in (kinds, *classes):
+            smooth(planes, right, down, settings)
     return Posteriors(kinds, classes, valid, reach_px)
 
 
