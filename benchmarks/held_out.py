@@ -9,9 +9,9 @@ class shares beside those of the place (`CoverSettings.prior_weight`), on simula
 labelled public pictures held out; for several steps of smoothing, how well buildings gained or lost
 and other changes are found on the pairs (F1 at the settings' threshold), and how likely the right
 class is; for RGB then the share of labelled pixels that are named rightly for several weights of a
-second look at pixels twice as coarse, on the pictures learned from too; and, on the pairs, precision
-and recall of change and the hectares called for those that probabilities add up to, for several
-thresholds. No benchmark of change detection is looked at. WORK keeps the scenes.
+second look at pixels twice as coarse, on the pictures learned from too; and, on the pairs,
+precision and recall of change and the hectares called for those that probabilities add up to, for
+several thresholds. No benchmark of change detection is looked at. WORK keeps the scenes.
 """
 
 import argparse

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from landshift.features import normalise_bands
 from landshift.legend import Cover
 from landshift.sensor import Family
 from landshift.training.recipe import Recipe
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 SAME, GAINED, LOST, OTHER, IGNORED = 0, 1, 2, 3, 255
 """Kinds of change that the siamese head tells apart, and the label that it is not taught."""
@@ -351,13 +354,20 @@ def _moved(
     if rng.random() < 0.4:
         return bands, cover, kind
     rows, cols = np.clip(np.round(rng.normal(0, 1.0, 2)), -3, 3).astype(int)
-    moved = [np.roll(a, (rows, cols), (-2, -1)) for a in (bands, cover, kind)]
-    for a, blank in zip(moved, (0, 0, IGNORED), strict=True):
-        if rows:
-            a[..., (slice(0, rows) if rows > 0 else slice(rows, None)), :] = blank
-        if cols:
-            a[..., (slice(0, cols) if cols > 0 else slice(cols, None))] = blank
-    return moved[0], moved[1], settled_kinds(kind, moved[2])
+    moved = _rolled(kind, rows, cols, IGNORED)
+    return (
+        _rolled(bands, rows, cols, 0), _rolled(cover, rows, cols, 0), settled_kinds(kind, moved)
+    )  # fmt: skip
+
+
+def _rolled(planes: NDArray[_Value], rows: int, cols: int, blank: int) -> NDArray[_Value]:
+    """``planes`` (..., row, col) moved down and right, ``blank`` where they came from."""
+    moved = np.roll(planes, (rows, cols), (-2, -1))
+    if rows:
+        moved[..., (slice(0, rows) if rows > 0 else slice(rows, None)), :] = blank
+    if cols:
+        moved[..., (slice(0, cols) if cols > 0 else slice(cols, None))] = blank
+    return moved
 
 
 def settled_kinds(still: NDArray[np.uint8], moved: NDArray[np.uint8]) -> NDArray[np.uint8]:
