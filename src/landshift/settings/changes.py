@@ -41,7 +41,7 @@ class TransitionSettings:
     """Pixel side up to which there is any, metres: where the models for RGB + near infrared end. A
     hall is a handful of pixels at 10 m. Source: ``benchmarks/held_out.py --family multispectral
     --scenes 100 --first-seed 41000000``: buildings gained or lost F1 0.39 smoothed, 0.44 left
-    alone, other changes 0.45 and 0.47. At 3 m and finer both are alike within 0.003."""
+    alone, other changes 0.45 and 0.47. At 3 m and finer both are alike within 0.005."""
     edge_contrast: float = 3.0
     """Step between neighbours, in median steps of the picture, at which they count as unlike."""
     shift_reach: float = 1.5
