@@ -382,16 +382,10 @@ def settled_kinds(still: NDArray[np.uint8], moved: NDArray[np.uint8]) -> NDArray
     still, moved
         (row, col); the kinds where the before picture shows them, and where the after picture does.
     """
-    settled = np.where(still == moved, still, IGNORED).astype(np.uint8)
     told = np.isin(still, _ONE_WAY) & np.isin(moved, _ONE_WAY)
-    gone, came = told & (still == LOST), told & (moved == GAINED)
-    settled[gone & ~came] = LOST
-    settled[came & ~gone] = GAINED
-    left = told & (still == GAINED) & np.isin(moved, (SAME, OTHER))
-    settled[left] = moved[left]
-    right = told & (moved == LOST) & np.isin(still, (SAME, OTHER))
-    settled[right] = still[right]
-    return settled
+    gained, lost = (told & ((still == kind) | (moved == kind)) for kind in (GAINED, LOST))
+    same = np.where(still == moved, still, np.uint8(IGNORED))
+    return np.where(gained & ~lost, moved, np.where(lost & ~gained, still, same))
 
 
 def _recoloured(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
