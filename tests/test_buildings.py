@@ -173,6 +173,20 @@ def test_a_frame_is_no_roof():
     assert [one.stage for one in buildings] == ["frame or foundation"]
 
 
+def test_few_pixels_tell_neither_direction_nor_stage_and_share_no_azimuth():
+    grid = utm_grid(60, 60, 3.0)
+    new = np.zeros((60, 60), bool)
+    new[10:15, 10:14] = new[20:25, 10:14] = new[10:20, 30:50] = True
+    buildings, clusters = found_in(new, grid=grid)
+    assert [one.azimuth_deg is None for one in buildings] == [False, True, True]
+    assert [one.stage for one in buildings] == [None] * 3  # pixels of 3 m, however many
+    assert clusters == ()
+    finer, _ = found_in(new, grid=utm_grid(60, 60, 1.0))
+    assert [one.stage is None for one in finer] == [False]  # the others are below 30 m²
+    narrow, _ = found_in(hall(130, 130, 20, 2, 90))
+    assert [one.stage for one in narrow] == [None]
+
+
 @pytest.fixture(scope="module")
 def simulated():
     """True halls of simulated sites, each with the building that overlaps it most, and clusters."""

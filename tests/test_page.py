@@ -343,5 +343,12 @@ def test_the_map_is_as_large_as_the_ground():
 def test_a_direction_just_below_180_degrees_is_north():
     building = dataclasses.replace(made_report().buildings[0], azimuth_deg=179.7)
     shown = rendered(dataclasses.replace(made_report(), buildings=(building,)))
-    assert '<td class="number wide">0°</td>' in shown
+    assert '<td class="number wide">0</td>' in shown
     assert "180°" not in shown
+
+
+def test_what_a_building_is_too_small_for_is_not_told():
+    building = dataclasses.replace(made_report().buildings[0], azimuth_deg=None, stage=None)
+    shown = rendered(dataclasses.replace(made_report(), buildings=(building,)))
+    assert '<td class="number wide">–</td>' in shown
+    assert "<td>cannot tell</td>" in shown

@@ -83,7 +83,8 @@ def test_housing_and_surviving_greenhouses_are_seen():
 @pytest.mark.parametrize(
     ("given_digest", "stage"),
     [(digest(buildings=[(0.3, 20.0, "frame or foundation"), HALL]), "frame or foundation"),
-     (digest(buildings=[HALL]), "roofed"), (digest(cleared_ground=0.8), "cleared"),
+     (digest(buildings=[HALL]), "roofed"), (digest(buildings=[(0.3, 20.0, None)]), "built"),
+     (digest(cleared_ground=0.8), "cleared"),
      (digest(new_building=0.8), "built"), (digest(), "nothing new")],
 )  # fmt: skip
 def test_the_stage_is_that_of_most_of_the_roofs(given_digest, stage):

@@ -82,3 +82,12 @@ def test_a_direction_just_below_180_degrees_is_north(capsys):
     print_report(report, None)
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if " × " in line]
     assert [row[5] for row in rows if row[0] == "1"] == ["0"]
+
+
+def test_what_a_building_is_too_small_for_is_not_told(capsys):
+    building = replace(made_report().buildings[0], azimuth_deg=None, stage=None)
+    report = replace(made_report(), buildings=(building,))
+    print_report(report, None)
+    rows = [line for line in capsys.readouterr().out.splitlines() if " × " in line]
+    assert rows[1].split()[5] == "–"
+    assert rows[1].rstrip().endswith("cannot tell")

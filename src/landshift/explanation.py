@@ -32,6 +32,7 @@ from landshift.legend import COVERS, OUTSIDE, Cover
 from landshift.raster import Raster
 from landshift.reading import inside
 from landshift.recomparison import Recomparison
+from landshift.wording import UNTOLD
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -451,7 +452,8 @@ def _notes(again: Recomparison, place: Place) -> tuple[str, ...]:
     if place.building is not None:
         one = again.buildings[place.building - 1]
         corners = len(one.outline.exterior.coords) - 1
-        notes.append(f"drawn with {corners} corners; called {one.stage}; stood on {one.was.label}")
+        stage = one.stage or UNTOLD
+        notes.append(f"drawn with {corners} corners; stage: {stage}; stood on {one.was.label}")
     return tuple(notes)
 
 

@@ -22,6 +22,7 @@ from landshift.grid import WGS84
 from landshift.patches import Patch
 from landshift.preview import Preview
 from landshift.report import SiteReport
+from landshift.wording import UNTOLD
 
 _KML = "http://www.opengis.net/kml/2.2"
 _MOST_PATCHES = 2000
@@ -169,7 +170,7 @@ def _add_buildings(
             "hectares": f"{one.hectares:.4f}",
             "size": f"{one.length_m:.0f} x {one.width_m:.0f} m",
             "was": "another building" if one.replaced else one.was.label,
-            "stage": one.stage,
+            "stage": one.stage or UNTOLD,
             "probability": f"{one.probability:.2f}",
         }
         _add_placemark(folder, f"building {number}", "building", facts, one.outline, to_degrees,

@@ -102,6 +102,13 @@ def score_words(told: Any) -> Iterator[str]:
             yield f"{what}, {score} {value:.2f} ({pictures} pictures)"
 
 
-def direction_words(azimuth_deg: float) -> str:
-    """Whole degrees of a direction that has no front: 179.7 is 0, as its neighbours are."""
-    return str(round(azimuth_deg) % 180)
+UNTOLD = "cannot tell"
+"""Of a building, what its pixels are too few or too large for."""
+
+
+def direction_words(azimuth_deg: float | None) -> str:
+    """Whole degrees of a direction that has no front: 179.7 is 0, as its neighbours are.
+
+    A dash where it is not known.
+    """
+    return "–" if azimuth_deg is None else f"{round(azimuth_deg) % 180}"

@@ -75,10 +75,14 @@ def _built_on(digest: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _stage(digest: Mapping[str, Any], settings: SummarySettings) -> str:
-    """The stage of most of the new roofs, else cleared ground, else nothing."""
+    """The stage of most of the new roofs, else cleared ground, else nothing.
+
+    "built" where pixels are too large to tell frames from roofs.
+    """
     by_stage: dict[str, float] = {}
     for building in digest["buildings"]:
-        by_stage[building["stage"]] = by_stage.get(building["stage"], 0.0) + building["hectares"]
+        stage = building["stage"] or "built"
+        by_stage[stage] = by_stage.get(stage, 0.0) + building["hectares"]
     if by_stage:
         return max(by_stage, key=lambda stage: (by_stage[stage], stage))
     new = digest["totals"].get("new_building", {}).get("hectares", 0.0)

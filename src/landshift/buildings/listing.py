@@ -41,14 +41,15 @@ class Building:
     """Longer side of the minimum rotated rectangle, metres on the ground."""
     width_m: float
     """Shorter side, metres."""
-    azimuth_deg: float
-    """Direction of the longer side, clockwise from grid north; tenths, from 0 to below 180."""
+    azimuth_deg: float | None
+    """Direction of the longer side, clockwise from grid north; tenths, from 0 to below 180. None
+    where too few pixels tell it."""
     rectangularity: float
     """Area of the region over that of its minimum rotated rectangle, 0-1."""
     was: Cover
     """What covered most of its ground before."""
-    stage: Stage
-    """Whether it carries a roof yet."""
+    stage: Stage | None
+    """Whether it carries a roof yet; None where pixels are too large or too few to tell."""
     probability: float
     """Mean probability of a new building over its pixels, 0-1."""
     replaced: bool
@@ -57,7 +58,7 @@ class Building:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Buildings that stand near one another and share an azimuth."""
+    """Buildings that stand near one another and share an azimuth; of unknown azimuth none."""
 
     buildings: tuple[int, ...]
     """Places in the list of buildings, at least two."""
@@ -100,7 +101,7 @@ def outline_buildings(
             if shape is not None:
                 shapes.append(shape)
     pooled = outlines.pooled_azimuth([shape.steady_rectangle for shape in shapes])
-    steps = _brightness_steps(picture)
+    steps = _brightness_steps(picture) if gsd_m <= settings.stage_coarsest_gsd_m else None
     found = [_building(changes, shape, pooled, steps, settings) for shape in shapes]
     found = [building for building in found if _is_believed(building, settings)]
     found.sort(key=lambda building: (-building.hectares, building.outline.bounds))
@@ -201,7 +202,7 @@ def _building(
     changes: ChangeMap,
     shape: Shape,
     pooled_deg: float | None,
-    steps: NDArray[np.float32],
+    steps: NDArray[np.float32] | None,
     settings: BuildingSettings,
 ) -> Building:
     rows, cols = shape.mask.shape
@@ -217,15 +218,16 @@ def _building(
     was = COVERS[int(counts.argmax())]
     pixel = float(grid.pixel_hectares[shape.row : shape.row + rows] @ shape.mask.mean(axis=1))
     pixel /= float(shape.mask.mean(axis=1).sum())
+    told = rectangle.width * scale >= settings.least_azimuth_px * grid.gsd_m
     return Building(
         outline=outline,
         hectares=outline.area / abs(grid.transform.determinant) * pixel,
         length_m=rectangle.length * scale,
         width_m=rectangle.width * scale,
-        azimuth_deg=round(rectangle.azimuth_deg, 1) % 180.0,
+        azimuth_deg=round(rectangle.azimuth_deg, 1) % 180.0 if told else None,
         rectangularity=min(shape.outline.area / shape.rectangle.area, 1.0),
         was=was,
-        stage=_stage(steps, shape, settings),
+        stage=None if steps is None else _stage(steps, shape, settings),
         probability=float(changes.new_building_probability[view][shape.mask].mean()),
         replaced=was is Cover.BUILDING,
     )
@@ -237,7 +239,7 @@ def _brightness_steps(picture: Raster) -> NDArray[np.float32]:
     return np.asarray(np.hypot(down, right), np.float32)
 
 
-def _stage(steps: NDArray[np.float32], shape: Shape, settings: BuildingSettings) -> Stage:
+def _stage(steps: NDArray[np.float32], shape: Shape, settings: BuildingSettings) -> Stage | None:
     """A roof is even inside and ends at a sharp line; a frame is rough, inside as at its rim."""
     reach = _GROUND_PX[1] + 1
     rows, cols = shape.mask.shape
@@ -248,8 +250,8 @@ def _stage(steps: NDArray[np.float32], shape: Shape, settings: BuildingSettings)
         shape.mask
     )
     core = ndimage.binary_erosion(mask, iterations=2)
-    if not core.any():
-        return "roofed"
+    if np.count_nonzero(core) < settings.least_stage_px:
+        return None
     rim = mask & ~ndimage.binary_erosion(mask) | ndimage.binary_dilation(mask) & ~mask
     near, far = (ndimage.binary_dilation(mask, iterations=count) for count in _GROUND_PX)
     ground = far & ~near
@@ -278,8 +280,10 @@ def find_clusters(
         shapes, predicate="dwithin", distance=settings.cluster_gap_m / scale
     )
     for one, two in near.T.tolist():
-        turn = outlines.turn_deg(buildings[one].azimuth_deg, buildings[two].azimuth_deg)
-        if one < two and turn <= settings.cluster_azimuth_deg:
+        mine, theirs = buildings[one].azimuth_deg, buildings[two].azimuth_deg
+        if one >= two or mine is None or theirs is None:
+            continue
+        if outlines.turn_deg(mine, theirs) <= settings.cluster_azimuth_deg:
             high, low = sorted((root(one), root(two)), reverse=True)
             group[high] = low
     members: dict[int, list[int]] = {}
@@ -294,9 +298,8 @@ def find_clusters(
 def _cluster(buildings: tuple[Building, ...], places: tuple[int, ...], grid: Grid) -> Cluster:
     members = [buildings[place] for place in places]
     hull = MultiPolygon([member.outline for member in members]).convex_hull
-    azimuth = outlines.mean_azimuth(
-        [member.azimuth_deg for member in members], [member.length_m for member in members]
-    )
+    told = [(one.azimuth_deg, one.length_m) for one in members if one.azimuth_deg is not None]
+    azimuth = outlines.mean_azimuth(*zip(*told, strict=True))
     return Cluster(
         buildings=places,
         built_hectares=sum(member.hectares for member in members),

@@ -13,7 +13,13 @@ from landshift.area import Hectares
 from landshift.assessment import Assessment
 from landshift.mapping import CoverMap
 from landshift.report import SiteReport
-from landshift.wording import VERDICT_WORDS, direction_words, fold_small, transition_words
+from landshift.wording import (
+    UNTOLD,
+    VERDICT_WORDS,
+    direction_words,
+    fold_small,
+    transition_words,
+)
 
 _COLOURS = {"ok": "green", "good": "green", "caution": "yellow", "doubtful": "yellow"}
 _MOST_BUILDINGS = 20
@@ -166,7 +172,7 @@ def _buildings_table(report: SiteReport) -> Table:
             str(number), f"{building.hectares:.3f}",
             f"{building.length_m:.0f} × {building.width_m:.0f}",
             direction_words(building.azimuth_deg),
-            building.was.label, building.stage,
+            building.was.label, building.stage or UNTOLD,
         )  # fmt: skip
     if count > _MOST_BUILDINGS:
         table.caption = f"and {count - _MOST_BUILDINGS} smaller ones"

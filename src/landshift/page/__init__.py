@@ -25,6 +25,7 @@ from landshift.report import SiteReport
 from landshift.wording import (
     TOTAL_MEANINGS,
     TOTAL_WORDS,
+    UNTOLD,
     VERDICT_WORDS,
     direction_words,
     fold_small,
@@ -217,7 +218,7 @@ def _building(building: Building, number: int) -> dict[str, Any]:
         "number": number, "hectares": building.hectares, "length_m": building.length_m,
         "width_m": building.width_m, "direction": direction_words(building.azimuth_deg),
         "rectangularity": building.rectangularity, "was": building.was.label,
-        "stage": building.stage, "probability": building.probability,
+        "stage": building.stage or UNTOLD, "probability": building.probability,
         "replaced": building.replaced,
     }  # fmt: skip
 

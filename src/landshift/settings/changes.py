@@ -182,6 +182,15 @@ class BuildingSettings:
     """Buildings within this of the site's azimuth take it if they fit it as well."""
     pooled_loss: float = 0.02
     """Overlap that a building may lose by taking the site's azimuth."""
+    least_azimuth_px: float = 6.0
+    """Narrow side, pixels, from which a building has a direction. Of 209 found houses of up to 6
+    px of simulated sites at 3 m, six in ten were off by more than 10°, modulo 90; of 61 larger
+    buildings at 0.5-3 m none."""
+    stage_coarsest_gsd_m: float = 2.25
+    """Pixel side up to which a frame is told from a roof: as far as it was tried. On 12 simulated
+    sites at 1, 1.5 and 2 m, 11 frames and 36 roofs that were found were all named rightly."""
+    least_stage_px: int = 9
+    """Pixels inside a building, two from its rim, without which it is not told. Judgement."""
     frame_texture: float = 0.42
     """Brightness steps inside a building over those along its outline, from which it may be a frame
     or a foundation rather than a roof. 27 simulated frames at 0.3-1 m have 0.47 and more; of 53
