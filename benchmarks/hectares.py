@@ -3,7 +3,7 @@
     python benchmarks/hectares.py simulate ROWS.jsonl [--pairs 200] [--families rgb,rgbn]
                                   [--model open] [--part report|fit]
     python benchmarks/hectares.py labelled ROWS.jsonl DATA [--only whu_cd] [--model open]
-    python benchmarks/hectares.py fit ROWS.jsonl [MORE.jsonl ...]
+    python benchmarks/hectares.py fit ROWS.jsonl [MORE.jsonl ...] [--alone]
     python benchmarks/hectares.py report ROWS.jsonl [MORE.jsonl ...] [--as-given]
 
 ``simulate`` and ``labelled`` compare pairs of known truth as ``landshift compare`` does, write no
@@ -28,7 +28,9 @@ fit
     Finds the settings of `AreaSettings` that make the intervals short and right, and prints them,
     and how they do on sites left out of the fit (five folds by pair). The score is that of
     Gneiting & Raftery (2007, equation 43): the width plus 2 / 0.1 of what lies beyond an end, here
-    of the logarithm of hectares and floor. Sets count by the root of their size.
+    of the logarithm of hectares and floor. Sets count by the root of their size. ``--alone`` fits
+    the errors of each pixel size by itself and leaves what all share as the settings have it: for
+    when one family's model changed.
 report
     Prints, as markdown, for each set and total: at how many sites the interval holds the truth (85
     to 95 % is the goal), the median width of the interval and the median error, both over the
@@ -57,7 +59,7 @@ from landshift.area import Clues, ends, floor_hectares
 from landshift.change_map import TOTALS
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError
-from landshift.settings import AreaSettings, ClueWeights, Settings
+from landshift.settings import UTM_SLACK, AreaSettings, ClueWeights, Settings
 from landshift.simulation import SimulatedPair, simulate_pair
 from landshift.site import Aoi, Image, Site
 from landshift.writing import report_as_json
@@ -281,11 +283,11 @@ def spelled(settings: AreaSettings, places: tuple[int, ...], numbers: np.ndarray
 
 def step_of(sums: Sums, settings: AreaSettings) -> np.ndarray:
     """Place in `AreaSettings.site_error` of each sum's pixel size."""
-    limits = [step[0] for step in settings.site_error]
+    limits = [step[0] * (1 + UTM_SLACK) for step in settings.site_error]
     return np.minimum(np.searchsorted(limits, sums.clues.gsd_m), len(limits) - 1)
 
 
-def fitted(sums: Sums) -> AreaSettings:
+def fitted(sums: Sums, alone: bool) -> AreaSettings:
     """Settings of the least score.
 
     What holds at every pixel size is found together with the errors of the two finest steps of
@@ -294,12 +296,13 @@ def fitted(sums: Sums) -> AreaSettings:
     settings = AreaSettings()
     steps = step_of(sums, settings)
     there = np.unique(steps).tolist()
-    for places in (tuple(there[:JOINT]), *((place,) for place in there[JOINT:])):
+    joint = 0 if alone else JOINT
+    for places in filter(None, (tuple(there[:joint]), *((place,) for place in there[joint:]))):
         own = sums.only(np.isin(steps, places))
         floor = floor_hectares(own.clues, settings)
         weights = own.weights(floor)
         begin = np.log([PLAIN for _ in places]).ravel()
-        if places[0] == there[0]:
+        if places[0] == there[0] and not alone:
             begin = np.concatenate([begin, np.zeros(SHARED)])
 
         def loss(
@@ -324,12 +327,12 @@ def scaled(settings: AreaSettings, factors: list[float]) -> AreaSettings:
     return replace(settings, site_error=tuple(steps))
 
 
-def left_out(sums: Sums) -> list[tuple[Sums, AreaSettings]]:
+def left_out(sums: Sums, alone: bool) -> list[tuple[Sums, AreaSettings]]:
     """Each fold of pairs beside the settings fitted to all others."""
     names = np.char.add(np.char.add(sums.set, "/"), sums.pair)
     fold = np.array([zlib.crc32(name.encode()) % FOLDS for name in names])
     return [
-        (sums.only(fold == number), fitted(sums.only(fold != number)))
+        (sums.only(fold == number), fitted(sums.only(fold != number), alone))
         for number in range(FOLDS) if (fold == number).any()
     ]  # fmt: skip
 
@@ -357,10 +360,10 @@ def factors_of(folds: list[tuple[Sums, AreaSettings]]) -> list[float]:
     return out
 
 
-def fit(sums: Sums) -> None:
-    folds = left_out(sums)
+def fit(sums: Sums, alone: bool) -> None:
+    folds = left_out(sums, alone)
     factors = factors_of(folds)
-    chosen = scaled(fitted(sums), factors)
+    chosen = scaled(fitted(sums, alone), factors)
     print("\nsite_error = (")
     for step in chosen.site_error:
         print(f"    ({', '.join(f'{number:.3g}' for number in step)}),")
@@ -435,7 +438,9 @@ if __name__ == "__main__":
     two.add_argument("data", type=Path)
     two.add_argument("--only", default=",".join(LABELLED))
     two.add_argument("--model", default="open")
-    commands.add_parser("fit").add_argument("rows", type=Path, nargs="+")
+    three = commands.add_parser("fit")
+    three.add_argument("rows", type=Path, nargs="+")
+    three.add_argument("--alone", action="store_true")
     four = commands.add_parser("report")
     four.add_argument("rows", type=Path, nargs="+")
     four.add_argument("--as-given", action="store_true")
@@ -453,6 +458,6 @@ if __name__ == "__main__":
             for before in sorted((chosen.data / name / "before").iterdir())
         ])  # fmt: skip
     elif chosen.command == "fit":
-        fit(Sums(read_rows(chosen.rows)))
+        fit(Sums(read_rows(chosen.rows)), chosen.alone)
     else:
         report(read_rows(chosen.rows), chosen.as_given)

@@ -145,6 +145,26 @@ def test_steps_of_pixel_size_and_kind_of_ground():
         for gsd_m in (0.5, 1.5, 1.6, 10.0, 200.0) for building in (1.0, 0.0)
     ]  # fmt: skip
     assert found == [0.2, 0.3, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.6, 0.7]
+    east, west = (site_error(clues_of(gsd_m=side), stepped) for side in (1.4992, 1.5008))
+    assert east == west == 0.2  # pixels of 1.5 m in UTM, wherever in their zone
+
+
+def test_a_sum_of_roofs_and_yards_errs_less_than_yards_alone():
+    stepped = replace(SETTINGS, site_error=((100.0, 0.3, 0.8, 0.5),), clue_weights=NO_CLUES)
+    roofs, both, yards = (
+        float(site_error(clues_of(building=share), stepped)) for share in (1.0, 0.5, 0.0)
+    )
+    assert both == pytest.approx(np.hypot(roofs, yards) / 2)
+    grid = utm_grid(100, 100, 1.0)
+    codes = np.full(grid.shape, 11)
+    codes[:20], codes[20:30] = 13, 15
+    clues = {
+        name: float(total.clues.building)
+        for name, total in measure_area(change_map(codes, grid), Aligned(0.2), SETTINGS)[1].items()
+    }
+    assert clues["cropland_loss"] == pytest.approx(2 / 3, abs=1e-3)
+    assert (clues["new_building"], clues["removed_building"]) == (1.0, 1.0)  # nothing, all of it
+    assert (clues["cleared_ground"], clues["greenhouse_loss"]) == (0.0, 0.0)
 
 
 def test_many_sites_at_once_are_what_each_is_alone():

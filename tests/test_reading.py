@@ -209,6 +209,9 @@ def test_an_indexed_picture_is_read_in_its_colours(tmp_path):
     assert raster.sensor.bands == ("red", "green", "blue")
     want = np.array([palette[i][:3] for i in range(4)], np.float32)[codes].transpose(2, 0, 1)
     np.testing.assert_array_equal(raster.bands, want)
+    with rasterio.open(path, "r+") as target:
+        target.nodata = 1  # the number, whatever colour it stands for; 1 is no colour of any
+    np.testing.assert_array_equal(own_raster(path).valid, codes != 1)
 
 
 # --- the grid ----------------------------------------------------------------------------------
@@ -249,14 +252,14 @@ def box_aoi(west, south, east, north, crs=UTM):
     return Aoi(box(west, south, east, north), CRS.from_user_input(crs))
 
 
-def test_the_grid_reaches_beyond_the_aoi_and_not_beyond_the_pictures(tmp_path):
+def test_the_margin_ends_with_the_pictures_and_the_aoi_does_not(tmp_path):
     before = picture_info(tmp_path, "a.tif", 1.0, shape=(600, 700))
     aoi = box_aoi(400_300, 4_599_700, 400_320, 4_599_720)
     grid = plan_grid(before, before, aoi, GridSettings(least_margin_px=10), 0.3)
     assert grid.bounds == (400_240, 4_599_640, 400_380, 4_599_780)
     edge = box_aoi(399_990, 4_599_990, 400_010, 4_600_010)
     grid = plan_grid(before, before, edge, GridSettings(least_margin_px=10), 0.3)
-    assert grid.bounds == (400_000, 4_599_930, 400_070, 4_600_000)
+    assert grid.bounds == (399_990, 4_599_930, 400_070, 4_600_010)  # 10 m of it are not seen
 
 
 def test_pictures_in_degrees_and_mercator_are_laid_in_utm(tmp_path):

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from landshift.change_map import REPLACED_TOTALS, TOTALS, ChangeMap
 from landshift.legend import COVERS, Cover, transition_code
-from landshift.settings import AreaSettings
+from landshift.settings import UTM_SLACK, AreaSettings
 
 if TYPE_CHECKING:
     from landshift.alignment import Alignment
@@ -92,7 +92,7 @@ class Clues:
     doubtful: Floats
     """1 where the alignment is doubtful or failed, else 0."""
     building: Floats
-    """1 where every pair summed has a building on one date, else 0."""
+    """Share of the value, 0-1, that belongs to pairs with a building on one date."""
     shift_m: Floats
     """Residual shift, metres."""
     gsd_m: Floats
@@ -296,7 +296,6 @@ def find_clues(changes: ChangeMap, alignment: Alignment, found: Found) -> Clues:
         mask |= changes.replaced
     seen = (changes.codes > 0) & (changes.codes < 255)
     shift_m = alignment.residual_rms_m if np.isfinite(alignment.residual_rms_m) else 0.0
-    building = all(Cover.BUILDING in divmod(code, 10) for code in found.codes)
     given = {
         "value": found.value,
         "noise": found.noise,
@@ -305,13 +304,22 @@ def find_clues(changes: ChangeMap, alignment: Alignment, found: Found) -> Clues:
         "unsure": 1.0 - _mean(changes.probability, mask),
         "doubt": 1.0 - _mean(changes.probability, seen),
         "doubtful": float(alignment.verdict != "good"),
-        "building": float(building),
+        "building": _building_share(changes, found),
         "shift_m": shift_m,
         "gsd_m": changes.grid.gsd_m,
         "seen": float(changes.seen_hectares.sum()),
         "aoi": changes.aoi_hectares,
     }
     return Clues(**{name: np.array(number, np.float64) for name, number in given.items()})
+
+
+def _building_share(changes: ChangeMap, found: Found) -> float:
+    """Share of the value that has a building on one date; of none, whether all of it would."""
+    others = tuple(code for code in found.codes if Cover.BUILDING not in divmod(code, 10))
+    if found.value <= _LEAST_HECTARES or not others:
+        return float(not others)
+    ground = sum_codes(changes.expected_hectares.sum(axis=(0, 1)), others)
+    return 1.0 - min(ground / found.value, 1.0)
 
 
 def _mean(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
@@ -323,7 +331,8 @@ def ends(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Terms]:
     """Both ends of the 90 % interval, hectares, and the terms they come from."""
     terms = _terms(clues, settings)
     low, _ = interval(clues.value, terms.spread, terms.floor)
-    upper_share = np.where(clues.building > 0.0, *settings.upper_share)
+    of_buildings, of_ground = settings.upper_share
+    upper_share = of_ground + clues.building * (of_buildings - of_ground)
     _, high = interval(clues.value, upper_share * terms.spread, terms.floor)
     low, high = np.clip(low, 0.0, clues.value), np.maximum(high, clues.value)
     unseen = np.maximum(clues.aoi - clues.seen, 0.0)
@@ -360,9 +369,13 @@ def interval(
 
 
 def site_error(clues: Clues, settings: AreaSettings) -> Floats:
-    """How far the model is off from site to site, as a share of the hectares."""
+    """How far the model is off from site to site, as a share of the hectares.
+
+    Of a sum of both, errors of what a building is part of and of other ground are taken to have
+    nothing to do with each other.
+    """
     of_buildings, of_ground, _ = _step(clues, settings)
-    error = np.where(clues.building > 0.0, of_buildings, of_ground)
+    error = np.hypot(clues.building * of_buildings, (1.0 - clues.building) * of_ground)
     told = np.maximum(clues.value + floor_hectares(clues, settings), _LEAST_HECTARES)
     weights = settings.clue_weights
     logarithm = (
@@ -379,7 +392,8 @@ def site_error(clues: Clues, settings: AreaSettings) -> Floats:
 def _step(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Floats]:
     """What `AreaSettings.site_error` says for these pixel sizes: buildings, ground, faint."""
     steps = np.array(settings.site_error)
-    place = np.minimum(np.searchsorted(steps[:, 0], clues.gsd_m), len(steps) - 1)
+    limits = steps[:, 0] * (1.0 + UTM_SLACK)
+    place = np.minimum(np.searchsorted(limits, clues.gsd_m), len(steps) - 1)
     return steps[place, 1], steps[place, 2], steps[place, 3]
 
 

@@ -32,6 +32,7 @@ from landshift.legend import COVERS, OUTSIDE, Cover
 from landshift.raster import Raster
 from landshift.reading import inside
 from landshift.recomparison import Recomparison
+from landshift.settings import is_up_to
 from landshift.wording import UNTOLD
 
 Mask = NDArray[np.bool_]
@@ -388,7 +389,8 @@ def _checks(again: Recomparison, place: Place) -> tuple[Check, ...]:
     own = again.result.settings.transition
     changed = float(again.smoothed[1:, place.mask].sum(axis=0).mean(dtype=np.float64))
     gsd_m = again.result.grid.gsd_m
-    setting = "change_threshold" if gsd_m <= own.coarse_gsd_m else "coarse_change_threshold"
+    fine = is_up_to(gsd_m, own.coarse_gsd_m)
+    setting = "change_threshold" if fine else "coarse_change_threshold"
     found = [_at_least("probability of change", changed, own.threshold_at(gsd_m), "",
                        f"transition.{setting}")]  # fmt: skip
     code = int(again.named[place.row, place.col])
@@ -446,7 +448,7 @@ def _notes(again: Recomparison, place: Place) -> tuple[str, ...]:
         notes.append(f"by itself it would be {before.label} → {after.label}; {why}")
     if again.reach_px > 0:
         notes.append(
-            f"change narrower than {2 * again.reach_px:.1f} px was taken for misregistration "
+            f"change narrower than {2 * int(again.reach_px) + 1} px was taken for misregistration "
             f"({again.alignment.residual_rms_m:.2f} m of shift remain)"
         )
     if place.building is not None:

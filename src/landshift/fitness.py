@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from landshift.raster import Raster
-from landshift.settings import FitnessSettings
+from landshift.settings import FitnessSettings, is_up_to
 
 if TYPE_CHECKING:
     from landshift.alignment import Alignment
@@ -132,7 +132,7 @@ def _alignment(alignment: Alignment, gsd_m: float, settings: FitnessSettings) ->
 
 
 def _gsd(gsd_m: float, settings: FitnessSettings) -> list[Finding]:
-    if gsd_m > settings.refuse_gsd_m:
+    if not is_up_to(gsd_m, settings.refuse_gsd_m):
         return [
             Finding(
                 True,

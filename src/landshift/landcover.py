@@ -30,7 +30,7 @@ from landshift.inference import (
 )
 from landshift.model import CHANGES, CLASSES, Model
 from landshift.raster import Raster
-from landshift.settings import CoverSettings
+from landshift.settings import CoverSettings, is_up_to
 
 _LEAST_SHARE = 1e-4
 """Of a class in what a model learned from; one that it never saw is not divided by nothing."""
@@ -211,7 +211,7 @@ def shares_of_place(
         How much its own shares count, and at which pixels nothing else does.
     """
     trained = np.maximum(model.class_prior, _LEAST_SHARE)
-    if covers[0].grid.gsd_m > settings.prior_coarsest_gsd_m:
+    if not is_up_to(covers[0].grid.gsd_m, settings.prior_coarsest_gsd_m):
         return ClassShares(trained, trained)
     samples = [_sampled(cover, settings.most_samples) for cover in covers]
     here = trained

@@ -21,7 +21,7 @@ from landshift.change_map import REPLACED_TOTALS, TOTALS, ChangeMap
 from landshift.kernels import region, smoothing
 from landshift.kernels import transition as kernel
 from landshift.legend import TRANSITION_CODES, Cover, transition_code
-from landshift.settings import TransitionSettings
+from landshift.settings import TransitionSettings, is_up_to
 
 if TYPE_CHECKING:
     from landshift.alignment import Alignment
@@ -144,7 +144,7 @@ def find_transitions(
         raise ValueError("classes, evidence and aoi lie on different grids")
     found = smoothed_posteriors(before, after, evidence, alignment, pictures, settings)
     codes = _codes(found, before.grid.gsd_m, settings)
-    if before.grid.gsd_m <= settings.frame_coarsest_gsd_m:
+    if is_up_to(before.grid.gsd_m, settings.frame_coarsest_gsd_m):
         keep_frames(codes, found.kinds, pictures, settings)
     faint = _quieten_unsupported(found.kinds, codes, settings)
     return _change_map(before, found.classes, found.kinds, faint, codes, inside, settings)
@@ -237,10 +237,11 @@ def weighed_kinds(
 
 
 def without_rims(evidence: Pixels, reach_px: float) -> Pixels:
-    """The evidence (4, row, col) without change narrower than twice the residual shift.
+    """The evidence (4, row, col) without change narrower than twice the reach and a pixel.
 
     Grey opening of the probability of change by a disc: rims vanish, wider regions keep their
-    extent. What is taken away goes to *same*, the other kinds keep their proportions.
+    extent, straight bars from 2 · ⌊reach⌋ + 1 pixels on. What is taken away goes to *same*, the
+    other kinds keep their proportions.
     """
     if reach_px <= 0.0:
         return evidence.copy()
@@ -283,7 +284,7 @@ def _codes(
     """Working codes with the smallest regions given back, 133 for a replaced building.
 
     Regions of one kind of change first: a hall that rose on a patchwork of beds, paths and grass is
-    one region, however small the pieces of what it replaced.
+    one region, however small the pieces of what it replaced. Then small pieces inside each kind.
     """
     region_px = int(np.ceil(settings.least_side_px**2))
     change_px = max(region_px, int(np.ceil(settings.least_change_m2 / gsd_m**2)))
@@ -292,7 +293,13 @@ def _codes(
     least_px[1 + kernel.SAME] = region_px
     region.sieve(decided, least_px, _SIEVE_PASSES)
     codes = name_codes(found, decided, settings)
-    region.sieve(codes, np.full(256, region_px, np.int64), _SIEVE_PASSES)
+    piece_px = np.full(256, region_px, np.int64)
+    for kind in (kernel.SAME, kernel.GAIN, kernel.LOSS, kernel.OTHER):
+        # Each by itself: a small piece joins others of its kind, never the ground around them.
+        own = decided == 1 + kind
+        pieces = np.where(own, codes, np.uint8(0))
+        region.sieve(pieces, piece_px, _SIEVE_PASSES)
+        codes[own] = pieces[own]
     return codes
 
 

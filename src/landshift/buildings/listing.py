@@ -18,7 +18,7 @@ from landshift.change_map import ChangeMap
 from landshift.grid import Grid
 from landshift.legend import COVERS, Cover
 from landshift.raster import Raster
-from landshift.settings import BuildingSettings
+from landshift.settings import BuildingSettings, is_up_to
 
 Mask = NDArray[np.bool_]
 Stage = Literal["roofed", "frame or foundation"]
@@ -89,7 +89,7 @@ def outline_buildings(
     if picture.grid != changes.grid:
         raise ValueError("picture and changes lie on different grids")
     gsd_m = changes.grid.gsd_m
-    if gsd_m >= settings.coarsest_gsd_m or not changes.new_building.any():
+    if is_up_to(settings.coarsest_gsd_m, gsd_m) or not changes.new_building.any():
         return (), ()
     regions = part_regions(
         changes.new_building, changes.new_building_probability, gsd_m, settings
@@ -101,7 +101,8 @@ def outline_buildings(
             if shape is not None:
                 shapes.append(shape)
     pooled = outlines.pooled_azimuth([shape.steady_rectangle for shape in shapes])
-    steps = _brightness_steps(picture) if gsd_m <= settings.stage_coarsest_gsd_m else None
+    told = is_up_to(gsd_m, settings.stage_coarsest_gsd_m)
+    steps = _brightness_steps(picture) if told else None
     found = [_building(changes, shape, pooled, steps, settings) for shape in shapes]
     found = [building for building in found if _is_believed(building, settings)]
     found.sort(key=lambda building: (-building.hectares, building.outline.bounds))

@@ -150,7 +150,9 @@ def read_block(
     raw = _read_raw(source, info, window)
     valid = np.isfinite(raw).all(axis=0)
     if info.nodata is not None and np.isfinite(info.nodata):
-        blank = raw == np.float32(info.nodata)
+        # of a palette the number that stands for a colour, not the colour
+        stored = raw if info.palette is None else source.read([1], window=window)
+        blank = stored == np.float32(info.nodata)
         # a colour channel of 0 or 255 is a colour; only all of them together are nodata
         any_band = info.dtype != "uint8" and info.nodata != 0
         valid &= ~(blank.any(axis=0) if any_band else blank.all(axis=0))

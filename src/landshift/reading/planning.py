@@ -14,13 +14,11 @@ from landshift.errors import ImageError, NoOverlapError, SettingsError
 from landshift.grid import WGS84, Grid
 from landshift.reading.aoi import project_aoi, project_polygon
 from landshift.reading.picture import PictureInfo
-from landshift.settings import GridSettings
+from landshift.settings import UTM_SLACK, GridSettings
 from landshift.site import Aoi
 
 _SAME = 1e-6
 """Relative difference of pixel sides, or of a pixel, below which two lattices are one."""
-_UTM_SLACK = 0.002
-"""A UTM pixel is up to 0.1 % smaller or larger on the ground than its side says."""
 
 
 def plan_grid(
@@ -107,7 +105,8 @@ def _utm_grid(
         outline = project_aoi(aoi, crs)
         _check_aoi(outline, project_aoi(aoi, WGS84), frames, seen, (before, after))
         margin = max(settings.margin_m, settings.least_margin_px * gsd)
-        shown = frames[0].union(frames[1]).bounds
+        # All of the aoi, shown or not: what neither picture shows is a part that was not seen.
+        shown = frames[0].union(frames[1]).union(outline).bounds
         around = box(*outline.bounds).buffer(margin, join_style="mitre")
         reach = around.intersection(box(*shown)).bounds
     return _snapped(crs, reach, gsd, (after, before))
@@ -172,7 +171,7 @@ def _nominal_gsd(grid: Grid) -> float:
     """The gsd that the transform names, where that is true on the ground to 0.2 %."""
     side = math.sqrt(abs(grid.transform.determinant))
     metric = grid.crs is None or _in_metres(grid.crs)
-    return side if metric and abs(side - grid.gsd_m) < _UTM_SLACK * side else grid.gsd_m
+    return side if metric and abs(side - grid.gsd_m) < UTM_SLACK * side else grid.gsd_m
 
 
 def _in_metres(crs: CRS) -> bool:

@@ -25,12 +25,14 @@ from landshift.settings.pictures import (
     PreviewSettings,
     RadiometrySettings,
 )
+from landshift.settings.range import UTM_SLACK, is_up_to
 
 __all__ = [
-    "AlignmentSettings", "AreaSettings", "AssessmentSettings", "BuildingSettings", "ClueWeights",
+    "UTM_SLACK", "AlignmentSettings", "AreaSettings", "AssessmentSettings", "BuildingSettings",
+    "ClueWeights",
     "CoverSettings", "FieldSettings", "FitnessSettings", "GridSettings", "PreviewSettings",
     "RadiometrySettings", "Settings", "SummarySettings", "TeachingSettings", "TransitionSettings",
-    "UncertaintySettings",
+    "UncertaintySettings", "is_up_to",
 ]  # fmt: skip
 
 
