@@ -5,9 +5,8 @@
 Pairs of 640 × 640 px, of 0.3 and 0.5 m in turn or of other pixels, on which something was built;
 seeds are none that anything learned from or was set on. A true building is a roof of at least 150
 m² that lies wholly in the aoi (the inner 512 × 512 px), less than half of it on ground that a roof
-covered before; its direction is that of its least rotated rectangle. The answer lies on the before
-picture, the truth on the after picture: each true roof is first moved as the alignment found. It is
-matched by a listed building whose outline overlaps it by half (intersection over union). A listed
+covered before; its direction is that of its least rotated rectangle. It is matched
+by a listed building whose outline overlaps it by half (intersection over union). A listed
 building of at least 150 m² that is not said to replace another is right where it so overlaps any
 new roof. Directions are compared where the true region fills its rectangle by 0.9 and is half again
 as long as wide: others have none.
@@ -24,7 +23,6 @@ from scipy import ndimage
 from shapely.geometry import shape
 
 from hectares import placed, written
-from landshift.alignment import Alignment
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError
 from landshift.settings import Settings
@@ -37,19 +35,12 @@ IOU = 0.5
 
 def new_roofs(pair: SimulatedPair) -> list[shapely.Polygon]:
     """Roofs of the after picture most of whose ground bore none, in the pictures' coordinates."""
-    roofs, count = ndimage.label(pair.cover_after == 3)
+    roofs, count = ndimage.label(pair.building_after >= 0.5)
     numbers = np.arange(1, count + 1)
-    stood = ndimage.mean(pair.cover_before == 3, roofs, numbers)
+    stood = ndimage.mean(pair.cover_that_was == 3, roofs, numbers)
     new = np.isin(roofs, numbers[stood < 0.5])
     outlines = shapes(roofs.astype(np.int32), mask=new, transform=placed(pair))
     return [shape(outline).buffer(0) for outline, _ in outlines]
-
-
-def on_before(roof: shapely.Polygon, alignment: Alignment) -> shapely.Polygon:
-    """A roof of the after picture where it lies on the before picture's grid."""
-    return shapely.transform(
-        roof, lambda xy: xy + np.column_stack(alignment.displacement(xy[:, 0], xy[:, 1]))
-    )
 
 
 def overlap(one: shapely.Polygon, other: shapely.Polygon) -> float:
@@ -92,7 +83,6 @@ def main() -> None:
                 refused += 1
                 continue
         aoi = site.aoi.polygon
-        roofs = [on_before(roof, report.alignment) for roof in roofs]
         for building in report.buildings:
             if building.replaced or building.outline.area < LEAST_M2:
                 continue
@@ -109,7 +99,7 @@ def main() -> None:
             matched += 1
             sizes.append(abs(best.outline.area / roof.area - 1))
             turn = direction_deg(roof)
-            if turn is not None:
+            if turn is not None and best.azimuth_deg is not None:
                 turns.append(abs((best.azimuth_deg - turn + 90) % 180 - 90))
     print("| new roofs | found | listed | right | recall | precision | area off, median | within "
           "10 % | direction off, median | within 3° | refused |")  # fmt: skip

@@ -14,8 +14,9 @@ it when either changes. Rows may also be written by other hands, from report.jso
 
 simulate
     For each sensor family, pairs of 320 × 320 px (rgb at 0.5 and 1 m in turn, rgbn at 3 m,
-    multispectral at 10 m). The truth is counted on the exact class maps inside the aoi, the inner
-    256 × 256 px (walls as the roof above them; a building that took another's place is not in it).
+    multispectral at 10 m). The truth is counted inside the aoi, the inner 256 × 256 px, on the
+    ground plan, from straight above, one spot a pixel (a building that took another's place is not
+    in it).
     A third of the pairs have no lasting change, as in training. A model that learned from such
     scenes is surer of them than of the world, so half of the pictures for fitting (``--part fit``)
     are strained by a random amount, up to what cameras and archives do at their worst: blur, gamma,
@@ -129,12 +130,9 @@ def written(pair: SimulatedPair, family: str, folder: Path, rim_px: int = RIM_PX
 
 
 def true_hectares(pair: SimulatedPair) -> dict[str, float]:
-    """Each total as counted; walls count as the roof above them."""
+    """Each total as counted on the ground plan."""
     inner = np.s_[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
-    before, after = (
-        np.where(cover == 0, 3, cover)[inner].astype(int)
-        for cover in (pair.cover_before, pair.cover_after)
-    )
+    before, after = (plan[inner].astype(int) for plan in (pair.plan_before, pair.plan_after))
     counts = np.bincount((10 * before + after).ravel(), minlength=100)
     return {
         name: float(counts[list(codes)].sum()) * pair.gsd_m**2 / 1e4

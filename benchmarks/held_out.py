@@ -35,10 +35,9 @@ from landshift.training.material import (
     LOST,
     OTHER,
     Tile,
-    kinds,
     read_tiles,
-    simulated_tiles,
 )
+from landshift.training.scenes import simulated_tiles
 from landshift.transition import smoothed_posteriors
 
 WEIGHTS = ((0.0, 0.0), (0.2, 0.1), (0.35, 0.2), (0.5, 0.35))
@@ -96,7 +95,7 @@ def shares(sets: dict[str, list[Tile]], model: Model) -> None:
 def smoothings(pairs: list[Tile], model: Model) -> None:
     counts, likelihood = np.zeros((len(SWEEPS), 2, 3)), np.zeros(len(SWEEPS))
     for tile in pairs:
-        truth = kinds(tile.covers[0], tile.covers[-1], tile.gsd_m)
+        truth = tile.kinds
         rasters = raster(tile, 0), raster(tile, 1)
         found = classify_pair(*rasters, model)
         still = Alignment.identity(rasters[0].grid)
@@ -135,7 +134,7 @@ def thresholds(pairs: list[Tile], model: Model) -> None:
     sums = np.zeros((len(THRESHOLDS), 3))
     expected = 0.0
     for tile in pairs:
-        truth = kinds(tile.covers[0], tile.covers[-1], tile.gsd_m)
+        truth = tile.kinds
         known, changed = truth != IGNORED, truth > 0
         found = classify_pair(raster(tile, 0), raster(tile, 1), model)[2].probability
         p = 1 - found[0]

@@ -19,7 +19,7 @@ from landshift.simulation.noise import noise
 from landshift.simulation.pairs import along_lines, draw_weather
 from landshift.simulation.rendering import render
 from landshift.simulation.seasons import season_of
-from landshift.simulation.sensors import draw_camera, expose, majority, pooled
+from landshift.simulation.sensors import draw_camera, expose, pooled
 from landshift.simulation.stage import BuildingRecord, Stage, Zone, draw_plan, set_stage
 from landshift.simulation.truth import azimuth_deg, building_ring
 from posteriors import RGB, change_map, utm_grid
@@ -65,6 +65,15 @@ def building_site(event: str, seed: int, gsd_m: float) -> tuple[ChangeMap, Raste
     return changes, after, [hall for hall in halls if hall.outline.area >= LEAST_M2]
 
 
+def _majority(cover: np.ndarray) -> np.ndarray:
+    """The commonest code of each square of two pixels, a roof where two have one."""
+    rows, cols = (side // 2 for side in cover.shape)
+    squares = cover[: 2 * rows, : 2 * cols].reshape(rows, 2, cols, 2)
+    counts = np.stack([(squares == code).sum(axis=(1, 3)) for code in range(10)])
+    counts[Cover.BUILDING] += counts[Cover.BUILDING] == 2
+    return counts.argmax(axis=0).astype(np.uint8)
+
+
 def _seen(
     rng: np.random.Generator, stage: Stage, before: Canvas, day: int, gsd_m: float
 ) -> tuple[ChangeMap, Raster]:
@@ -77,7 +86,7 @@ def _seen(
     covers = []
     for canvas in (before, stage.canvas):
         seen = render(rng, canvas, stage.table, 0, weather, 0.0, bent, ground, RGB)
-        covers.append(majority(seen.cover, 2))
+        covers.append(_majority(seen.cover))
     scene = pooled(seen.reflectance, 2)
     picture = expose(rng, scene, draw_camera(rng, "rgb", RGB, scene))
     moved = pooled((before.surface != stage.canvas.surface).astype(np.float32), 2) > 0.5

@@ -13,6 +13,7 @@ from scipy import special
 
 from landshift.errors import InputError, SettingsError
 from landshift.legend import Cover
+from landshift.simulation import simulate_pair
 from landshift.training.calibration import calibration_error, fit_scaling
 from landshift.training.folder import read_folder
 from landshift.training.material import (
@@ -30,6 +31,7 @@ from landshift.training.material import (
     settled_kinds,
 )
 from landshift.training.recipe import read_recipe
+from landshift.training.scenes import seen_kinds, simulated_tiles
 
 
 def covers(size=40):
@@ -64,6 +66,49 @@ def test_slivers_and_the_unknown_are_not_taught():
     kind = kinds(before, after, 0.5)
     assert (kind[10:30, 10] == IGNORED).all()
     assert (kind[35:38, 35:38] == IGNORED).all()
+
+
+def test_what_only_leans_is_no_change():
+    """A roof leans right in the after picture alone, and one beside it is new."""
+    field, roof = Cover.CROPLAND, Cover.BUILDING
+    before, that_was, after = (np.full((1, 9), field, np.uint8) for _ in range(3))
+    before[0, 1:4] = that_was[0, 2:5] = after[0, 2:5] = roof
+    to_be = before.copy()
+    after[0, 6:8] = roof
+    assert kinds(before, after, 2.0).tolist() == [[SAME, LOST, SAME, SAME, GAINED, SAME,
+                                                  GAINED, GAINED, SAME]]  # fmt: skip
+    seen = seen_kinds(before, to_be, that_was, after)
+    assert seen.tolist() == [[SAME] * 6 + [GAINED] * 2 + [SAME]]
+    swapped = seen_kinds(after, that_was, to_be, before)
+    assert swapped.tolist() == [[SAME] * 6 + [LOST] * 2 + [SAME]]
+    after[0, 8] = 0  # the wall of the new one
+    assert seen_kinds(before, to_be, that_was, after)[0, 8] == IGNORED
+
+
+@pytest.mark.parametrize(("family", "gsd_m"), [("rgb", 1.6), ("rgbn", 1.8)])
+def test_where_nothing_was_built_no_building_is_taught_to_change(family, gsd_m):
+    old = new = 0
+    for seed in range(6):
+        pair = simulate_pair(family, seed, (96, 96), gsd_m, unchanged=True)
+        covers = pair.cover_before, pair.cover_to_be, pair.cover_that_was, pair.cover_after
+        new += np.isin(seen_kinds(*covers), (GAINED, LOST)).sum()
+        old += np.isin(kinds(covers[0], covers[3], gsd_m), (GAINED, LOST)).sum()
+    assert new == 0
+    assert old > 100
+
+
+def test_scenes_of_other_pixels_or_without_kinds_are_made_anew(tmp_path):
+    def made(gsd_m):
+        return simulated_tiles("rgb", range(1, 2), 32, gsd_m, tmp_path, lambda line: None)[0]
+
+    first, again, other = made((0.5, 0.6)), made((0.5, 0.6)), made((1.0, 1.2))
+    assert np.array_equal(first.bands, again.bands)
+    assert np.array_equal(first.kinds, again.kinds)
+    assert (first.gsd_m == again.gsd_m) & (other.gsd_m > 0.9)
+    assert not np.array_equal(first.covers, other.covers)
+    file = next(tmp_path.glob("*.npz"))
+    np.savez(file, bands=first.bands * 0, covers=first.covers)
+    assert np.array_equal(made((1.0, 1.2)).bands, other.bands)
 
 
 def recipe(**changed):
@@ -364,8 +409,8 @@ def test_pixels_are_brought_within_what_the_network_reads():
             assert 0.44 <= gsd_m <= 2.3
 
 
-@pytest.mark.parametrize(("gsd_m", "finest", "coarsest"), [(0.2, 0.45, 0.53), (0.8, 0.8, 0.95)])
-def test_a_picture_may_keep_its_own_pixels_or_the_finest_that_are_read(gsd_m, finest, coarsest):
+@pytest.mark.parametrize(("gsd_m", "read_m"), [(0.2, 0.45), (0.8, 0.8)])
+def test_a_picture_may_keep_its_own_pixels_or_the_finest_that_are_read(gsd_m, read_m):
     picture = dataclasses.replace(tile(2, 3, 300), gsd_m=gsd_m)
     own, any_side = (
         Cutter([picture], recipe(crop_px=64, native_share=share)) for share in (1.0, 0.0)
@@ -377,8 +422,8 @@ def test_a_picture_may_keep_its_own_pixels_or_the_finest_that_are_read(gsd_m, fi
         ]
         for cutter in (own, any_side)
     ]
-    assert finest - 0.01 <= min(sides[0]) < max(sides[0]) <= coarsest + 0.01
-    assert max(sides[1]) > 1.2 * coarsest  # else the share would change nothing
+    assert sides[0] == pytest.approx([read_m] * 20, abs=0.01)
+    assert max(sides[1]) > 1.4 * read_m  # else the share would change nothing
 
 
 @pytest.mark.parametrize("field", ["native_share", "style_mixing"])

@@ -88,6 +88,8 @@ class Seen:
     """Whether the side of something is seen."""
     height: FloatArray
     """Height of what is seen, metres."""
+    place: NDArray[np.int32]
+    """Where on the ground plan it stands: row times columns plus column."""
 
 
 def look_at(canvas: Canvas, sun: Sun, view: View) -> Seen:
@@ -98,9 +100,10 @@ def look_at(canvas: Canvas, sun: Sun, view: View) -> Seen:
     tallest = float(canvas.height.max())
     steps = int(tallest * slant / pixel)
     if steps < 1:
+        plan = np.arange(canvas.surface.size, dtype=np.int32).reshape(canvas.surface.shape)
         lit = (shade <= canvas.height + 0.3).astype(np.float32)
         wall = np.zeros(canvas.surface.shape, bool)
-        return Seen(canvas.surface, canvas.slope_x, canvas.slope_y, lit, wall, canvas.height)
+        return Seen(canvas.surface, canvas.slope_x, canvas.slope_y, lit, wall, canvas.height, plan)
     return _lean(canvas, shade, view, slant, steps)
 
 
@@ -134,6 +137,7 @@ def _lean(canvas: Canvas, shade: FloatArray, view: View, slant: float, steps: in
         lit.astype(np.float32),
         wall,
         height,
+        source,
     )
 
 

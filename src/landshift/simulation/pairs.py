@@ -16,7 +16,7 @@ from landshift.simulation.light import Sun, View
 from landshift.simulation.noise import noise
 from landshift.simulation.rendering import Rendering, Weather, render
 from landshift.simulation.seasons import Season, season_of
-from landshift.simulation.sensors import draw_camera, expose, majority, pooled
+from landshift.simulation.sensors import draw_camera, expose, pooled, spots
 from landshift.simulation.spectra import draw
 from landshift.simulation.stage import Stage, draw_plan, set_stage
 from landshift.simulation.surfaces import BUILDING
@@ -34,8 +34,18 @@ class SimulatedPair:
     after: FloatArray
     """The same place later."""
     cover_before: NDArray[np.uint8]
-    """Land cover code of most of each pixel, as seen; 0 where walls fill it. (row, col)."""
+    """Land cover code of what a spot of each pixel shows, the same spots on both dates; 0 on walls.
+    (row, col). Sums over many pixels are those of the ground seen, as no majority's are."""
     cover_after: NDArray[np.uint8]
+    """The same later."""
+    cover_to_be: NDArray[np.uint8]
+    """What will stand where that stands which the before picture shows at the spot. Not what the
+    after picture shows there: a roof leans over other ground in each picture. (row, col)."""
+    cover_that_was: NDArray[np.uint8]
+    """What stood where that stands which the after picture shows at the spot, (row, col)."""
+    plan_before: NDArray[np.uint8]
+    """Land cover code of the ground plan at the spot, from straight above, (row, col)."""
+    plan_after: NDArray[np.uint8]
     """The same later."""
     building_before: FloatArray
     """Share of each pixel that shows a roof, (row, col)."""
@@ -105,16 +115,14 @@ def _places(rng: np.random.Generator) -> list[str]:
 def _sampled(
     rng: np.random.Generator, rendering: Rendering, family: str, bands: tuple[str, ...],
     pad: int, factor: int,
-) -> tuple[FloatArray, NDArray[np.uint8], FloatArray]:
-    """Picture, land cover and built share at the sensor's pixel, without the margin."""
+) -> tuple[FloatArray, FloatArray]:
+    """Picture and built share at the sensor's pixel, without the margin."""
     scene = pooled(rendering.reflectance, factor)
     camera = draw_camera(rng, family, bands, scene)
     picture = expose(rng, scene, camera)
-    cover = rendering.cover
-    built = pooled((cover == BUILDING).astype(np.float32), factor)
-    codes = majority(cover, factor)
+    built = pooled((rendering.cover == BUILDING).astype(np.float32), factor)
     inner = slice(pad, -pad), slice(pad, -pad)
-    return np.ascontiguousarray(picture[(slice(None), *inner)]), codes[inner], built[inner]
+    return np.ascontiguousarray(picture[(slice(None), *inner)]), built[inner]
 
 
 def _begin(
@@ -171,16 +179,22 @@ def simulate_pair(
     terrain = rng.exponential(1.5)
     ground = noise(rng, "fractal", full), noise(rng, "smooth", full)
     bent = along_lines(stage)
-    views = []
-    for date in order:
+    own = np.random.default_rng([seed, 21])  # so that the scenes stay as they were without
+    row, col = (lines[pad:-pad, pad:-pad] for lines in spots(own, full, factor))
+    codes = stage.table.cover_codes()
+    plans = [codes[canvases[date].surface] for date in order]
+    views, covers, fates = [], [], []
+    for date, elsewhen in zip(order, reversed(plans), strict=True):
         weather = draw_weather(rng, days[date], terrain, gsd_m > 2.5)
         rendering = render(
             rng, canvases[date], stage.table, date, weather, stage.seasons[date].snow, bent,
             ground, bands,
         )
         views.append(_sampled(rng, rendering, family, bands, pad, factor))
-    (before, cover_before, built_before), (after, cover_after, built_after) = views
+        covers.append(rendering.cover[row, col])
+        fates.append(elsewhen.ravel()[rendering.place[row, col]])
+    (before, built_before), (after, built_after) = views
     return SimulatedPair(
-        before, after, cover_before, cover_after, built_before, built_after, bands, gsd_m,
-        tuple(events),
-    )
+        before, after, covers[0], covers[1], fates[0], fates[1], plans[0][row, col],
+        plans[1][row, col], built_before, built_after, bands, gsd_m, tuple(events),
+    )  # fmt: skip

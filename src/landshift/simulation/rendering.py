@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ class Rendering:
     """(band, row, col), shadows and slopes included, before any sensor."""
     cover: NDArray[np.uint8]
     """Land cover code of what is seen; 0 on walls."""
+    place: NDArray[np.int32]
+    """Where on the ground plan that stands: row times columns plus column."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def render(
         out[k] *= direct * (1 - sky[k]) + sky[k]
     cover = table.cover_codes()[surface]
     cover[seen.wall & ((cover == BUILDING) | (cover == GREENHOUSE))] = 0
-    return Rendering(out, cover)
+    return Rendering(out, cover, seen.place)
 
 
 def _undulate(seen: Seen, smooth: FloatArray, terrain_m: float, pixel_m: float) -> Seen:
@@ -182,11 +184,4 @@ def _undulate(seen: Seen, smooth: FloatArray, terrain_m: float, pixel_m: float) 
     slope_x = np.zeros_like(smooth)
     slope_y[1:] = (smooth[1:] - smooth[:-1]) * factor
     slope_x[:, 1:] = (smooth[:, 1:] - smooth[:, :-1]) * factor
-    return Seen(
-        seen.surface,
-        seen.slope_x + slope_x,
-        seen.slope_y + slope_y,
-        seen.lit,
-        seen.wall,
-        seen.height,
-    )
+    return replace(seen, slope_x=seen.slope_x + slope_x, slope_y=seen.slope_y + slope_y)

@@ -29,10 +29,10 @@ from landshift.training.material import (
     Example,
     Tile,
     read_tiles,
-    simulated_tiles,
 )
 from landshift.training.network import Network, begin_from, exported, looked_twice
 from landshift.training.recipe import Recipe
+from landshift.training.scenes import simulated_tiles
 
 Layers = dict[str, NDArray[np.float32]]
 """``layer.weight`` and ``layer.bias`` of a model file."""

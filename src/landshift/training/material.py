@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,6 @@ from scipy import ndimage
 from landshift.errors import InputError
 from landshift.features import normalise_bands
 from landshift.legend import Cover
-from landshift.sensor import Family
 from landshift.training.recipe import Recipe
 
 _Value = TypeVar("_Value", bound=np.generic)
@@ -34,8 +33,6 @@ _ONE_WAY = SAME, GAINED, LOST, OTHER
 _SWAPPED = np.arange(256, dtype=np.uint8)
 _SWAPPED[[GAINED, LOST]] = LOST, GAINED
 
-_NATIVE = 0.85
-"""Least side of a picture's own pixels, in pixels of the example, that still counts as its own."""
 _SLIVER_M = 2.0
 """Differences between two labels that are thinner than this are lean and sampling, not change."""
 
@@ -178,10 +175,7 @@ def kinds(before: NDArray[np.uint8], after: NDArray[np.uint8], gsd_m: float) -> 
     gsd_m
         Side of a pixel, metres.
     """
-    kind = np.full(before.shape, OTHER, np.uint8)
-    kind[before == after] = SAME
-    kind[(before != Cover.BUILDING) & (after == Cover.BUILDING)] = GAINED
-    kind[(before == Cover.BUILDING) & (after != Cover.BUILDING)] = LOST
+    kind = fate(before, after)
     side = round(_SLIVER_M / gsd_m)
     if side >= 2:
         for changed in (GAINED, LOST, OTHER):
@@ -191,6 +185,15 @@ def kinds(before: NDArray[np.uint8], after: NDArray[np.uint8], gsd_m: float) -> 
                 solid = ndimage.binary_propagation(solid, mask=region)
                 kind[region & ~solid] = IGNORED
     kind[((before == 0) | (after == 0)) & (before != after)] = IGNORED
+    return kind
+
+
+def fate(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The kind of change from one cover of a thing to the other, (row, col)."""
+    kind = np.full(before.shape, OTHER, np.uint8)
+    kind[before == after] = SAME
+    kind[(before != Cover.BUILDING) & (after == Cover.BUILDING)] = GAINED
+    kind[(before == Cover.BUILDING) & (after != Cover.BUILDING)] = LOST
     return kind
 
 
@@ -262,7 +265,7 @@ class Cutter:
         coarsest = tile.gsd_m / self.gsd_m[1]
         most = max(min(1.4, finest), coarsest)
         if self.native_share > 0 and rng.random() < self.native_share:
-            return float(max(min(1.0, finest) * rng.uniform(_NATIVE, 1.0), coarsest))
+            return float(max(min(1.0, finest), coarsest))
         zoom = float(np.exp(rng.uniform(np.log(min(most, max(0.28, coarsest))), np.log(most))))
         # Small tiles are not shrunk below the crop if that can be helped: the rest would be blank.
         return float(max(zoom, min(most, self.crop_px / min(tile.covers.shape[1:]))))
@@ -420,34 +423,3 @@ def _disturbed(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     if rng.random() < 0.3:
         x = x + rng.normal(0, rng.uniform(0.02, 0.15), x.shape).astype(np.float32)
     return x
-
-
-def simulated_tiles(
-    family: Family,
-    seeds: range,
-    shape_px: int,
-    gsd_m: tuple[float, float],
-    folder: Path,
-    report: Callable[[str], None],
-) -> list[Tile]:
-    """Simulated pairs, one a seed, kept in ``folder`` so that a killed run goes on where it was."""
-    from landshift.simulation import simulate_pair
-
-    folder.mkdir(parents=True, exist_ok=True)
-    tiles = []
-    for seed in seeds:
-        file = folder / f"{family}-{shape_px}-{seed}.npz"
-        low, high = np.log(gsd_m)
-        side_m = float(np.exp(np.random.default_rng([seed, 7]).uniform(low, high)))
-        if not file.exists():
-            pair = simulate_pair(family=family, seed=seed, shape=(shape_px, shape_px), gsd_m=side_m)
-            part = file.with_suffix(".part.npz")
-            np.savez(part, bands=np.stack([pair.before, pair.after]).astype(np.float16),
-                     covers=np.stack([pair.cover_before, pair.cover_after]))  # fmt: skip
-            part.replace(file)
-            if seed % 50 == 0:
-                report(f"simulated {seed - seeds.start + 1} of {len(seeds)} {family} pairs")
-        with np.load(file) as arrays:
-            tiles.append(Tile(f"simulated {seed}", arrays["bands"], arrays["covers"], side_m,
-                              simulated=True))  # fmt: skip
-    return tiles

@@ -64,7 +64,7 @@ class Recipe:
     turns: int = 1
     """Ways up that the model looks at a picture (`model.Model.turns`); it learns from all."""
     native_share: float = 0.0
-    """Share of the crops of labelled pictures that keep about their own pixels, or the finest that
+    """Share of the crops of labelled pictures that keep their own pixels, or the finest that
     the network reads; the others are brought to a random side. Whoever asks, asks at a picture's
     own pixels."""
     style_mixing: float = 0.0

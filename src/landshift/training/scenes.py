@@ -1,0 +1,95 @@
+"""Simulated pairs as material: what each pixel shows, and what became of what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landshift.sensor import Family
+from landshift.training.material import GAINED, IGNORED, LOST, Tile, fate
+
+
+def simulated_tiles(
+    family: Family,
+    seeds: range,
+    shape_px: int,
+    gsd_m: tuple[float, float],
+    folder: Path,
+    report: Callable[[str], None],
+) -> list[Tile]:
+    """Simulated pairs, one a seed, kept in ``folder`` so that a killed run goes on where it was.
+
+    Scenes there of other pixels, or of a simulator that told less, are made anew.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tiles = []
+    for seed in seeds:
+        file = folder / f"{family}-{shape_px}-{seed}.npz"
+        low, high = np.log(gsd_m)
+        side_m = float(np.exp(np.random.default_rng([seed, 7]).uniform(low, high)))
+        tile = _kept_scene(file, seed, side_m)
+        if tile is None:
+            tile, kinds = _new_scene(family, seed, shape_px, side_m)
+            part = file.with_suffix(".part.npz")
+            np.savez(part, bands=tile.bands, covers=tile.covers, kinds=kinds, gsd_m=side_m)
+            part.replace(file)
+            if seed % 50 == 0:
+                report(f"simulated {seed - seeds.start + 1} of {len(seeds)} {family} pairs")
+        tiles.append(tile)
+    return tiles
+
+
+def _kept_scene(file: Path, seed: int, side_m: float) -> Tile | None:
+    """The scene of a file, None where there is none or it is another one."""
+    if not file.exists():
+        return None
+    with np.load(file) as arrays:
+        if "kinds" not in arrays or float(arrays["gsd_m"]) != side_m:
+            return None
+        return Tile(f"simulated {seed}", arrays["bands"], arrays["covers"], side_m,
+                    kinds=arrays["kinds"], simulated=True)  # fmt: skip
+
+
+def _new_scene(
+    family: Family, seed: int, shape_px: int, side_m: float
+) -> tuple[Tile, NDArray[np.uint8]]:
+    """A scene, and its kinds of change once more."""
+    from landshift.simulation import simulate_pair
+
+    pair = simulate_pair(family=family, seed=seed, shape=(shape_px, shape_px), gsd_m=side_m)
+    covers = pair.cover_before, pair.cover_after
+    kinds = seen_kinds(covers[0], pair.cover_to_be, pair.cover_that_was, covers[1])
+    pictures = np.stack([pair.before, pair.after]).astype(np.float16)
+    scene = Tile(
+        f"simulated {seed}", pictures, np.stack(covers), side_m, kinds=kinds, simulated=True
+    )
+    return scene, kinds
+
+
+def seen_kinds(
+    cover_before: NDArray[np.uint8], cover_to_be: NDArray[np.uint8],
+    cover_that_was: NDArray[np.uint8], cover_after: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
+    """What kind of change each pixel of a simulated pair shows, whatever leans over what.
+
+    A roof leans its own way in each picture. Where only that differs nothing changed, though the
+    classes of the two pictures differ by a strip beside every tall roof. So each picture is asked
+    what became, or had been, of the very thing that it shows: a building is gained where the after
+    picture shows one that was not there, and lost where the before picture shows one that will not
+    be. Where the two pictures say otherwise different things, or show a wall, nothing is taught.
+
+    Parameters
+    ----------
+    cover_before, cover_to_be, cover_that_was, cover_after
+        (row, col); as in `landshift.simulation.SimulatedPair`.
+    """
+    then, now = fate(cover_before, cover_to_be), fate(cover_that_was, cover_after)
+    gained, lost = now == GAINED, then == LOST
+    kind = np.where(then == now, now, np.uint8(IGNORED))
+    kind[gained & ~lost] = GAINED
+    kind[lost & ~gained] = LOST
+    kind[(cover_before == 0) & ~gained | (cover_after == 0) & ~lost] = IGNORED
+    return kind
