@@ -409,6 +409,17 @@ def test_pixels_are_brought_within_what_the_network_reads():
             assert 0.44 <= gsd_m <= 2.3
 
 
+def test_objects_are_pasted_among_pixels_of_like_size(monkeypatch):
+    fine, coarse = tile(2, 1), dataclasses.replace(tile(2, 2), gsd_m=2.0)
+    cutter, donors = Cutter([fine, coarse], recipe(crop_px=64, native_share=1.0)), []
+    paste = cutter._pasted
+    monkeypatch.setattr(cutter, "_pasted", lambda *a: (donors.append(a[2].name), paste(*a))[1])
+    for seed in range(40):
+        cutter.example(dataclasses.replace(fine, quiet=True), np.random.default_rng(seed))
+    assert len(donors) > 20
+    assert set(donors) == {fine.name}
+
+
 @pytest.mark.parametrize(("gsd_m", "read_m"), [(0.2, 0.45), (0.8, 0.8)])
 def test_a_picture_may_keep_its_own_pixels_or_the_finest_that_are_read(gsd_m, read_m):
     picture = dataclasses.replace(tile(2, 3, 300), gsd_m=gsd_m)

@@ -33,6 +33,9 @@ _ONE_WAY = SAME, GAINED, LOST, OTHER
 _SWAPPED = np.arange(256, dtype=np.uint8)
 _SWAPPED[[GAINED, LOST]] = LOST, GAINED
 
+_LIKE_SIDE = 1.3
+"""Factor within which the pixels of a picture are as large as those that its objects are put among;
+with others a house would be of a size that the gsd channel denies."""
 _SLIVER_M = 2.0
 """Differences between two labels that are thinner than this are lean and sampling, not change."""
 
@@ -201,8 +204,9 @@ class Cutter:
     """Draws examples from tiles: crops, pairs of single pictures, pasted change, disturbance."""
 
     def __init__(self, tiles: list[Tile], recipe: Recipe) -> None:
-        """Keep the tiles; donors of pasted objects are drawn from all of them."""
+        """Keep the tiles; objects are pasted from those whose pixels are alike."""
         self.tiles = tiles
+        self.sides_m = np.array([tile.gsd_m for tile in tiles])
         self.crop_px = recipe.crop_px
         self.reference_gsd_m = recipe.reference_gsd_m
         self.gsd_m = recipe.finest_gsd_m, recipe.coarsest_gsd_m
@@ -216,8 +220,9 @@ class Cutter:
         if len(bands) == 1 and not calm:
             after, cover_after = after.copy(), cover_after.copy()
         pasted = np.zeros(cover_after.shape, bool)
-        if not calm and rng.random() < (0.75 if tile.quiet else 0.15):
-            donor = self.tiles[rng.integers(len(self.tiles))]
+        donors = np.flatnonzero(np.abs(np.log(self.sides_m / gsd_m)) < np.log(_LIKE_SIDE))
+        if not calm and donors.size and rng.random() < (0.75 if tile.quiet else 0.15):
+            donor = self.tiles[rng.choice(donors)]
             after, cover_after, pasted = self._pasted(after, cover_after, donor, rng)
         kind = kinds(cover_before, cover_after, gsd_m)
         if drawn is not None:
