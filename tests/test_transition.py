@@ -394,10 +394,8 @@ def test_a_hall_on_a_patchwork_of_beds_is_one_region(side):
     """Pieces below the smallest region join each other, never the ground around the hall."""
     beds = np.where((np.arange(16)[:, None] // side + np.arange(16) // side) % 2, C, H)
     kinds = np.where(PATCH, 1, 0)
-    changes = codes_of(
-        beds, np.where(PATCH, B, beds), kinds,
-        settings=replace(SMALL, smoothing_sweeps=0, least_change_m2=25.0),
-    )  # fmt: skip
+    unsmoothed = replace(SMALL, smoothing_sweeps=0, least_change_m2=25.0)
+    changes = codes_of(beds, np.where(PATCH, B, beds), kinds, settings=unsmoothed)
     assert np.all(changes.new_building == PATCH)
     assert set(np.unique(changes.codes[PATCH]).tolist()) <= {13, 73}
     _, totals = measure_area(changes, Aligned(), AreaSettings())
