@@ -5,11 +5,11 @@
 Pairs of 640 × 640 px, of 0.3 and 0.5 m in turn or of other pixels, on which something was built;
 seeds are none that anything learned from or was set on. A true building is a roof of at least 150
 m² that lies wholly in the aoi (the inner 512 × 512 px), less than half of it on ground that a roof
-covered before; its direction is that of its least rotated rectangle. It is matched
-by a listed building whose outline overlaps it by half (intersection over union). A listed
-building of at least 150 m² that is not said to replace another is right where it so overlaps any
-new roof. Directions are compared where the true region fills its rectangle by 0.9 and is half again
-as long as wide: others have none.
+covered before; its direction is that of its least rotated rectangle. It is matched by a listed
+building whose outline overlaps it by half (intersection over union). A listed building of at least
+150 m² that is not said to replace another is right where it so overlaps any new roof. Directions
+are compared where the true region fills its rectangle by 0.9 and is half again as long as wide, and
+the building has one: others have none.
 """
 
 import argparse

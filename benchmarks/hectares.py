@@ -56,11 +56,11 @@ from pyproj import CRS
 from scipy import ndimage, optimize
 from shapely.geometry import box
 
-from landshift.area import Clues, ends, floor_hectares
+from landshift.area import Clues, ends, floor_hectares, step_of
 from landshift.change_map import TOTALS
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError
-from landshift.settings import UTM_SLACK, AreaSettings, ClueWeights, Settings
+from landshift.settings import AreaSettings, ClueWeights, Settings
 from landshift.simulation import SimulatedPair, simulate_pair
 from landshift.site import Aoi, Image, Site
 from landshift.writing import report_as_json
@@ -279,12 +279,6 @@ def spelled(settings: AreaSettings, places: tuple[int, ...], numbers: np.ndarray
     )
 
 
-def step_of(sums: Sums, settings: AreaSettings) -> np.ndarray:
-    """Place in `AreaSettings.site_error` of each sum's pixel size."""
-    limits = [step[0] * (1 + UTM_SLACK) for step in settings.site_error]
-    return np.minimum(np.searchsorted(limits, sums.clues.gsd_m), len(limits) - 1)
-
-
 def fitted(sums: Sums, alone: bool) -> AreaSettings:
     """Settings of the least score.
 
@@ -292,7 +286,7 @@ def fitted(sums: Sums, alone: bool) -> AreaSettings:
     which there are sites; the errors of coarser ones after that, each by itself.
     """
     settings = AreaSettings()
-    steps = step_of(sums, settings)
+    steps = step_of(sums.clues, settings)
     there = np.unique(steps).tolist()
     joint = 0 if alone else JOINT
     for places in filter(None, (tuple(there[:joint]), *((place,) for place in there[joint:]))):
@@ -347,7 +341,7 @@ def factors_of(folds: list[tuple[Sums, AreaSettings]]) -> list[float]:
         for sums, settings in folds:
             floor = floor_hectares(sums.clues, settings)
             some = (sums.true >= floor) | (sums.clues.value >= floor)
-            some &= step_of(sums, settings) == place
+            some &= step_of(sums.clues, settings) == place
             count += int(some.sum())
             for number, factor in enumerate(FACTORS):
                 low, high, _ = ends(sums.clues, scaled(settings, [factor] * len(limits)))

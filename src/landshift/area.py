@@ -391,10 +391,14 @@ def site_error(clues: Clues, settings: AreaSettings) -> Floats:
 
 def _step(clues: Clues, settings: AreaSettings) -> tuple[Floats, Floats, Floats]:
     """What `AreaSettings.site_error` says for these pixel sizes: buildings, ground, faint."""
-    steps = np.array(settings.site_error)
-    limits = steps[:, 0] * (1.0 + UTM_SLACK)
-    place = np.minimum(np.searchsorted(limits, clues.gsd_m), len(steps) - 1)
-    return steps[place, 1], steps[place, 2], steps[place, 3]
+    _, buildings, ground, faint = np.array(settings.site_error)[step_of(clues, settings)].T
+    return buildings, ground, faint
+
+
+def step_of(clues: Clues, settings: AreaSettings) -> NDArray[np.intp]:
+    """Place in `AreaSettings.site_error` of these pixel sizes, wherever in their UTM zone."""
+    limits = [limit * (1.0 + UTM_SLACK) for limit, *_ in settings.site_error]
+    return np.minimum(np.searchsorted(limits, clues.gsd_m), len(limits) - 1)
 
 
 def floor_hectares(clues: Clues, settings: AreaSettings) -> Floats:

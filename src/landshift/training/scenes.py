@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landshift.sensor import Family
+from landshift.simulation import SimulatedPair, simulate_pair
 from landshift.training.material import GAINED, IGNORED, LOST, Tile, fate
 
 
@@ -30,43 +31,31 @@ def simulated_tiles(
         file = folder / f"{family}-{shape_px}-{seed}.npz"
         low, high = np.log(gsd_m)
         side_m = float(np.exp(np.random.default_rng([seed, 7]).uniform(low, high)))
-        tile = _kept_scene(file, seed, side_m)
-        if tile is None:
-            tile, kinds = _new_scene(family, seed, shape_px, side_m)
-            part = file.with_suffix(".part.npz")
-            np.savez(part, bands=tile.bands, covers=tile.covers, kinds=kinds, gsd_m=side_m)
-            part.replace(file)
+        if not _is_kept(file, side_m):
+            _keep(file, simulate_pair(family, seed, (shape_px, shape_px), side_m))
             if seed % 50 == 0:
                 report(f"simulated {seed - seeds.start + 1} of {len(seeds)} {family} pairs")
-        tiles.append(tile)
+        with np.load(file) as arrays:
+            tiles.append(Tile(f"simulated {seed}", arrays["bands"], arrays["covers"], side_m,
+                              kinds=arrays["kinds"], simulated=True))  # fmt: skip
     return tiles
 
 
-def _kept_scene(file: Path, seed: int, side_m: float) -> Tile | None:
-    """The scene of a file, None where there is none or it is another one."""
+def _is_kept(file: Path, side_m: float) -> bool:
     if not file.exists():
-        return None
+        return False
     with np.load(file) as arrays:
-        if "kinds" not in arrays or float(arrays["gsd_m"]) != side_m:
-            return None
-        return Tile(f"simulated {seed}", arrays["bands"], arrays["covers"], side_m,
-                    kinds=arrays["kinds"], simulated=True)  # fmt: skip
+        return "kinds" in arrays and float(arrays["gsd_m"]) == side_m
 
 
-def _new_scene(
-    family: Family, seed: int, shape_px: int, side_m: float
-) -> tuple[Tile, NDArray[np.uint8]]:
-    """A scene, and its kinds of change once more."""
-    from landshift.simulation import simulate_pair
-
-    pair = simulate_pair(family=family, seed=seed, shape=(shape_px, shape_px), gsd_m=side_m)
-    covers = pair.cover_before, pair.cover_after
-    kinds = seen_kinds(covers[0], pair.cover_to_be, pair.cover_that_was, covers[1])
-    pictures = np.stack([pair.before, pair.after]).astype(np.float16)
-    scene = Tile(
-        f"simulated {seed}", pictures, np.stack(covers), side_m, kinds=kinds, simulated=True
+def _keep(file: Path, pair: SimulatedPair) -> None:
+    kinds = seen_kinds(
+        pair.cover_before, pair.cover_to_be, pair.cover_that_was, pair.cover_after
     )
-    return scene, kinds
+    part = file.with_suffix(".part.npz")
+    np.savez(part, bands=np.stack([pair.before, pair.after]).astype(np.float16), kinds=kinds,
+             covers=np.stack([pair.cover_before, pair.cover_after]), gsd_m=pair.gsd_m)  # fmt: skip
+    part.replace(file)
 
 
 def seen_kinds(
