@@ -142,6 +142,20 @@ def test_a_run_may_begin_at_the_mean_of_two_models(recipe, tmp_path):
         dataclasses.replace(mean, start="")
 
 
+def test_where_change_alone_learns_features_and_classes_stay(recipe, tmp_path):
+    first, _ = trained(recipe, tmp_path / "a", tmp_path / "first.npz")
+    on = dataclasses.replace(recipe, start=str(tmp_path / "first.npz"), change_alone=True)
+    learned, _ = trained(on, tmp_path / "b", tmp_path / "learned.npz")
+    moved = {
+        name: float(np.abs(learned.layers[name] - weight).max())
+        for name, weight in first.layers.items()
+    }
+    assert max(far for name, far in moved.items() if not name.startswith("chg")) < 3e-3
+    assert max(far for name, far in moved.items() if name.startswith("chg")) > 0.02
+    with pytest.raises(SettingsError, match="change_alone is"):
+        dataclasses.replace(on, start="")
+
+
 @pytest.mark.parametrize("wrong", [{"blend": 0.5}, {"blend": 1.5, "start": "a.npz"}])
 def test_a_blend_needs_something_to_begin_from(recipe, wrong):
     with pytest.raises(SettingsError, match="blend is"):

@@ -153,7 +153,12 @@ def _fit(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_AVERAGING),
         use_buffers=True,
     )  # fmt: skip
-    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-2, lr=recipe.learning_rate)
+    if recipe.change_alone:
+        network.requires_grad_(False)
+        for layer in network.change_layers():
+            layer.requires_grad_(True)
+    learning = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(learning, weight_decay=1e-2, lr=recipe.learning_rate)
     rate = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=max(1, recipe.steps), pct_start=0.1
     )
@@ -165,7 +170,9 @@ def _fit(
     began, losses = time.monotonic(), []
     batches = _ahead(_batches(recipe, scenes, taught, first))
     for step, batch in zip(range(first, recipe.steps), batches, strict=False):
-        network.train()
+        network.train(not recipe.change_alone)
+        for layer in network.change_layers():
+            layer.train()
         network.mixes_styles = bool(torch.rand(()) < recipe.style_mixing)
         losses.append(_step(network, optimiser, batch))
         average.update_parameters(network)

@@ -123,6 +123,10 @@ class Network(nn.Module):
         h = self.chg0(full) + doubled(self.chg1(half) + doubled(self.chg2(quarter)))
         return self.chg4(self.chg3(torch.relu(h)))
 
+    def change_layers(self) -> tuple[nn.Module, ...]:
+        """The layers that tell change from the features of both dates."""
+        return self.chg0, self.chg1, self.chg2, self.chg3, self.chg4
+
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Class logits of both dates and the change logits, as they are learned."""
         merged = self.features(torch.cat([before, after]))

@@ -72,6 +72,11 @@ class Recipe:
     features, so that a simulated roof is seen in the manner of a real picture and the other way
     round (Zhou et al. 2021, "Domain Generalization with MixStyle", arXiv:2104.02008, who take
     0.5)."""
+    change_alone: bool = False
+    """Only the layers that tell change learn; features and classes stay what ``start`` made them.
+    Learning on bends features towards the new material and away from pictures of other kinds
+    (Kumar et al. 2022, arXiv:2202.10054); where labels of change alone were wrong, nothing else
+    needs to move."""
     widths: Widths = field(default_factory=Widths)
     """Channels of the network, as wide as that of ``start`` at least."""
 
@@ -91,6 +96,8 @@ class Recipe:
                 raise SettingsError(f"{share} is {getattr(self, share)}; allowed are 0 to 1")
         if self.also and not self.start:
             raise SettingsError(f"also is {self.also!r}; allowed only with a start")
+        if self.change_alone and not self.start:
+            raise SettingsError("change_alone is true; allowed only with a start")
         unit = 32 if max(self.second_look) > 0 else 16
         if self.crop_px % unit or self.crop_px < 32:
             raise SettingsError(
