@@ -119,6 +119,7 @@ def change_map(after_codes, grid, inside=None, probability=None, replaced=None) 
         noise_hectares=np.zeros((8, 8)),
         replaced_noise_hectares=0.0,
         total_noise_hectares=dict.fromkeys(TOTALS, 0.0),
+        mirrored_noise_hectares=dict.fromkeys(TOTALS, 0.0),
         cell_px=max(grid.shape),
         seen_hectares=np.array([[hectares.sum()]]),
         aoi_hectares=float(inside.sum(axis=1) @ grid.pixel_hectares),

@@ -44,7 +44,8 @@ def made_report(grid: Grid = UTM) -> SiteReport:
         expected_hectares=np.zeros((1, 1, 8, 8)), replaced_hectares=np.zeros((1, 1)),
         faint_hectares=np.zeros((8, 8)), noise_hectares=np.zeros((8, 8)),
         replaced_noise_hectares=0.0,
-        total_noise_hectares=dict.fromkeys(TOTALS, 0.0), cell_px=1000,
+        total_noise_hectares=dict.fromkeys(TOTALS, 0.0),
+        mirrored_noise_hectares=dict.fromkeys(TOTALS, 0.0), cell_px=1000,
         seen_hectares=np.array([[11.5]]), aoi_hectares=11.8, grid=grid,
     )  # fmt: skip
     size = Hectares(0.3333, 0.25, 0.5, "errors from site to site")

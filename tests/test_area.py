@@ -21,7 +21,7 @@ from landshift.area import (
     sum_codes,
 )
 from landshift.change_map import REPLACED_TOTALS, TOTALS
-from landshift.legend import Cover, split_code
+from landshift.legend import Cover, split_code, transition_code
 from landshift.settings import AreaSettings, ClueWeights, TransitionSettings
 from landshift.transition import find_transitions
 from posteriors import (
@@ -275,6 +275,24 @@ def test_swapping_the_dates_swaps_the_totals_with_their_intervals(seed):
     for one in forth[0]:
         assert mirrored[one.before, one.after].value == pytest.approx(one.hectares.value)
         assert mirrored[one.before, one.after].high == pytest.approx(one.hectares.high, rel=1e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1))
+def test_no_pair_reaches_beyond_a_total_that_it_belongs_to(seed):
+    rng = np.random.default_rng(seed)
+    grid = utm_grid(9, 11, 20.0)
+    before, after = rng.choice([1, 2, 3, 4, 5], (2, *grid.shape), p=[0.6, 0.1, 0.1, 0.1, 0.1])
+    pairs, totals = measure_area(change_map(10 * before + after, grid), Aligned(0.3), SETTINGS)
+    wholes = [
+        (one.hectares, totals[name])
+        for one in pairs
+        for name, codes in TOTALS.items()
+        if transition_code(one.before, one.after) in codes
+    ]
+    assert wholes
+    assert all(part.high <= whole.high for part, whole in wholes)
+    assert all(part.low <= part.value <= part.high for part, _ in wholes)
 
 
 def hectares_of(changes, residual_m=0.0, total="new_building", **of_settings) -> Hectares:

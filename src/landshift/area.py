@@ -16,14 +16,14 @@ known truth (``benchmarks/hectares.py fit``).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landshift.change_map import REPLACED_TOTALS, TOTALS, ChangeMap
+from landshift.change_map import MIRRORED_TOTALS, REPLACED_TOTALS, TOTALS, ChangeMap
 from landshift.legend import COVERS, Cover, transition_code
 from landshift.settings import UTM_SLACK, AreaSettings
 
@@ -188,10 +188,21 @@ def measure_area(
 
     A total is the sum of its pairs, those too small to be listed included; unchanged pairs are
     listed nowhere. Building→building is listed where buildings were replaced, with the hectares
-    of the replaced alone.
+    of the replaced alone. No interval of a pair reaches beyond that of a total it belongs to, in
+    either order of the pictures: a part cannot be more than its whole.
     """
     table = changes.expected_hectares.sum(axis=(0, 1))
     replaced = float(changes.replaced_hectares.sum())
+    own, mirrored = (
+        {
+            name: _hectares(changes, alignment, settings, _sum(name, codes, noise, table, replaced))
+            for name, codes in whole.items()
+        }
+        for whole, noise in (
+            (TOTALS, changes.total_noise_hectares),
+            (MIRRORED_TOTALS, changes.mirrored_noise_hectares),
+        )
+    )
     transitions = []
     for before, after in ((b, a) for b in COVERS for a in COVERS):
         if before is not after:
@@ -204,15 +215,27 @@ def measure_area(
             continue
         if found.value >= settings.least_reported_hectares:
             hectares = _hectares(changes, alignment, settings, found)
-            transitions.append(Transition(before, after, hectares))
+            wholes = [
+                whole[name].high
+                for whole, codes in ((own, TOTALS), (mirrored, MIRRORED_TOTALS))
+                for name in whole
+                if (name in REPLACED_TOTALS if found.with_replaced
+                    else found.codes[0] in codes[name])
+            ]  # fmt: skip
+            high = min([hectares.high, *wholes])
+            transitions.append(Transition(before, after, replace(hectares, high=high)))
     transitions.sort(key=lambda one: -one.hectares.value)
-    totals = {}
-    for name, codes in TOTALS.items():
-        with_replaced = name in REPLACED_TOTALS
-        value = sum_codes(table, codes) + (replaced if with_replaced else 0.0)
-        found = Found(codes, with_replaced, value, changes.total_noise_hectares[name])
-        totals[name] = _hectares(changes, alignment, settings, found)
-    return tuple(transitions), totals
+    return tuple(transitions), own
+
+
+def _sum(
+    name: str, codes: tuple[int, ...], noise: Mapping[str, float], table: NDArray[np.float64],
+    replaced: float,
+) -> Found:  # fmt: skip
+    """A total, or what it would be were the pictures swapped."""
+    with_replaced = name in REPLACED_TOTALS
+    value = sum_codes(table, codes) + (replaced if with_replaced else 0.0)
+    return Found(codes, with_replaced, value, noise[name])
 
 
 def measure_balance(

@@ -37,6 +37,12 @@ REPLACED_TOTALS: frozenset[str] = frozenset({"new_building"})
 removed_building exceeds building_change by what was replaced: a map of buildings before and one of
 buildings after do not differ there."""
 
+MIRRORED_TOTALS: dict[str, tuple[int, ...]] = {
+    name: tuple(code % 10 * 10 + code // 10 for code in codes) for name, codes in TOTALS.items()
+}
+"""What the totals would add up were the pictures swapped. They stand in no report: they keep a
+pair's interval as far within its sums in one order as in the other."""
+
 
 @dataclass(frozen=True, eq=False)
 class ChangeMap:
@@ -72,6 +78,8 @@ class ChangeMap:
     """The same of the sum of `replaced_hectares`."""
     total_noise_hectares: Mapping[str, float]
     """The same of each of `TOTALS`."""
+    mirrored_noise_hectares: Mapping[str, float]
+    """The same of each of `MIRRORED_TOTALS`."""
     cell_px: int
     """Side of a cell in pixels; the last cells of a row or column may be cut."""
     seen_hectares: NDArray[np.float64]

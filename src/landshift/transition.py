@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from landshift.change_map import REPLACED_TOTALS, TOTALS, ChangeMap
+from landshift.change_map import MIRRORED_TOTALS, REPLACED_TOTALS, TOTALS, ChangeMap
 from landshift.kernels import region, smoothing
 from landshift.kernels import transition as kernel
 from landshift.legend import TRANSITION_CODES, Cover, transition_code
@@ -55,6 +55,8 @@ class CellSums:
     """The same of the replaced buildings."""
     total_noise: dict[str, float]
     """The same of each total."""
+    mirrored_noise: dict[str, float]
+    """The same of each total of the swapped pair."""
 
     @staticmethod
     def of(
@@ -68,7 +70,7 @@ class CellSums:
         """Add up the outcomes of every counted pixel."""
         cells = tuple(-(-side // cell_px) for side in counted.shape)
         expected, seen = np.zeros((*cells, kernel.OUTCOMES)), np.zeros(cells)
-        variance, total_variance = np.zeros(kernel.OUTCOMES), np.zeros(len(TOTALS))
+        variance, total_variance = np.zeros(kernel.OUTCOMES), np.zeros(2 * len(TOTALS))
         kernel.sum_cells(
             *classes, kinds, counted, row_hectares, cell_px, total_outcomes(),
             np.array(settings.pair_prior, np.float32), np.float32(settings.replaced_prior),
@@ -78,10 +80,13 @@ class CellSums:
         replaced = expected[..., kernel.REPLACED].copy()
         table[..., Cover.BUILDING - 1, Cover.BUILDING - 1] += replaced
         noise = np.sqrt(variance)
-        total_noise = dict(zip(TOTALS, np.sqrt(total_variance).tolist(), strict=True))
+        own, mirrored = (
+            dict(zip(TOTALS, half.tolist(), strict=True))
+            for half in np.split(np.sqrt(total_variance), 2)
+        )
         return CellSums(
             table, replaced, seen, noise[: kernel.REPLACED].reshape(8, 8).copy(),
-            float(noise[kernel.REPLACED]), total_noise,
+            float(noise[kernel.REPLACED]), own, mirrored,
         )  # fmt: skip
 
 
@@ -100,9 +105,9 @@ class Posteriors:
 
 
 def total_outcomes() -> Mask:
-    """Which outcomes each of `TOTALS` adds up, (total, 65)."""
-    groups = np.zeros((len(TOTALS), kernel.OUTCOMES), np.bool_)
-    for row, (name, codes) in enumerate(TOTALS.items()):
+    """Which outcomes each of `TOTALS` adds up, and then each mirrored one, (2 · total, 65)."""
+    groups = np.zeros((2 * len(TOTALS), kernel.OUTCOMES), np.bool_)
+    for row, (name, codes) in enumerate((*TOTALS.items(), *MIRRORED_TOTALS.items())):
         for code in codes:
             groups[row, 8 * (code // 10 - 1) + code % 10 - 1] = True
         groups[row, kernel.REPLACED] = name in REPLACED_TOTALS
@@ -409,6 +414,7 @@ def _change_map(
         noise_hectares=sums.noise,
         replaced_noise_hectares=sums.replaced_noise,
         total_noise_hectares=sums.total_noise,
+        mirrored_noise_hectares=sums.mirrored_noise,
         cell_px=cell_px,
         seen_hectares=sums.seen,
         aoi_hectares=float(inside.sum(axis=1) @ grid.pixel_hectares),
