@@ -6,10 +6,14 @@ import dataclasses
 import filecmp
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -130,6 +134,42 @@ def test_a_changed_picture_is_compared_again_and_a_lost_result_too(pictures, tmp
     assert [one.carried for one in again.values()].count(True) == 1
     assert again["site-0000"].carried  # a province is no input
     assert "East" in (out / "sites.csv").read_text()
+
+
+def test_a_picture_of_the_same_size_and_time_is_another_picture(pictures, tmp_path):
+    folder, pairs = pictures
+    before, after = (shutil.copy(folder / name, tmp_path / name) for name in pairs[0])
+    sites = write_list(tmp_path / "same.csv", [(before.name, after.name)], 1)
+    run(sites, tmp_path / "out")
+    assert run(sites, tmp_path / "out")["site-0000"].carried
+    held, content = before.stat(), bytearray(before.read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "other").write_bytes(content)
+    (tmp_path / "other").replace(before)
+    os.utime(before, ns=(held.st_atime_ns, held.st_mtime_ns))
+    assert before.stat().st_mtime_ns == held.st_mtime_ns
+    assert before.stat().st_size == held.st_size
+    assert not run(sites, tmp_path / "out")["site-0000"].carried
+
+
+def test_what_is_answered_stands_while_the_network_is_down(pictures, tmp_path):
+    folder, pairs = pictures
+    where = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), where) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        sites = write_list(tmp_path / "far.csv", [[f"{address}/{n}" for n in pairs[0]]], 1)
+        first = run(sites, tmp_path / "out")["site-0000"]
+        server.shutdown()
+    assert first.outcome.status == "answered", first.outcome.reason
+    again = run(sites, tmp_path / "out")["site-0000"]
+    assert again.carried
+    assert (tmp_path / "out" / "sites" / again.listed.folder / "report.json").is_file()
+    # what was never answered fails, and the next run asks again without being told to
+    new = write_list(tmp_path / "new.csv", [[f"{address}/{n}" for n in pairs[1]]], 1)
+    for _ in range(2):
+        failed = run(new, tmp_path / "new")["site-0000"]
+        assert (failed.outcome.kind, failed.carried) == ("fetch", False)
 
 
 def test_a_result_goes_when_its_site_fails_later(pictures, tmp_path):

@@ -23,7 +23,10 @@ class Moody(BaseHTTPRequestHandler):
     moods: ClassVar[list[str]] = []
 
     def do_HEAD(self):
-        self.answer(200, 0)
+        if self.path.endswith("signed.tif"):
+            self.send_error(403)
+        else:
+            self.answer(200, 0)
 
     def do_GET(self):
         mood = self.moods.pop(0) if self.moods else "well"
@@ -32,7 +35,7 @@ class Moody(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
+        start = int(self.headers.get("Range", "bytes=0-")[6:].split("-")[0])
         self.answer(206 if start else 200, start)
         body = CONTENT[start:]
         self.wfile.write(body[: len(body) // 2] if mood == "breaks" else body)
@@ -40,7 +43,8 @@ class Moody(BaseHTTPRequestHandler):
 
     def answer(self, status, start):
         self.send_response(status)
-        self.send_header("ETag", '"one"')
+        if not self.path.endswith("nameless.tif"):
+            self.send_header("ETag", '"one"')
         self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
 
@@ -84,7 +88,17 @@ def test_nobody_there(tmp_path, monkeypatch):
     monkeypatch.setattr(fetching, "_PAUSE_S", 0.0)
     with pytest.raises(ImageError, match="tried 4 times"):
         fetch("http://127.0.0.1:9/a.tif", tmp_path / "a.tif")
-    assert version_of("http://127.0.0.1:9/a.tif") == "not reachable"
+    assert version_of("http://127.0.0.1:9/a.tif") is None
+
+
+def test_a_version_is_asked_for_by_reading_where_headers_are_refused(server):
+    address = server.replace("20240529", "signed")
+    assert version_of(address) == version_of(address) == f'"one"  {len(CONTENT)}'
+
+
+def test_what_names_no_version_is_never_taken_for_the_same(server):
+    address = server.replace("20240529", "nameless")
+    assert version_of(address) != version_of(address)
 
 
 def test_a_listed_address_becomes_a_file_of_its_name(server, tmp_path):

@@ -58,11 +58,11 @@ def test_a_new_list_takes_the_place_of_the_old_and_outcomes_stay(ledger):
     assert ledger.known("key") is None
 
 
-def test_a_hash_holds_until_size_or_time_change(ledger, tmp_path):
-    ledger.note_hash(tmp_path, 10, 20, "abc")
-    assert ledger.known_hash(tmp_path, 10, 20) == "abc"
-    assert ledger.known_hash(tmp_path, 11, 20) is None
-    assert ledger.known_hash(tmp_path, 10, 21) is None
+def test_a_hash_holds_until_size_or_time_change(ledger):
+    ledger.note_content("a.tif", "10 20 30", "abc")
+    assert ledger.known_content("a.tif", "10 20 30") == "abc"
+    assert ledger.known_content("a.tif", "10 20 31") is None
+    assert ledger.known_content("b.tif", "10 20 30") is None
 
 
 def test_a_note_that_fails_leaves_nothing(ledger):

@@ -237,6 +237,23 @@ def test_a_person_can_use_the_index(browser, index_text, tmp_path, screen):
         use_the_index(view)
 
 
+def test_a_card_says_no_more_of_a_building_than_is_known(browser, tmp_path):
+    report = made_report()
+    small = dataclasses.replace(report.buildings[0], azimuth_deg=None, stage=None)
+    frame = dataclasses.replace(report.buildings[0], stage="frame or foundation")
+    text = rendered(dataclasses.replace(report, buildings=(small, frame, report.buildings[0])))
+    with opened(browser, tmp_path, text, (1280, 900, False)) as view:
+        said = []
+        for show in view.locator("button.show").all():
+            show.click()
+            said.append(view.locator("#card").inner_text())
+    assert "whether it has a roof cannot be told" in said[0]
+    assert "° from grid north" not in said[0]
+    assert "Now: a frame or foundation, not roofed yet." in said[1]
+    assert "Now: a building with a roof." in said[2]
+    assert "90° from grid north" in said[2]
+
+
 def names_of(view):
     shown = view.locator("#table tbody tr:visible th")
     return [name.split("\n")[0] for name in shown.all_inner_texts()]

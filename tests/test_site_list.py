@@ -53,6 +53,17 @@ def test_a_point_and_a_radius_become_a_square_on_the_ground(tmp_path):
     assert (east - west) * np.cos(np.radians(41.588)) == pytest.approx(north - south, rel=4e-3)
 
 
+def test_what_the_outlines_file_says_of_its_dates_counts_as_in_one_comparison(tmp_path):
+    said = {"name": "경성", "before_date": "2023-05-12", "after_date": "2024-10-03"}
+    outline = {"type": "Feature", "properties": said,
+               "geometry": shapely.geometry.mapping(shapely.from_wkt(SQUARE))}  # fmt: skip
+    (tmp_path / "site.geojson").write_text(json.dumps(outline))
+    site = only(tmp_path, "ky,,,,a.tif,b.tif,,2024-10-05,site.geojson,,,,,,")
+    days = [image.date.isoformat() for image in (site.site.before, site.site.after)]
+    assert days == ["2023-05-12", "2024-10-05"]  # the row's own word comes first
+    assert site.year == "2024"
+
+
 BAD = {
     ",,,,a.tif,b.tif,,,,,,,,,": "id is missing",
     "x,,,,,b.tif,,,,,,,,,": "before is missing",

@@ -28,7 +28,8 @@ JUDGED = SummarySettings()
 
 def hectares(value, low=None, high=None):
     return {"hectares": value, "low": value * 0.6 if low is None else low,
-            "high": value * 1.5 if high is None else high, "model_error": 0.35}  # fmt: skip
+            "high": value * 1.5 if high is None else high, "model_error": 0.35,
+            "left_out": 0.0}  # fmt: skip
 
 
 def digest(transitions=(), buildings=(), kept=0.0, **totals):
@@ -109,7 +110,7 @@ def test_a_sum_lies_between_all_errors_shared_and_none(values, wider):
     total = Sum()
     ups = []
     for value in values:
-        own = hectares(value, 0.0, value + wider * (interval(value, 0.35 * value)[1] - value))
+        own = hectares(value, None, value + wider * (interval(value, 0.35 * value)[1] - value))
         ups.append(own["high"] - value)
         total.add(own)
     reach = total.as_json()["high"] - sum(values)
@@ -129,6 +130,23 @@ def test_a_shared_model_error_does_not_average_out():
     assert shares[0] == pytest.approx(shares[1], rel=1e-3)
 
 
+def test_sites_that_may_each_be_nothing_may_be_nothing_together():
+    total, told = Sum(), Sum()
+    for _ in range(50):
+        total.add(hectares(0.02, 0.0, 0.08))
+        told.add(hectares(0.02, 0.015, 0.08))
+    assert total.as_json()["low"] == 0.0
+    assert told.as_json()["low"] > 0.2
+
+
+def test_what_was_not_seen_does_not_average_out():
+    total = Sum()
+    for _ in range(100):
+        total.add({**hectares(1.0, 0.9, 3.2), "model_error": 0.0, "left_out": 2.0})
+    # 2 ha a site that the value leaves out, and 0.2 ha that are each site's own
+    assert total.as_json()["high"] == pytest.approx(100 + 200 + 0.2 * 10, abs=1e-3)
+
+
 def test_nothing_answered_is_not_zero():
     assert Sum().as_json() == {"hectares": None, "low": None, "high": None}
 
@@ -139,7 +157,7 @@ def test_a_digest_is_small_plain_and_placed(grid):
     assert len(json.dumps(told, allow_nan=False)) < 3000
     assert (told["outline"] is None) == (grid is LOCAL)
     size = {"hectares": 0.3333, "low": 0.25, "high": 0.5}
-    assert told["totals"]["new_building"] == {**size, "model_error": 1.0}
+    assert told["totals"]["new_building"] == {**size, "model_error": 1.0, "left_out": 0.0}
     assert told["clusters"] == [0.6666]
 
 
@@ -151,6 +169,10 @@ def test_a_digest_says_of_each_total_how_far_the_model_may_be_off():
     errors = {name: told[name]["model_error"] for name in ("new_building", "cropland_loss")}
     for name, error in errors.items():
         assert error == pytest.approx(float(site_error(totals[name].clues, AreaSettings())), 1e-3)
+    half = replace(report.changes, seen_hectares=report.changes.seen_hectares / 2)
+    _, totals = measure_area(half, report.alignment, AreaSettings())
+    less = digest_of(replace(report, totals=totals))["totals"]["new_building"]
+    assert 0.0 < told["new_building"]["left_out"] + 0.01 < less["left_out"] <= less["high"]
     assert errors["new_building"] < errors["cropland_loss"]
 
 

@@ -4,6 +4,7 @@ LandshiftError
 ├── InputError         what the user handed us cannot be used
 │   ├── SiteError        the site file or its polygon
 │   ├── ImageError       an image file, its bands or its CRS
+│   │   └── FetchError     an image that lies elsewhere and was not to be had
 │   ├── ModelError       a model file, or a model that does not fit the image's bands
 │   └── SettingsError    a threshold out of its range
 ├── ComparisonError    the input is fine, but no answer can be trusted
@@ -31,6 +32,10 @@ class SiteError(InputError):
 
 class ImageError(InputError):
     """An image file, its bands or its CRS cannot be used."""
+
+
+class FetchError(ImageError):
+    """An image that lies elsewhere was not to be had."""
 
 
 class ModelError(InputError):

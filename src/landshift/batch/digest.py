@@ -7,7 +7,7 @@ from typing import Any
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from landshift.area import Hectares, site_error
+from landshift.area import Hectares, ends, site_error
 from landshift.grid import WGS84
 from landshift.legend import Cover
 from landshift.reading import project_polygon
@@ -38,7 +38,8 @@ def digest_of(report: SiteReport) -> dict[str, Any]:
         "before_date": report.before.date,
         "after_date": report.after.date,
         "totals": {
-            name: {**_hectares(total), "model_error": _model_error(total, area)}
+            name: {**_hectares(total), "model_error": _model_error(total, area),
+                   "left_out": _left_out(total, area)}
             for name, total in report.totals.items()
         },
         "transitions": [
@@ -77,6 +78,14 @@ def _model_error(total: Hectares, settings: AreaSettings) -> float:
     if total.clues is None:
         return 1.0
     return round(float(site_error(total.clues, settings)), _DECIMALS)
+
+
+def _left_out(total: Hectares, settings: AreaSettings) -> float:
+    """Hectares that the upper end holds for what was not seen or is too faint to point at."""
+    if total.clues is None:
+        return 0.0
+    _, _, terms = ends(total.clues, settings)
+    return round(float(terms.faint + terms.unseen), _DECIMALS)
 
 
 def _outline(report: SiteReport) -> Polygon | MultiPolygon | None:

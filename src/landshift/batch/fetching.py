@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from typing import Any
 
 from landshift import __version__
 from landshift.batch.listed_site import ListedSite
-from landshift.errors import ImageError
+from landshift.errors import FetchError, ImageError
 from landshift.site import Image, Site
 
 _SCHEMES = ("https://", "http://", "s3://", "/vsis3/", "/vsicurl/")
@@ -35,6 +36,8 @@ _MOST_BYTES = 8 * 2**30
 _PIECE = 2**20
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 """HTTP codes after which trying again makes sense."""
+_HEAD_REFUSED = (400, 401, 403, 405, 501)
+"""HTTP codes after which a picture whose headers are not to be had may yet be read."""
 _BROKEN: tuple[type[Exception], ...] = (
     urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError,
 )  # fmt: skip
@@ -60,18 +63,35 @@ def file_name_of(address: str) -> str:
     return name
 
 
-def version_of(address: str) -> str:
-    """What the server says of the picture's version; "not reachable" where it says nothing."""
+def version_of(address: str) -> str | None:
+    """What the server says of the picture's version; None where it cannot be asked.
+
+    Where it names none, one that never comes again: what may have changed is not the same.
+    """
     try:
         if _is_s3(address):
             head = _s3().head_object(**_bucket_and_key(address))
             return f"{head['ETag']} {head['ContentLength']}"
-        with _opened(address, method="HEAD") as answer:
-            told = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-            return " ".join((*told, answer.headers.get("Content-Length", "")))
+        told = _headers(address)
     except _unreachable():
-        # the fetching will say why; once it can be reached, the key is another
-        return "not reachable"
+        return None  # the fetching will say why
+    named = [told.get(name, "") for name in ("ETag", "Last-Modified")]
+    if not any(named):
+        return f"not named {uuid.uuid4().hex}"
+    return " ".join((*named, told.get("Content-Range", "") or told.get("Content-Length", "")))
+
+
+def _headers(address: str) -> Any:
+    """What a server says of a picture; signed addresses are good for reading alone."""
+    try:
+        with _opened(address, method="HEAD") as answer:
+            return answer.headers
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code not in _HEAD_REFUSED:
+            raise
+    with _opened(address, {"Range": "bytes=0-0"}) as answer:
+        return answer.headers
 
 
 @contextmanager
@@ -80,7 +100,7 @@ def pictures_at_hand(listed: ListedSite) -> Iterator[Site]:
 
     Raises
     ------
-    ImageError
+    FetchError
         When a picture cannot be fetched: which, why, how often it was tried.
     """
     assert listed.site is not None
@@ -105,8 +125,10 @@ def fetch(address: str, path: Path) -> None:
 
     Raises
     ------
-    ImageError
+    FetchError
         When it cannot be had.
+    ImageError
+        When it is too large, or its kind of address is not fetched.
     """
     for number in range(1, _TRIES + 1):
         try:
@@ -122,7 +144,7 @@ def fetch(address: str, path: Path) -> None:
             break
         time.sleep(_PAUSE_S * 2 ** (number - 1))
     tries = "once" if number == 1 else f"{number} times"
-    raise ImageError(f"{address}: could not be fetched, tried {tries}: {why}")
+    raise FetchError(f"{address}: could not be fetched, tried {tries}: {why}")
 
 
 def _fetch_http(address: str, path: Path) -> None:
@@ -200,7 +222,7 @@ def _fetch_s3(address: str, path: Path) -> None:
         code = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _PASSING:
             raise
-        raise ImageError(f"{address}: could not be fetched: {error}") from error
+        raise FetchError(f"{address}: could not be fetched: {error}") from error
     if answer["ContentLength"] > _MOST_BYTES:
         raise ImageError(f"{address}: {answer['ContentLength']} bytes; allowed are {_MOST_BYTES}")
     with answer["Body"] as body, path.open("wb") as file:

@@ -63,7 +63,7 @@ def model_hash(name_or_path: str) -> str:
 def _picture(listed_path: str, image: Image, ledger: Ledger) -> dict[str, Any]:
     return {
         "path": listed_path,
-        "content": version_of(listed_path) if is_remote(listed_path)
+        "content": _remote_version(listed_path, ledger) if is_remote(listed_path)
         else _file_hash(image.path, ledger),
         "gsd_m": image.gsd_m,
         "bands": image.bands,
@@ -71,16 +71,30 @@ def _picture(listed_path: str, image: Image, ledger: Ledger) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _remote_version(address: str, ledger: Ledger) -> str:
+    """What the server says; where it cannot be asked, what it said last.
+
+    What was answered stands while the network is down; what was not is asked for again.
+    """
+    version = version_of(address)
+    if version is None:
+        return ledger.known_content(address, "") or "not reachable"
+    ledger.note_content(address, "", version)
+    return version
+
+
 def _file_hash(path: Path, ledger: Ledger) -> str:
-    """The file's hash, from the ledger where size and time say that it is the same."""
+    """The file's hash, from the ledger where size and times say that it is the same."""
     try:
         stat = path.stat()
         if not path.is_file():
             return "no file"
-        known = ledger.known_hash(path, stat.st_size, stat.st_mtime_ns)
+        # copies keep size and time of what was copied, but no file can set its own time of change
+        stamp = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+        known = ledger.known_content(str(path), stamp)
         if known is None:
             known = sha256_of(path)
-            ledger.note_hash(path, stat.st_size, stat.st_mtime_ns, known)
+            ledger.note_content(str(path), stamp, known)
         return known
     except (OSError, ValueError):
         # the comparison will say what is wrong with it; once it is right, the key is another

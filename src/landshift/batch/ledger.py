@@ -29,8 +29,8 @@ CREATE TABLE IF NOT EXISTS outcome (
     folder TEXT PRIMARY KEY, key TEXT NOT NULL, status TEXT NOT NULL, kind TEXT NOT NULL,
     reason TEXT NOT NULL, detail TEXT NOT NULL, digest TEXT, seconds REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS begun (key TEXT NOT NULL, folder TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS file (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS content (
+    source TEXT PRIMARY KEY, stamp TEXT NOT NULL, version TEXT NOT NULL);
 """
 _ROW_FIELDS = (
     "place", "id", "folder", "name", "province", "year", "before", "after", "lon", "lat", "problem",
@@ -126,18 +126,17 @@ class Ledger:
             else:
                 yield listed, _outcome(*columns)
 
-    def known_hash(self, path: Path, size: int, mtime_ns: int) -> str | None:
-        """The SHA-256 of a file that has neither size nor time changed since it was read."""
+    def known_content(self, source: str, stamp: str) -> str | None:
+        """Hash of a file whose stamp is still this, or the last version of an address."""
         found = self._db.execute(
-            "SELECT sha256 FROM file WHERE path = ? AND size = ? AND mtime_ns = ?",
-            (str(path), size, mtime_ns),
+            "SELECT version FROM content WHERE source = ? AND stamp = ?", (source, stamp)
         ).fetchone()
         return None if found is None else str(found[0])
 
-    def note_hash(self, path: Path, size: int, mtime_ns: int, sha256: str) -> None:
-        """Remember a file's hash."""
+    def note_content(self, source: str, stamp: str, version: str) -> None:
+        """Remember what a file or an address holds."""
         self._db.execute(
-            "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", (str(path), size, mtime_ns, sha256)
+            "INSERT OR REPLACE INTO content VALUES (?, ?, ?)", (source, stamp, version)
         )
 
     @contextmanager

@@ -158,7 +158,7 @@ def _stands(known: Outcome, folder: Path, retry_failed: bool) -> bool:
     """Whether an earlier outcome needs no work."""
     if known.status == "answered":
         return (folder / "report.json").is_file()
-    return known.status == "refused" or not retry_failed
+    return known.status == "refused" or not (retry_failed or known.kind == "fetch")
 
 
 def _drained(known: deque[SiteOutcome]) -> Iterator[SiteOutcome]:

@@ -10,6 +10,7 @@ KINDS = {
     "": "nothing went wrong",
     "pair": "the pair is not fit to compare",
     "input": "a picture, outline or model cannot be used",
+    "fetch": "a picture was not to be had; the next run asks again",
     "output": "the result could not be written",
     "error": "a mistake in landshift; the ledger keeps where",
     "crash": "its process ended by itself",

@@ -99,39 +99,60 @@ class Sum:
         """Nothing yet."""
         self.value = 0.0
         self._sites = 0
-        self._shared = [0.0, 0.0]
-        self._own = [0.0, 0.0]
+        self._down = _Reach()
+        self._up = _Reach()
+        self._left_out = 0.0
 
     def add(self, total: Mapping[str, float]) -> None:
-        """Take in one site's hectares, low, high, and ``model_error``, a share of the hectares.
+        """Take in one site's hectares, low, high, and what its interval is made of.
 
-        The model's own error is taken as one and the same at every site, until sites that it has
-        never seen say how much of it is: half-widths add up. All else is each site's own, and adds
-        up in quadrature.
+        ``model_error`` is the share of the hectares by which the model may be off. It is taken as
+        one and the same at every site, until sites that it has never seen say how much of it is:
+        half-widths add up. So does the whole way down to zero where a site is not told from none:
+        what is imagined on quiet ground has one sign everywhere, and twenty sites that may each be
+        nothing may be nothing together. ``left_out`` hectares, which the upper end holds for what
+        was not seen or is too faint to point at, are in no site's value and add up as well. All
+        else is each site's own, and adds up in quadrature.
         """
         value = total["hectares"]
         self.value += value
         self._sites += 1
-        model = [float(end) for end in interval(value, total["model_error"] * value)]
-        for end, (whole, shared) in enumerate(
-            ((value - total["low"], value - model[0]), (total["high"] - value, model[1] - value))
-        ):
-            whole = max(whole, 0.0)
-            shared = min(max(shared, 0.0), whole)
-            self._shared[end] += shared
-            self._own[end] += whole**2 - shared**2
+        low, high = (float(end) for end in interval(value, total["model_error"] * value))
+        down = value - total["low"]
+        self._down.add(down, value - low if total["low"] > 0.0 else down)
+        up = total["high"] - value
+        left_out = min(total["left_out"], max(up, 0.0))
+        self._up.add(up - left_out, high - value)
+        self._left_out += left_out
 
     def as_json(self) -> dict[str, float | None]:
         """Hectares, low, high; null where no site was answered, which is not zero."""
         if not self._sites:
             return {"hectares": None, "low": None, "high": None}
-        ends = zip(self._shared, self._own, strict=True)
-        down, up = (math.hypot(shared, math.sqrt(own)) for shared, own in ends)
         return {
             "hectares": round(self.value, _DECIMALS),
-            "low": round(max(self.value - down, 0.0), _DECIMALS),
-            "high": round(self.value + up, _DECIMALS),
+            "low": round(max(self.value - self._down.whole, 0.0), _DECIMALS),
+            "high": round(self.value + self._up.whole + self._left_out, _DECIMALS),
         }
+
+
+class _Reach:
+    """How far one end of the interval of a sum lies from its value, hectares."""
+
+    def __init__(self) -> None:
+        self._shared = self._own = 0.0
+
+    def add(self, whole: float, shared: float) -> None:
+        """Take in one site's reach and how much of it is alike at every site."""
+        whole = max(whole, 0.0)
+        shared = min(max(shared, 0.0), whole)
+        self._shared += shared
+        self._own += whole**2 - shared**2
+
+    @property
+    def whole(self) -> float:
+        """Of all sites together."""
+        return math.hypot(self._shared, math.sqrt(self._own))
 
 
 class Group:
@@ -201,7 +222,8 @@ class RollUp:
                 for (year, province), group in sorted(self._groups.items())
             ],
             "words": {
-                "interval": "90 %; the model's own error is taken as the same at every site",
+                "interval": "90 %; the model's own error, what it imagines where nothing changed, "
+                "and what was not seen are taken as alike at every site",
                 **_FLAGS,
             },
             "software": {"landshift": __version__},

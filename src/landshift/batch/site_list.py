@@ -22,7 +22,7 @@ from landshift.batch.listed_site import ListedSite
 from landshift.batch.naming import folder_name, plain
 from landshift.errors import InputError, SiteError
 from landshift.grid import WGS84
-from landshift.reading import polygon_from, project_aoi, read_aoi
+from landshift.reading import polygon_from, project_aoi, read_aoi, read_facts
 from landshift.sensor import BAND_ROLES
 from landshift.site import Aoi, Image, Site
 
@@ -105,7 +105,10 @@ def _usable(
         raise SiteError("id is missing")
     bands, gsd_m = _bands(cells), _number(cells, "gsd", 0.01, 1000.0)
     before, after = (_path(cells, column, base) for column in ("before", "after"))
-    before_date, after_date = _date(cells, "before_date"), _date(cells, "after_date")
+    facts = _facts(cells, base)
+    before_date, after_date = (
+        _date(cells, column) or _date(facts, column) for column in ("before_date", "after_date")
+    )
     aoi = _aoi(cells, geometry, base, listed.place)
     year = listed.year or (str(after_date.year) if after_date else "")
     lon, lat = _middle(aoi)
@@ -181,7 +184,7 @@ def _aoi(
 ) -> Aoi | None:
     text = cells.get("aoi", "").strip()
     if text:
-        if text[:12].upper().lstrip().startswith(("POLYGON", "MULTIPOLYGON")):
+        if _is_wkt(text):
             return polygon_from(_from_wkt(text), "aoi")
         return read_aoi(Path(os.path.abspath(base / text)))
     radius_m = _number(cells, "radius_m", 1.0, _MOST_RADIUS_M)
@@ -195,6 +198,16 @@ def _aoi(
     if lon is None or lat is None or radius_m is None:
         raise SiteError("lat, lon and radius_m go together: one of them is missing")
     return Aoi(_square(lon, lat, radius_m), WGS84)
+
+
+def _facts(cells: Mapping[str, str], base: Path) -> dict[str, str]:
+    """What the file of an outline says of its site; the row's own words come first."""
+    text = cells.get("aoi", "").strip()
+    return {} if not text or _is_wkt(text) else read_facts(Path(os.path.abspath(base / text)))
+
+
+def _is_wkt(text: str) -> bool:
+    return text[:12].upper().lstrip().startswith(("POLYGON", "MULTIPOLYGON"))
 
 
 def _from_wkt(text: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from landshift.batch.digest import digest_of
 from landshift.batch.fetching import pictures_at_hand
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.naming import plain
-from landshift.errors import ComparisonError, InputError, LandshiftError, OutputError
+from landshift.errors import ComparisonError, FetchError, InputError, LandshiftError, OutputError
 from landshift.report import SiteReport
 from landshift.settings import Settings
 from landshift.site import Site
@@ -58,6 +58,8 @@ def answer_site(job: SiteJob) -> dict[str, Any]:
         return _told("answered", digest=digest_of(report))
     except ComparisonError as error:
         return _told("refused", "pair", _reason(error, job))
+    except FetchError as error:
+        return _told("failed", "fetch", _reason(error, job))
     except InputError as error:
         return _told("failed", "input", _reason(error, job))
     except OutputError as error:

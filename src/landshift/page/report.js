@@ -90,14 +90,16 @@
     `Building ${one.number}`,
     [
       one.replaced ? "Another building stood here before." : `Before: ${one.was}.`,
-      one.stage === "roofed" ? "Now: a building with a roof."
-        : "Now: a frame or foundation, not roofed yet.",
+      { roofed: "Now: a building with a roof.",
+        "frame or foundation": "Now: a frame or foundation, not roofed yet." }[one.stage]
+        ?? "Now: a building; whether it has a roof cannot be told.",
       `The model is ${percent(one.probability)} sure, on average over its pixels.`,
     ],
     [
       ["area", hectares(one.hectares)],
       ["size", `${one.length_m.toFixed(0)} × ${one.width_m.toFixed(0)} m`],
-      ["direction", `${one.direction}° from grid north`],
+      ["direction", one.direction === "–" ? "cannot be told"
+        : `${one.direction}° from grid north`],
       ["rectangular", percent(one.rectangularity)],
       ["place", placeWords(middle(one.rings[0]))],
       ["why", `landshift explain RESULT --building ${one.number}`],
