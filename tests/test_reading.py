@@ -176,22 +176,52 @@ def test_a_near_infrared_band_that_a_writer_called_alpha_is_read(tmp_path):
     assert raster.valid.all()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "blank"), [("uint8", 0), ("uint8", 255), ("uint16", 0), ("uint16", 65535)]
+)
 @pytest.mark.parametrize("size", [150, pytest.param(2100, marks=pytest.mark.jit)])
-def test_a_blank_collar_is_not_seen_and_dark_ground_inside_is(tmp_path, size):
+def test_a_blank_collar_is_not_seen_and_ground_as_blank_inside_is(tmp_path, size, dtype, blank):
     turned = ndimage.rotate(np.full((size, size), 100, np.uint8), 12, order=0)
     inner = (slice(size // 2, size // 2 + 20),) * 2
-    picture = np.stack([turned] * 3)
-    picture[:, *inner] = 0
-    raster = own_raster(write(tmp_path / "a.tif", picture))
     want = turned > 0
+    picture = np.where(want, 100, blank).astype(dtype)[None].repeat(3, axis=0)
+    picture[:, *inner] = blank
+    raster = own_raster(write(tmp_path / "a.tif", picture))
     np.testing.assert_array_equal(raster.valid, want)
     assert raster.valid[inner].all()
 
 
-def test_a_few_black_pixels_at_the_border_are_ground(tmp_path):
+@pytest.mark.parametrize(("blank", "side"), [(0, 4), (255, 15)])
+def test_a_few_blank_pixels_at_the_border_are_ground(tmp_path, blank, side):
     picture = ground()
-    picture[:, :4, :4] = 0
+    picture[:, :side, :side] = blank
     assert own_raster(write(tmp_path / "a.tif", picture)).valid.all()
+
+
+@pytest.mark.parametrize("opaque", [1, 255, 65535])
+@pytest.mark.parametrize("nodata", [None, 0])
+def test_opacity_is_told_from_its_own_largest_value(tmp_path, opaque, nodata):
+    clear = np.full(ground().shape[1:], opaque, np.uint16)
+    clear[:, :30] = 0
+    rgba = np.concatenate([ground().round().astype(np.uint16) * 9, clear[None]])
+    rgba[:3, :, :30] = 2295  # as white as this picture gets
+    colours = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
+    raster = own_raster(write(tmp_path / "a.tif", rgba, colorinterp=colours, nodata=nodata))
+    np.testing.assert_array_equal(raster.valid, clear > 0)
+
+
+def test_a_fourth_band_that_shows_nothing_is_no_near_infrared(tmp_path):
+    shown = ground(bands=4).round().astype(np.uint8)
+    untagged = {"photometric": "RGB", "alpha": "unspecified"}
+    for fourth, bands in ((shown[3], ("red", "green", "blue", "nir")),
+                          (np.full_like(shown[3], 255), ("red", "green", "blue"))):  # fmt: skip
+        path = tmp_path / f"{len(bands)}.tif"
+        write(path, np.concatenate([shown[:3], fourth[None]]), **untagged)
+        info = describe_image(Image(path))
+        assert info.sensor.bands == bands
+        assert any("band 4 shows nothing" in note for note in info.notes) == (len(bands) == 3)
+        named = describe_image(Image(path, bands=("red", "green", "blue", "nir")))
+        assert named.sensor.bands == ("red", "green", "blue", "nir")  # the user is believed
 
 
 def test_an_indexed_picture_is_read_in_its_colours(tmp_path):

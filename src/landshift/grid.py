@@ -41,6 +41,14 @@ class Grid:
         return float(np.sqrt(self.pixel_hectares[self.shape[0] // 2] * _SQUARE_METRES_PER_HECTARE))
 
     @property
+    def metres_per_unit(self) -> float:
+        """Ground metres to one unit of the CRS, at the centre of the grid.
+
+        0.9996 to 1.001 in UTM, the cosine of the latitude in Web Mercator, 0.3048 in feet.
+        """
+        return self.gsd_m / float(np.sqrt(abs(self.transform.determinant)))
+
+    @property
     def bounds(self) -> tuple[float, float, float, float]:
         """Least x, least y, greatest x, greatest y of the corners, in CRS units."""
         rows, cols = self.shape

@@ -29,6 +29,9 @@ Model = Literal["identity", "shift", "affine", "field"]
 _TREND_PRIOR = 1e6
 """Prior variance of each trend term over the noise variance: wide against any residual."""
 
+_LEAST_SPREAD = 1e-3
+"""Of a tie point in parts of the median; below it the covariance is no longer positive definite in
+double precision (3e-6 was seen)."""
 _INVERSION_STEPS = 4
 """The slope of a displacement is below 0.1, so that each step of its inversion gains a digit."""
 
@@ -340,7 +343,7 @@ def fit_field(
     like
         A field whose model, reach and strength are taken over; None: they are chosen.
     """
-    spread = spread / np.median(spread)
+    spread = np.maximum(spread / np.median(spread), _LEAST_SPREAD)
     # About a bare shift: whether slopes are needed is for the evidence to say.
     base = constant_field(shape, start.trend[0, 0], start.trend[1, 0])
     rest = moved - base.at(place[:, 0], place[:, 1]).T

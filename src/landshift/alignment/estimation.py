@@ -223,8 +223,8 @@ def _is_bent(
 def _doubted(work: _Work, found: Alignment, far_px: float) -> Alignment:
     """The same, called doubtful where too much of it is unsure or lies beyond all tie points."""
     settings = work.settings
-    limit = settings.unsure_px * found.grid.gsd_m
-    unsure = float(np.mean(found.uncertainty_lattice_m > limit))
+    limit = settings.unsure_px * float(np.sqrt(abs(found.grid.transform.determinant)))
+    unsure = float(np.mean(found.uncertainty_lattice_m[_seen_nodes(work, found)] > limit))
     if unsure > settings.most_unsure_share:
         where = f"in {unsure:.0%} of the picture"
         reason = f"uncertain by more than {settings.unsure_px:.1f} px {where}"
@@ -234,6 +234,17 @@ def _doubted(work: _Work, found: Alignment, far_px: float) -> Alignment:
         reason = f"{beyond:.0%} of the picture lies beyond all tie points"
         return replace(found, verdict="doubtful", reason=reason)
     return found
+
+
+def _seen_nodes(work: _Work, found: Alignment) -> NDArray[np.bool_]:
+    """Nodes of the lattice where both pictures show something; all, where they do at none."""
+    seen = work.reference[0].valid & work.moving[0].valid
+    row, col = (
+        np.minimum(np.arange(nodes) * round(found.lattice_step_px), side - 1)
+        for nodes, side in zip(found.uncertainty_lattice_m.shape, seen.shape, strict=True)
+    )
+    shown = seen[np.ix_(row, col)]
+    return shown if shown.any() else np.ones_like(shown)
 
 
 def _far_px(work: _Work, side: int, windows: int) -> float:

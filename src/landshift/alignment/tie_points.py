@@ -21,6 +21,9 @@ _LEAST_STEP, _MOST_NODES = 8, 128
 """Pixels of a level between the nodes on which a displacement is handed to the kernels, at least;
 nodes along the longer side, at most some: ten and more to a field's correlation length, which costs
 a thousandth of its bend."""
+_LEAST_ENERGY = 1e-3
+"""Of a window in parts of the median, that it may say whether two pictures agree. Flat windows
+moved by a part of a pixel hold 1e-6 and less."""
 _BATCH_BYTES = 12_000_000
 """Window spectra held at once: memory stays bounded whatever the picture's size."""
 
@@ -304,11 +307,13 @@ def cross(
 def agreement(crossed: NDArray[np.complex64], energy: NDArray[np.float32]) -> float:
     """Mean normalised correlation of windows as they were cut; NaN without any.
 
-    ``crossed`` (window, side, side) and ``energy`` (window,) as `cross` makes them.
+    ``crossed`` (window, side, side) and ``energy`` (window,) as `cross` makes them. Windows of next
+    to no energy are left out: flat ground that was moved by a part of a pixel holds rounding errors
+    and nothing else.
     """
-    good = energy > 0
-    if not good.any():
+    if not (energy > 0).any():
         return float("nan")
+    good = energy > _LEAST_ENERGY * np.median(energy[energy > 0])
     return float(np.mean(crossed.real.sum(axis=(1, 2), dtype=np.float64)[good] / energy[good]))
 
 

@@ -143,12 +143,13 @@ def _write_maps(
     if field is None and uncertainty is None:
         return
     maps = np.empty((3, *grid.shape), np.float32)
+    metres = found.grid.metres_per_unit
     cols = np.arange(grid.shape[1], dtype=np.float64)
     for row in range(grid.shape[0]):
         x, y = grid.xy(np.full(cols.shape, float(row)), cols)
-        maps[0, row], maps[1, row] = found.displacement(x, y)
+        maps[0, row], maps[1, row] = (metres * axis for axis in found.displacement(x, y))
         if uncertainty is not None:
-            maps[2, row] = found.uncertainty(x, y)
+            maps[2, row] = metres * found.uncertainty(x, y)
     if field is not None:
         write_bands(maps[:2], grid, field, ("east_m", "north_m"), overwrite)
     if uncertainty is not None:
@@ -159,14 +160,15 @@ def _summary(found: Alignment) -> dict[str, Any]:
     def number(value: float) -> float | None:
         return round(value, 4) if abs(value) < float("inf") else None
 
+    metres = found.grid.metres_per_unit
     return {
         "verdict": found.verdict,
         "reason": found.reason,
         "model": found.model,
-        "east_m": number(found.east_m),
-        "north_m": number(found.north_m),
-        "uncertainty_m": number(found.uncertainty_m),
-        "residual_rms_m": number(found.residual_rms_m),
+        "east_m": number(metres * found.east_m),
+        "north_m": number(metres * found.north_m),
+        "uncertainty_m": number(metres * found.uncertainty_m),
+        "residual_rms_m": number(metres * found.residual_rms_m),
         "agreement_before": number(found.agreement_before),
         "agreement_after": number(found.agreement_after),
         "tie_points": int(found.kept.sum()),
@@ -175,9 +177,13 @@ def _summary(found: Alignment) -> dict[str, Any]:
 
 
 def _sentence(found: Alignment) -> str:
+    east_m, north_m, uncertainty_m = (
+        found.grid.metres_per_unit * told
+        for told in (found.east_m, found.north_m, found.uncertainty_m)
+    )
     return (
-        f"{found.verdict}: {found.model}, content moves {found.east_m:+.2f} m east and "
-        f"{found.north_m:+.2f} m north at the centre, give or take {found.uncertainty_m:.2f} m; "
+        f"{found.verdict}: {found.model}, content moves {east_m:+.2f} m east and "
+        f"{north_m:+.2f} m north at the centre, give or take {uncertainty_m:.2f} m; "
         f"{int(found.kept.sum())} tie points, agreement {found.agreement_before:.2f} before and "
         f"{found.agreement_after:.2f} after"
     )
@@ -194,8 +200,10 @@ def _tie_points(found: Alignment) -> dict[str, Any]:
     if grid.crs is not None:
         x, y = Transformer.from_crs(grid.crs, WGS84, always_xy=True).transform(x, y)
     t = grid.transform
-    east = -(t.a * ties.moved[:, 1] + t.b * ties.moved[:, 0])
-    north = -(t.d * ties.moved[:, 1] + t.e * ties.moved[:, 0])
+    east, north = (
+        -grid.metres_per_unit * (across * ties.moved[:, 1] + down * ties.moved[:, 0])
+        for across, down in ((t.a, t.b), (t.d, t.e))
+    )
     features = [
         {
             "type": "Feature",

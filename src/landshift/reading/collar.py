@@ -1,4 +1,4 @@
-"""Blank collars: the black rim that a turned or clipped picture carries without saying so."""
+"""Blank collars: the black or white rim that a turned or clipped picture carries unsaid."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ _LEAST_PX = 64
 _EVERY_WAY = np.ones((3, 3), bool)
 
 ReadRows = Callable[[int, int], NDArray[np.bool_]]
-"""From the first row and the number of rows to True where every band is zero."""
+"""From the first row and the number of rows to True where every band has the collar's value."""
 
 
 @dataclass(frozen=True, eq=False)
 class Collar:
-    """Where a zero pixel counts as not seen."""
+    """Where a pixel of one value in all bands counts as not seen."""
+
+    value: float
+    """That value, as the file has it."""
 
     cells: NDArray[np.bool_] | None
     """(cell row, cell col); None where the picture has no collar."""
@@ -38,16 +41,18 @@ class Collar:
         return self.cells[np.ix_(rows, cols)]
 
 
-def find_collar(shape: tuple[int, int], blank_rows: ReadRows) -> Collar:
-    """All-zero regions that touch the picture's border.
+def find_collar(
+    shape: tuple[int, int], value: float, blank_rows: ReadRows, least_share: float = 0.0
+) -> Collar:
+    """Regions of ``value`` that touch the picture's border, ``least_share`` of it at least.
 
     The picture is read once, in strips. Above 2048 px the flood fills cells instead of pixels: a
     cell carries it when all of its pixels are zero, and cells beside the flood are added, so that
-    slanted rims are followed to the pixel by ``zero & covers``.
+    slanted rims are followed to the pixel by ``blank & covers``.
     """
     cell = -(-max(shape) // _CELLS)
-    if not _border_is_blank(shape, blank_rows):
-        return Collar(None, cell)
+    if not _border_is_blank(shape, blank_rows, least_share):
+        return Collar(value, None, cell)
     strips = []
     strip = cell * max(1, _STRIP_ROWS // cell)
     for row in range(0, shape[0], strip):
@@ -58,13 +63,16 @@ def find_collar(shape: tuple[int, int], blank_rows: ReadRows) -> Collar:
     ringed = np.pad(np.concatenate(strips), 1, constant_values=True)
     regions, _ = ndimage.label(ringed, structure=_EVERY_WAY)
     outside = regions == regions[0, 0]
-    if np.count_nonzero(outside[1:-1, 1:-1]) * cell * cell < _LEAST_PX:
-        return Collar(None, cell)
+    least = max(_LEAST_PX, least_share * shape[0] * shape[1])
+    if np.count_nonzero(outside[1:-1, 1:-1]) * cell * cell < least:
+        return Collar(value, None, cell)
     cells = ndimage.binary_dilation(outside, structure=_EVERY_WAY)[1:-1, 1:-1]
     cells.flags.writeable = False
-    return Collar(cells, cell)
+    return Collar(value, cells, cell)
 
 
-def _border_is_blank(shape: tuple[int, int], blank_rows: ReadRows) -> bool:
+def _border_is_blank(
+    shape: tuple[int, int], blank_rows: ReadRows, least_share: float
+) -> bool:
     # the first and last row are cheap in every format and no collar of a turned picture misses both
-    return bool(blank_rows(0, 1).any() or blank_rows(shape[0] - 1, 1).any())
+    return any(bool(blank_rows(row, 1).mean() > least_share) for row in (0, shape[0] - 1))

@@ -51,6 +51,11 @@ _BETWEEN_SHARE = 0.2
 """Share of an "alpha" band that is neither clear nor opaque beyond which it is a near-infrared
 band: writers call the fourth of four bands alpha. Feathered edges stay below 0.05."""
 _SAMPLE_PX = 256
+_EVEN_SHARE = 0.99
+"""Share of a band of one or two values from which it says nothing: opacity, not near infrared."""
+_LEAST_WHITE_SHARE = 0.02
+"""Of a picture, that pixels as bright as can be at its border are its margin. Snow and roofs that
+are as bright say as little of the ground, but a few of them are no reason to read it all again."""
 _MOST_UNKNOWN = 4
 """Bands read of a picture whose bands are unknown: enough to lay it on another picture."""
 _DATE_TAGS = ("ACQUISITION_DATE", "ACQUISITIONDATETIME", "acquired", "datetime", "date")
@@ -73,15 +78,20 @@ class PictureInfo:
     dtype: str
     """numpy's name for the file's data type."""
     nodata: float | None
+    alpha: int
+    """Number of the band of opacity in the file, 0 where there is none."""
+    opaque: float
+    """The largest opacity of a sample of it, as the file has it: 65535, 255 or 1."""
     masked: bool
-    """Whether the file carries a mask or a true alpha band."""
+    """Whether the file carries a mask besides."""
     palette: NDArray[np.uint8] | None
     """(256, 3) red, green, blue of an indexed picture."""
     scale: float
     """Values are file values times this …"""
     offset: float
     """… plus this."""
-    collar: Collar
+    collars: tuple[Collar, ...]
+    """Black and white."""
     date: date | None
     """Day of acquisition: as the user says, else from the file's tags, else from its name."""
     sha256: str
@@ -148,7 +158,7 @@ def read_block(
         False for nodata, transparent, masked, NaN, infinite pixels and blank collars.
     """
     raw = _read_raw(source, info, window)
-    valid = np.isfinite(raw).all(axis=0)
+    valid = np.asarray(np.isfinite(raw).all(axis=0))
     if info.nodata is not None and np.isfinite(info.nodata):
         # of a palette the number that stands for a colour, not the colour
         stored = raw if info.palette is None else source.read([1], window=window)
@@ -156,11 +166,14 @@ def read_block(
         # a colour channel of 0 or 255 is a colour; only all of them together are nodata
         any_band = info.dtype != "uint8" and info.nodata != 0
         valid &= ~(blank.any(axis=0) if any_band else blank.all(axis=0))
-    if info.masked:
+    if info.alpha:
+        valid &= source.read(info.alpha, window=window) > info.opaque / 2
+    elif info.masked:
         valid &= source.read_masks(1, window=window) > 127
     rows, cols = raw.shape[1:]
-    collar = info.collar.covers(int(window.row_off), int(window.col_off), (rows, cols))
-    valid &= ~(collar & (raw == 0).all(axis=0))
+    for collar in info.collars:
+        margin = collar.covers(int(window.row_off), int(window.col_off), (rows, cols))
+        valid &= ~(margin & (raw == collar.value).all(axis=0))
     bands = raw if info.scale == 1.0 and info.offset == 0.0 else raw * info.scale + info.offset
     bands = bands.astype(np.float32, copy=False)
     bands[:, ~valid] = 0.0
@@ -182,9 +195,9 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
         _check_size(image.path, source, most_pixels)
         grid = _native_grid(image, source)
         palette = _palette_of(source)
-        alpha, is_band = _alpha_of(source, palette)
-        roles, told_by = _roles(image, source, grid, palette, 0 if is_band else alpha)
-        notes: tuple[str, ...] = ()
+        alpha, opaque, is_band = _alpha_of(source, palette)
+        roles, told_by = _roles(image, source, grid, palette, alpha)
+        roles, notes = _without_empty_infrared(image, source, roles, told_by)
         wanted = tuple(i for i, role in enumerate(roles, 1) if role)
         if not wanted:
             wanted = tuple(range(1, 1 + min(_MOST_UNKNOWN, len(roles))))
@@ -204,12 +217,13 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
         info = PictureInfo(
             image=image, driver=driver, grid=grid, sensor=sensor, indexes=wanted,
             dtype=source.dtypes[0], nodata=None if nodata is None else float(nodata),
-            masked=MaskFlags.per_dataset in source.mask_flag_enums[0] and not is_band,
-            palette=palette, scale=scale, offset=offset, collar=Collar(None, 1),
+            alpha=alpha, opaque=opaque,
+            masked=MaskFlags.per_dataset in source.mask_flag_enums[0] and not (is_band or alpha),
+            palette=palette, scale=scale, offset=offset, collars=(),
             date=image.date or _date_of(image.path, source.tags()), sha256=sha256_of(image.path),
             notes=notes,
         )  # fmt: skip
-        return _with_collar(source, info)
+        return replace(info, collars=_collars(source, info))
 
 
 def _driver_of(path: Path) -> str:
@@ -276,17 +290,43 @@ def _palette_of(source: Any) -> NDArray[np.uint8] | None:
     return palette
 
 
-def _alpha_of(source: Any, palette: NDArray[np.uint8] | None) -> tuple[int, bool]:
-    """The number of the alpha band, 0 for none, and whether it is a band that was mislabelled."""
+def _alpha_of(source: Any, palette: NDArray[np.uint8] | None) -> tuple[int, float, bool]:
+    """The number of the alpha band, its largest value, and whether it was none but called so.
+
+    The number is 0 where there is none.
+    """
     if palette is not None or ColorInterp.alpha not in source.colorinterp:
-        return 0, False
+        return 0, 0.0, False
     alpha = source.colorinterp.index(ColorInterp.alpha) + 1
-    if source.count != 4:
-        return alpha, False
-    shape = (min(_SAMPLE_PX, source.height), min(_SAMPLE_PX, source.width))
-    sample = source.read(alpha, out_shape=shape)
+    sample = _sample(source, alpha)
     between = (sample > 0) & (sample < sample.max())
-    return alpha, bool(between.mean() > _BETWEEN_SHARE)
+    if source.count == 4 and between.mean() > _BETWEEN_SHARE:
+        return 0, 0.0, True
+    return alpha, float(sample.max()), False
+
+
+def _sample(source: Any, band: int) -> NDArray[Any]:
+    shape = (min(_SAMPLE_PX, source.height), min(_SAMPLE_PX, source.width))
+    return np.asarray(source.read(band, out_shape=shape))
+
+
+def _without_empty_infrared(
+    image: Image, source: Any, roles: tuple[str, ...], told_by: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The roles, and a note where a band that shows nothing had been taken for near infrared.
+
+    Writers leave the opacity of RGBA pictures untagged. What the user or the file calls near
+    infrared is believed.
+    """
+    if told_by not in ("band count", "colour interpretation") or "nir" not in roles:
+        return roles, ()
+    sample = _sample(source, roles.index("nir") + 1)
+    _, counts = np.unique(sample, return_counts=True)
+    if np.sort(counts)[-2:].sum() < _EVEN_SHARE * sample.size:
+        return roles, ()
+    number = roles.index("nir") + 1
+    note = f"{image.path.name}: band {number} shows nothing and is not taken for near infrared"
+    return tuple("" if role == "nir" else role for role in roles), (note,)
 
 
 def _roles(
@@ -342,13 +382,19 @@ def _date_of(path: Path, tags: dict[str, str]) -> date | None:
     return None
 
 
-def _with_collar(source: Any, info: PictureInfo) -> PictureInfo:
-    width = source.width
+def _collars(source: Any, info: PictureInfo) -> tuple[Collar, ...]:
+    """The black margin, and of whole numbers the white one."""
+    width, kind = source.width, np.dtype(info.dtype)
+    values = {0.0: 0.0}
+    if kind.kind in "ui":
+        values[float(np.iinfo(kind).max)] = _LEAST_WHITE_SHARE
 
-    def blank_rows(row: int, rows: int) -> NDArray[np.bool_]:
-        raw = _read_raw(source, info, Window(0, row, width, rows))
-        return np.asarray((raw == 0).all(axis=0))
+    def found(value: float, least_share: float) -> Collar:
+        def blank_rows(row: int, rows: int) -> NDArray[np.bool_]:
+            raw = _read_raw(source, info, Window(0, row, width, rows))
+            return np.asarray((raw == np.float32(value)).all(axis=0))
 
-    if info.nodata == 0.0:
-        return info
-    return replace(info, collar=find_collar(info.grid.shape, blank_rows))
+        return find_collar(info.grid.shape, value, blank_rows, least_share)
+
+    every = (found(*each) for each in values.items() if each[0] != info.nodata)
+    return tuple(collar for collar in every if collar.cells is not None)
