@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy import ndimage
 
 from conftest import CHECKOUT
 from landshift import explanation
 from landshift.cli import main
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError, InputError, SettingsError
-from landshift.explanation import building_at, explain, pixel_at, pixel_under
+from landshift.explanation import _region_checks, building_at, explain, pixel_at, pixel_under
 from landshift.legend import OUTSIDE, Cover
 from landshift.reading import read_aoi
 from landshift.recomparison import compare_again, read_result, settings_from
@@ -102,6 +103,7 @@ def test_a_building_is_explained(sample):
     assert checks["transition.least_change_m2"].passed
     assert checks["buildings.least_m2"].found == pytest.approx(report.buildings[0].hectares * 1e4)
     assert checks["buildings.least_m2"].limit == BuildingSettings().least_m2
+    assert all(check.passed for name, check in checks.items() if name.startswith("buildings."))
     assert [abs(one.fall) for one in found.occlusions] == sorted(
         (abs(one.fall) for one in found.occlusions), reverse=True
     )
@@ -143,6 +145,31 @@ def test_a_pixel_is_explained_as_it_is_called(sample):
         assert (place.row, place.col) == (row, col)
     row, col = (int(value) for value in np.argwhere(codes == OUTSIDE)[0])
     assert explain(again, pixel_at(again.result.grid, row, col)).called == "outside the aoi"
+
+
+def test_the_limits_that_are_told_are_those_that_decided(sample):
+    """Regions too small for their kind are called unchanged; those large enough keep a change."""
+    _, again = sample
+    gsd_m = again.result.grid.gsd_m
+    changed, codes = again.decided > 1, again.changes.codes
+    settled = changed & (codes != OUTSIDE)
+    told = {True: 0, False: 0}
+    for kind in (2, 3, 4):
+        regions, count = ndimage.label(again.decided == kind)
+        sizes = np.bincount(regions.ravel())
+        for number in range(1, count + 1):
+            places = np.argwhere((regions == number) & settled)
+            if len(places) == 0 or told[bool(sizes[number] > 60)] > 12:
+                continue
+            row, col = (int(value) for value in places[len(places) // 2])
+            check = _region_checks(again, pixel_at(again.result.grid, row, col))[0]
+            assert check.found == pytest.approx(sizes[number] * gsd_m**2)
+            told[bool(sizes[number] > 60)] += 1
+            if not check.passed:  # a nested region may join a larger change around it
+                around = ndimage.binary_dilation(regions == number) & (regions != number)
+                if not changed[around].any():
+                    assert codes[row, col] // 10 == codes[row, col] % 10
+    assert told[False] > 5  # small ones were among them
 
 
 def test_places_that_are_not_there_are_told(sample):

@@ -33,6 +33,7 @@ from landshift.raster import Raster
 from landshift.reading import inside
 from landshift.recomparison import Recomparison
 from landshift.settings import is_up_to
+from landshift.transition import least_regions_px
 from landshift.wording import UNTOLD
 
 Mask = NDArray[np.bool_]
@@ -393,14 +394,7 @@ def _checks(again: Recomparison, place: Place) -> tuple[Check, ...]:
     setting = "change_threshold" if fine else "coarse_change_threshold"
     found = [_at_least("probability of change", changed, own.threshold_at(gsd_m), "",
                        f"transition.{setting}")]  # fmt: skip
-    code = int(again.named[place.row, place.col])
-    if code == kernel.REPLACED_CODE or code // 10 != code % 10:
-        what, limit, setting = "ground that changed alike", own.least_change_m2, "least_change_m2"
-    else:
-        limit = own.least_side_px**2 * gsd_m**2
-        what, setting = "ground that is alike", "least_side_px"
-    size = _region_px(again.named, place.row, place.col) * gsd_m**2
-    found.append(_at_least(what, size, limit, "m²", f"transition.{setting}"))
+    found += _region_checks(again, place)
     if place.building is not None:
         found += _building_checks(again, place)
     return tuple(found)
@@ -410,25 +404,52 @@ def _at_least(what: str, found: float, limit: float, unit: str, setting: str) ->
     return Check(what, found, limit, unit, setting, found >= limit)
 
 
+def _region_checks(again: Recomparison, place: Place) -> list[Check]:
+    """Regions of one kind of change, then pieces of one code inside them, as the map is sieved.
+
+    A kind that is too small goes to the ground around it, a piece to others of its kind.
+    """
+    own, gsd_m = again.result.settings.transition, again.result.grid.gsd_m
+    piece_px, change_px = least_regions_px(gsd_m, own)
+    changed = again.decided[place.row, place.col] > 1 + kernel.SAME
+    kind_px = change_px if changed else piece_px
+    found = []
+    for what, regions, least_px in (
+        ("ground of one kind of change" if changed else "ground without change", again.decided,
+         kind_px),
+        ("piece of it named alike", again.named, piece_px),
+    ):  # fmt: skip
+        setting = "least_side_px" if least_px == piece_px else "least_change_m2"
+        size = _region_px(regions, place.row, place.col) * gsd_m**2
+        limit = least_px * gsd_m**2
+        found.append(_at_least(what, size, limit, "m²", f"transition.{setting}"))
+    return found
+
+
 def _region_px(codes: NDArray[np.uint8], row: int, col: int) -> int:
-    """Pixels of the connected region of one code that holds a pixel."""
+    """Pixels of the connected region of one value that holds a pixel."""
     labels, stack = np.zeros(codes.shape, np.int32), np.zeros(codes.size, np.int64)
     return int(region.fill_region(codes, row, col, 1, labels, stack))
 
 
 def _building_checks(again: Recomparison, place: Place) -> list[Check]:
-    own, grid = again.result.settings.buildings, again.result.grid
+    own = again.result.settings.buildings
     one = again.buildings[(place.building or 1) - 1]
     counted = float((again.changes.codes[place.mask] != OUTSIDE).mean())
+    likely = one.probability >= own.doubtful_probability
+    spoke = (
+        _at_least("probability, on average", one.probability, own.doubtful_probability, "",
+                  "buildings.doubtful_probability")
+        if likely else
+        _at_least("doubtful, so area over its rectangle", one.rectangularity,
+                  own.doubtful_rectangularity, "", "buildings.doubtful_rectangularity")
+    )  # fmt: skip
     return [
         _at_least("roof", one.hectares * 1e4, own.least_m2, "m²", "buildings.least_m2"),
-        _at_least("width", one.width_m, own.least_side_px * grid.gsd_m, "m",
-                  "buildings.least_side_px"),
         _at_least("share inside the aoi", counted, own.least_inside_share, "",
                   "buildings.least_inside_share"),
-        _at_least("area over its rectangle", one.rectangularity, own.rectangle_share, "",
-                  "buildings.rectangle_share"),
-    ]  # fmt: skip
+        spoke,
+    ]
 
 
 def _notes(again: Recomparison, place: Place) -> tuple[str, ...]:

@@ -79,6 +79,8 @@ class Recomparison:
     """(4, row, col); probability of each kind of change from evidence and prior."""
     smoothed: NDArray[np.float32]
     """(4, row, col); the same once smoothed along edges."""
+    decided: NDArray[np.uint8]
+    """(row, col); 1 + the kind of change before small regions are given back, 0 where not seen."""
     named: NDArray[np.uint8]
     """(row, col); working codes before small regions are given back, 133 for a replaced
     building."""
@@ -233,15 +235,13 @@ def compare_again(
     found = transition.smoothed_posteriors(
         covers[0], covers[1], evidence, alignment, (before, after), own
     )
+    decided = transition.decide_kinds(found, before.grid.gsd_m, own)
     return Recomparison(
         result=result, model=model, pictures=(before, matched), covers=(covers[0], covers[1]),
         evidence=evidence, alignment=alignment, reach_px=found.reach_px,
         without_rims=transition.without_rims(evidence.probability, found.reach_px),
         weighed=transition.weighed_kinds(evidence, found.valid, found.reach_px, own),
-        smoothed=found.kinds,
-        named=transition.name_codes(
-            found, transition.decide_kinds(found, before.grid.gsd_m, own), own
-        ),
+        smoothed=found.kinds, decided=decided, named=transition.name_codes(found, decided, own),
         changes=changes, buildings=buildings,
     )  # fmt: skip
 

@@ -283,6 +283,12 @@ def decide_kinds(
     return decided
 
 
+def least_regions_px(gsd_m: float, settings: TransitionSettings) -> tuple[int, int]:
+    """Pixels of the smallest region of one code, and of the smallest of one kind of change."""
+    region_px = int(np.ceil(settings.least_side_px**2))
+    return region_px, max(region_px, int(np.ceil(settings.least_change_m2 / gsd_m**2)))
+
+
 def _codes(
     found: Posteriors, gsd_m: float, settings: TransitionSettings
 ) -> NDArray[np.uint8]:
@@ -291,8 +297,7 @@ def _codes(
     Regions of one kind of change first: a hall that rose on a patchwork of beds, paths and grass is
     one region, however small the pieces of what it replaced. Then small pieces inside each kind.
     """
-    region_px = int(np.ceil(settings.least_side_px**2))
-    change_px = max(region_px, int(np.ceil(settings.least_change_m2 / gsd_m**2)))
+    region_px, change_px = least_regions_px(gsd_m, settings)
     decided = decide_kinds(found, gsd_m, settings)
     least_px = np.full(256, change_px, np.int64)
     least_px[1 + kernel.SAME] = region_px
