@@ -112,7 +112,7 @@ def smoothings(pairs: list[Tile], model: Model) -> None:
             for place, (p, true) in enumerate(
                 ((built, np.isin(truth, (GAINED, LOST))), (told.kinds[OTHER], truth == OTHER))
             ):
-                called = (p >= settings.threshold_at(tile.gsd_m)) & (truth != IGNORED)
+                called = (p >= settings.change_threshold) & (truth != IGNORED)
                 counts[row, place] += (called & true).sum(), called.sum(), true.sum()
             for probability, cover in zip(told.classes, tile.covers, strict=True):
                 known = cover > 0

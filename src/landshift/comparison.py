@@ -15,7 +15,6 @@ from landshift.fitness import Fitness, judge_fitness
 from landshift.landcover import classify_pair, shares_of_place
 from landshift.model import Model, load_model
 from landshift.preview import make_preview
-from landshift.radiometry import match_radiometry
 from landshift.raster import Raster
 from landshift.reading import (
     PictureInfo,
@@ -77,8 +76,7 @@ def compare_site(
     fitness = judge_fitness(before, after, alignment, aoi, settings.fitness)
     _refuse_unfit(site, fitness)
     progress("classifying")
-    matched = match_radiometry(after, before, settings.radiometry)
-    cover_before, cover_after, evidence = classify_pair(before, matched, model, threads)
+    cover_before, cover_after, evidence = classify_pair(before, after, model, threads)
     progress("measuring")
     shares = shares_of_place((cover_before, cover_after), model, settings.cover)
     changes = find_transitions(

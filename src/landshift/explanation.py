@@ -32,7 +32,6 @@ from landshift.legend import COVERS, OUTSIDE, Cover
 from landshift.raster import Raster
 from landshift.reading import inside
 from landshift.recomparison import Recomparison
-from landshift.settings import is_up_to
 from landshift.transition import least_regions_px
 from landshift.wording import UNTOLD
 
@@ -389,11 +388,8 @@ def _checks(again: Recomparison, place: Place) -> tuple[Check, ...]:
     """The thresholds between the evidence and the answer."""
     own = again.result.settings.transition
     changed = float(again.smoothed[1:, place.mask].sum(axis=0).mean(dtype=np.float64))
-    gsd_m = again.result.grid.gsd_m
-    fine = is_up_to(gsd_m, own.coarse_gsd_m)
-    setting = "change_threshold" if fine else "coarse_change_threshold"
-    found = [_at_least("probability of change", changed, own.threshold_at(gsd_m), "",
-                       f"transition.{setting}")]  # fmt: skip
+    found = [_at_least("probability of change", changed, own.change_threshold, "",
+                       "transition.change_threshold")]  # fmt: skip
     found += _region_checks(again, place)
     if place.building is not None:
         found += _building_checks(again, place)

@@ -30,7 +30,6 @@ from landshift.grid import Grid
 from landshift.landcover import Evidence, LandCover, classify_pair, shares_of_place
 from landshift.legend import OUTSIDE
 from landshift.model import Model, load_model
-from landshift.radiometry import match_radiometry
 from landshift.raster import Raster
 from landshift.reading import describe_image, read_raster
 from landshift.settings import Settings
@@ -66,7 +65,7 @@ class Recomparison:
     result: WrittenResult
     model: Model
     pictures: tuple[Raster, Raster]
-    """Before as aligned, and after drawn onto the values of before: what is classified."""
+    """Before as aligned, and after: what is classified."""
     covers: tuple[LandCover, LandCover]
     """Class probabilities as the network gives them."""
     evidence: Evidence
@@ -223,8 +222,7 @@ def compare_again(
     alignment = align_pictures(after, infos, settings)
     before = read_raster(images[0], result.grid, alignment)
     progress("classifying")
-    matched = match_radiometry(after, before, settings.radiometry)
-    *covers, evidence = classify_pair(before, matched, model, threads)
+    *covers, evidence = classify_pair(before, after, model, threads)
     progress("explaining")
     shares = shares_of_place(covers, model, settings.cover)
     own = transition.settings_of_place(settings.transition, shares)
@@ -235,9 +233,9 @@ def compare_again(
     found = transition.smoothed_posteriors(
         covers[0], covers[1], evidence, alignment, (before, after), own
     )
-    decided = transition.decide_kinds(found, before.grid.gsd_m, own)
+    decided = transition.decide_kinds(found, own)
     return Recomparison(
-        result=result, model=model, pictures=(before, matched), covers=(covers[0], covers[1]),
+        result=result, model=model, pictures=(before, after), covers=(covers[0], covers[1]),
         evidence=evidence, alignment=alignment, reach_px=found.reach_px,
         without_rims=transition.without_rims(evidence.probability, found.reach_px),
         weighed=transition.weighed_kinds(evidence, found.valid, found.reach_px, own),

@@ -273,12 +273,10 @@ def name_codes(
     return codes
 
 
-def decide_kinds(
-    found: Posteriors, gsd_m: float, settings: TransitionSettings
-) -> NDArray[np.uint8]:
+def decide_kinds(found: Posteriors, settings: TransitionSettings) -> NDArray[np.uint8]:
     """1 + the kind of change of every pixel, (row, col); 0 where not valid."""
     decided = np.empty(found.valid.shape, np.uint8)
-    threshold = np.float32(settings.threshold_at(gsd_m))
+    threshold = np.float32(settings.change_threshold)
     kernel.decide_kinds(found.kinds, found.valid, threshold, decided)
     return decided
 
@@ -298,7 +296,7 @@ def _codes(
     one region, however small the pieces of what it replaced. Then small pieces inside each kind.
     """
     region_px, change_px = least_regions_px(gsd_m, settings)
-    decided = decide_kinds(found, gsd_m, settings)
+    decided = decide_kinds(found, settings)
     least_px = np.full(256, change_px, np.int64)
     least_px[1 + kernel.SAME] = region_px
     region.sieve(decided, least_px, _SIEVE_PASSES)

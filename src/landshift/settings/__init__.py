@@ -23,7 +23,6 @@ from landshift.settings.pictures import (
     CoverSettings,
     GridSettings,
     PreviewSettings,
-    RadiometrySettings,
 )
 from landshift.settings.range import UTM_SLACK, is_up_to
 
@@ -31,7 +30,7 @@ __all__ = [
     "UTM_SLACK", "AlignmentSettings", "AreaSettings", "AssessmentSettings", "BuildingSettings",
     "ClueWeights",
     "CoverSettings", "FieldSettings", "FitnessSettings", "GridSettings", "PreviewSettings",
-    "RadiometrySettings", "Settings", "SummarySettings", "TeachingSettings", "TransitionSettings",
+    "Settings", "SummarySettings", "TeachingSettings", "TransitionSettings",
     "UncertaintySettings", "is_up_to",
 ]  # fmt: skip
 
@@ -42,7 +41,6 @@ class Settings:
 
     grid: GridSettings = field(default_factory=GridSettings)
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
-    radiometry: RadiometrySettings = field(default_factory=RadiometrySettings)
     cover: CoverSettings = field(default_factory=CoverSettings)
     transition: TransitionSettings = field(default_factory=TransitionSettings)
     buildings: BuildingSettings = field(default_factory=BuildingSettings)

@@ -1,4 +1,4 @@
-"""How pictures are gridded, read, matched and shown."""
+"""How pictures are gridded, read and shown."""
 
 from __future__ import annotations
 
@@ -29,33 +29,6 @@ class GridSettings:
         """Refuse what cannot be meant."""
         if self.gsd_m is not None and not 0.05 <= self.gsd_m <= 100.0:
             raise SettingsError(f"gsd_m is {self.gsd_m}; allowed are 0.05 to 100 metres")
-
-
-@dataclass(frozen=True)
-class RadiometrySettings:
-    """How one picture's values are drawn onto the other's scale."""
-
-    knots: int = 9
-    """Knots of the monotone curve of each band, at equal ranks. Enough for gain, offset, gamma and
-    soft clipping; with more the curve begins to follow what changed on the ground."""
-    rounds: int = 4
-    """Fits, each on the pixels that the one before took for unchanged; kept sets settle in 3-4."""
-    kept_share: float = 0.6
-    """Share of the pixels, those with the least residual, that are taken for unchanged."""
-    most_samples: int = 200_000
-    """Pixels used, evenly spaced; ranks of so many are known to 0.1 %."""
-    least_samples: int = 400
-    """Unchanged pixels below which the picture is left as it is."""
-    least_correlation: float = 0.2
-    """Correlation of a band over kept pixels below which only mean and spread are matched: a
-    curve fitted to unrelated values would invent a likeness."""
-    most_gain: float = 8.0
-    """Gain, or its inverse, beyond which mean and spread are left alone too."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
-        check_range("kept_share", self.kept_share, 0.1, 1.0)
-        check_range("knots", self.knots, 2, 64)
 
 
 @dataclass(frozen=True)

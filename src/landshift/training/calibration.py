@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+_SCALE_PULL, _OFFSET_PULL = 1e-3, 1e-6
+"""Weight of squares beside the mean negative logarithm of the likelihood."""
+
 
 def fit_scaling(
     logits: NDArray[np.float32], right: NDArray[np.bool_]
@@ -13,8 +16,10 @@ def fit_scaling(
     """Scale and offset of each class's logit that make the probabilities fit the truth best.
 
     Vector scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks",
-    arXiv:1706.04599, §4.2), fitted by maximum likelihood with a weak pull toward one common scale
-    and no offset, so that a class that is rare among the held-out pixels is not thrown about.
+    arXiv:1706.04599, §4.2), fitted by maximum likelihood with a weak pull toward one common scale,
+    so that a class that is rare among the held-out pixels is not thrown about, and a far weaker one
+    toward no offset: probabilities of a class add up to its pixels but for that pull, and what is a
+    thousandth of all pixels may be a tenth of a class.
 
     Parameters
     ----------
@@ -47,9 +52,11 @@ def fit_scaling(
         chosen = special.logsumexp(np.where(right, z, -np.inf), axis=1)
         fit = np.mean(special.logsumexp(z, axis=1) - chosen)
         gap = (p - among_right(p)) / len(x)
-        pull = 1e-3 * (np.sum((scale - scale.mean()) ** 2) + np.sum(offset**2))
+        apart = scale - scale.mean()
+        pull = _SCALE_PULL * np.sum(apart**2) + _OFFSET_PULL * np.sum(offset**2)
         slope = np.concatenate([
-            np.sum(gap * x, 0) + 2e-3 * (scale - scale.mean()), np.sum(gap, 0) + 2e-3 * offset
+            np.sum(gap * x, 0) + 2 * _SCALE_PULL * apart,
+            np.sum(gap, 0) + 2 * _OFFSET_PULL * offset,
         ])  # fmt: skip
         return float(fit + pull), slope
 

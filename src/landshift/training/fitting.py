@@ -39,6 +39,8 @@ Layers = dict[str, NDArray[np.float32]]
 
 _HELD_OUT_SEED = 10_000_000
 """Simulated scenes for calibration begin here, far from those for training."""
+_LEAST_DRAWS = 40
+"""Of pictures, for calibration, where there are fewer scenes."""
 _AVERAGING = 0.998
 """Decay of the running mean of the weights: about the last 500 steps."""
 _CHANGE_WEIGHTS = (1.0, 3.0, 3.0, 1.5, 3.0, 1.0)
@@ -363,17 +365,20 @@ def _calibrate(
 ) -> dict[str, Any]:
     """Vector scaling of both heads, fitted on tiles that the network never saw, one way up.
 
+    As many pictures as simulated scenes, again and again where there are fewer. Of change neither a
+    single picture says anything nor ground that was chosen because nothing changed there.
+
     What holds for one way up holds for the mean of several: on 40 simulated RGB pairs of seeds
     41 000 000 and up, the likelihood of the right class was no better when fitted to the mean.
     """
     cutter = Cutter(scenes + kept, recipe)
     rng = np.random.default_rng([recipe.seed, 1])
-    draws = [(t, k) for t, repeats in ((scenes, 1), (kept, max(1, 40 // max(1, len(kept)))))
-             for k in t for _ in range(repeats)]  # fmt: skip
+    draws = scenes + kept * (max(len(scenes), _LEAST_DRAWS) // max(1, len(kept)))
+    pairs = [tile for tile in draws if len(tile.bands) > 1 and not tile.quiet]
     logits: dict[str, list[NDArray[np.float32]]] = {"class": [], "change": []}
     rights: dict[str, list[NDArray[np.bool_]]] = {"class": [], "change": []}
-    for source, tile in draws:
-        example = cutter.example(tile, rng, calm=source is scenes)
+    for tile in draws:
+        example = cutter.example(tile, rng, calm=True)
         batch = stacked([example])
         coarse_m = 2 * recipe.reference_gsd_m * 2 ** float(batch["before"][0, -1].max())
         twice = reads_gsd(coarse_m, recipe.finest_gsd_m, recipe.coarsest_gsd_m)
@@ -389,7 +394,7 @@ def _calibrate(
             ("change", change, example.kind, _CHANGE_RIGHT),
         ):
             known = np.flatnonzero(right[label.ravel()].any(1))
-            if len(known):
+            if len(known) and (name == "class" or any(tile is one for one in pairs) or not pairs):
                 at = rng.choice(known, min(len(known), 1500), replace=False)
                 logits[name].append(logit[0].flatten(1).numpy()[:, at].T)
                 rights[name].append(right[label.ravel()[at]])

@@ -338,15 +338,20 @@ class Cutter:
         r, c = (rng.integers(0, room + 1, 2) if room > 0 else (0, 0))
         turn, flip = (0, False) if calm else (int(rng.integers(4)), bool(rng.random() < 0.5))
 
-        def cut(a: NDArray[np.generic]) -> NDArray[np.generic]:
+        def cut(a: NDArray[_Value], beyond: int | None) -> NDArray[_Value]:
             a = a[..., r : r + size, c : c + size]
             if a.shape[-1] < size or a.shape[-2] < size:
                 pad = [(0, 0)] * (a.ndim - 2) + [(0, size - s) for s in a.shape[-2:]]
-                a = np.pad(a, pad)
+                a = (np.pad(a, pad, mode="symmetric") if beyond is None
+                     else np.pad(a, pad, constant_values=beyond))  # fmt: skip
             a = np.rot90(a, turn, (-2, -1))
             return np.ascontiguousarray(a[..., ::-1] if flip else a)
 
-        return Example(*(cut(a) for a in (*inputs, cover_before, cover_after, kind)))  # type: ignore[arg-type]
+        # Beyond a small picture the network sees it mirrored, as at work, and is taught nothing.
+        one, other = (cut(a, None) for a in inputs)
+        return Example(
+            one, other, cut(cover_before, 0), cut(cover_after, 0), cut(kind, IGNORED)
+        )
 
 
 def _moved(

@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from landshift.legend import Cover
 from landshift.sensor import Family
 from landshift.simulation import SimulatedPair, simulate_pair
-from landshift.training.material import GAINED, IGNORED, LOST, Tile, fate
+from landshift.training.material import GAINED, IGNORED, LOST, SAME, Tile, fate
+
+_STANDING = (Cover.BUILDING, Cover.GREENHOUSE)
+"""What has walls."""
+_LABELS = 2
+"""Counted up when labels of the same scene change: scenes kept on disk with others are made anew.
+2: shores and the walls of what stays are taught as unchanged."""
 
 
 def simulated_tiles(
@@ -23,7 +30,7 @@ def simulated_tiles(
 ) -> list[Tile]:
     """Simulated pairs, one a seed, kept in ``folder`` so that a killed run goes on where it was.
 
-    Scenes there of other pixels, or of a simulator that told less, are made anew.
+    Scenes there of other pixels or with other labels are made anew.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tiles = []
@@ -45,7 +52,8 @@ def _is_kept(file: Path, side_m: float) -> bool:
     if not file.exists():
         return False
     with np.load(file) as arrays:
-        return "kinds" in arrays and float(arrays["gsd_m"]) == side_m
+        told = int(arrays["labels"]) if "labels" in arrays else 1
+        return told == _LABELS and float(arrays["gsd_m"]) == side_m
 
 
 def _keep(file: Path, pair: SimulatedPair) -> None:
@@ -54,7 +62,8 @@ def _keep(file: Path, pair: SimulatedPair) -> None:
     )
     part = file.with_suffix(".part.npz")
     np.savez(part, bands=np.stack([pair.before, pair.after]).astype(np.float16), kinds=kinds,
-             covers=np.stack([pair.cover_before, pair.cover_after]), gsd_m=pair.gsd_m)  # fmt: skip
+             covers=np.stack([pair.cover_before, pair.cover_after]), gsd_m=pair.gsd_m,
+             labels=_LABELS)  # fmt: skip
     part.replace(file)
 
 
@@ -68,7 +77,9 @@ def seen_kinds(
     classes of the two pictures differ by a strip beside every tall roof. So each picture is asked
     what became, or had been, of the very thing that it shows: a building is gained where the after
     picture shows one that was not there, and lost where the before picture shows one that will not
-    be. Where the two pictures say otherwise different things, or show a wall, nothing is taught.
+    be. Where the two pictures say otherwise different things, or show a wall of what comes or goes,
+    nothing is taught. The wall of what stays is unchanged, and so is a shore that floods and falls
+    dry, which has no class in either picture.
 
     Parameters
     ----------
@@ -81,4 +92,9 @@ def seen_kinds(
     kind[gained & ~lost] = GAINED
     kind[lost & ~gained] = LOST
     kind[(cover_before == 0) & ~gained | (cover_after == 0) & ~lost] = IGNORED
+    wall = (cover_before == 0) | (cover_after == 0)
+    stays_then = np.where(cover_before == 0, np.isin(cover_to_be, _STANDING), then == SAME)
+    stays_now = np.where(cover_after == 0, np.isin(cover_that_was, _STANDING), now == SAME)
+    shore = (cover_before == 0) & (cover_to_be == 0) & (cover_that_was == 0) & (cover_after == 0)
+    kind[wall & stays_then & stays_now | shore] = SAME
     return kind
