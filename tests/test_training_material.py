@@ -85,6 +85,18 @@ def test_what_only_leans_is_no_change():
     assert seen_kinds(before, to_be, that_was, after)[0, 8] == IGNORED
 
 
+def test_a_shore_and_the_wall_of_what_stays_are_unchanged():
+    field, roof, water = Cover.CROPLAND, Cover.BUILDING, Cover.WATER
+    before = np.array([[field, roof, 0, field, water, 0, 0]], np.uint8)  # a wall, and a shore
+    to_be = np.array([[field, roof, roof, field, water, 0, 0]], np.uint8)
+    that_was = np.array([[field, roof, field, field, water, 0, 0]], np.uint8)
+    after = np.array([[field, roof, field, field, water, 0, 0]], np.uint8)
+    assert seen_kinds(before, to_be, that_was, after).tolist() == [[SAME] * 7]
+    assert seen_kinds(after, that_was, to_be, before).tolist() == [[SAME] * 7]
+    to_be[0, 1:3] = that_was[0, 1] = after[0, 1] = field  # the house is torn down
+    assert seen_kinds(before, to_be, that_was, after)[0, :3].tolist() == [SAME, LOST, IGNORED]
+
+
 @pytest.mark.parametrize(("family", "gsd_m"), [("rgb", 1.6), ("rgbn", 1.8)])
 def test_where_nothing_was_built_no_building_is_taught_to_change(family, gsd_m):
     old = new = 0
@@ -97,7 +109,7 @@ def test_where_nothing_was_built_no_building_is_taught_to_change(family, gsd_m):
     assert old > 100
 
 
-def test_scenes_of_other_pixels_or_without_kinds_are_made_anew(tmp_path):
+def test_scenes_of_other_pixels_or_with_other_labels_are_made_anew(tmp_path):
     def made(gsd_m):
         return simulated_tiles("rgb", range(1, 2), 32, gsd_m, tmp_path, lambda line: None)[0]
 
@@ -107,7 +119,11 @@ def test_scenes_of_other_pixels_or_without_kinds_are_made_anew(tmp_path):
     assert (first.gsd_m == again.gsd_m) & (other.gsd_m > 0.9)
     assert not np.array_equal(first.covers, other.covers)
     file = next(tmp_path.glob("*.npz"))
-    np.savez(file, bands=first.bands * 0, covers=first.covers)
+    with np.load(file) as arrays:
+        older = {**arrays, "kinds": other.kinds * 0 + IGNORED, "labels": 1}
+    np.savez(file, **older)
+    assert np.array_equal(made((1.0, 1.2)).kinds, other.kinds)
+    np.savez(file, bands=first.bands * 0, covers=first.covers, gsd_m=older["gsd_m"])
     assert np.array_equal(made((1.0, 1.2)).bands, other.bands)
 
 
@@ -150,6 +166,31 @@ def test_vector_scaling_takes_overconfidence_out():
     calibrated = special.softmax(sure * np.array(scale) + np.array(offset), axis=1)
     assert calibration_error(calibrated, right) == pytest.approx(after, abs=1e-3)
     np.testing.assert_allclose(prior, (np.bincount(truth) + 1) / 4004, atol=1e-4)
+
+
+def test_what_is_rare_adds_up_to_what_there_is_of_it():
+    """Logits of a head that learned with the rare class weighted a hundredfold."""
+    rng = np.random.default_rng(5)
+    truth = (rng.random(60_000) < 0.004).astype(int)
+    logits = rng.normal(0, 1, (60_000, 2)) + 1.5 * np.eye(2)[truth]
+    logits[:, 1] += np.log(100 * 0.004)
+    scale, offset, *_ = fit_scaling(logits.astype(np.float32), np.eye(2, dtype=bool)[truth])
+    told = special.softmax(logits * np.array(scale) + np.array(offset), axis=1)[:, 1].sum()
+    assert told == pytest.approx(truth.sum(), rel=0.03)
+
+
+def test_beyond_a_small_picture_nothing_is_taught():
+    small = tile(2, 1, size=50)
+    cutter = Cutter([small], recipe(crop_px=64, native_share=1.0))
+    for seed in range(8):
+        example = cutter.example(small, np.random.default_rng(seed))
+        taught = example.kind != IGNORED
+        assert taught.mean() <= (50 / 64) ** 2 + 1e-9
+        beyond = ~taught.any(axis=0) | ~taught.any(axis=1)
+        assert beyond.sum() >= 14
+        assert not example.cover_before[:, ~taught.any(axis=0)].any()
+        blank = (example.before == 0).all(axis=0)
+        assert blank.mean() < 0.02  # mirrored, not black
 
 
 def test_where_two_classes_may_be_true_scaling_finds_what_it_finds_without_doubt():
