@@ -36,7 +36,7 @@ from posteriors import (
 
 FEW = 15 if COMPILED else 3
 SETTINGS = TransitionSettings()
-SMALL = replace(SETTINGS, least_change_m2=1.0)
+SMALL, HALFWAY = replace(SETTINGS, least_change_m2=1), replace(SETTINGS, change_threshold=0.5)
 C, G, B, R, P, W, H, A = (int(cover) for cover in Cover)
 shares = st.sampled_from([0.0, 1e-30, 1e-6, 0.5, 1.0]) | st.floats(0, 1, width=32)
 
@@ -341,7 +341,7 @@ def test_rims_of_misregistration_vanish_and_new_halls_keep_their_size():
     kinds = np.where(new, 1, apparent)
     changes = transitions(
         land_cover(before, grid, rng), land_cover(after, grid, rng), evidence_of(kinds, grid, rng),
-        None, 1.0,
+        None, 1.0, settings=HALFWAY,
     )  # fmt: skip
     changed = changes.codes // 10 != changes.codes % 10
     assert not changed[:20].any()
@@ -427,7 +427,7 @@ def test_smoothing_respects_edges_of_both_dates():
         changes = transitions(
             land_cover(first, grid, rng, 0.7, 1.0), land_cover(second, grid, rng, 0.7, 1.0),
             evidence_of(kinds, grid, rng, 0.8, 1.0), None, 0.0,
-            (picture(first, grid, rng), picture(second, grid, rng)),
+            (picture(first, grid, rng), picture(second, grid, rng)), HALFWAY,
         )  # fmt: skip
         changed = changes.codes // 10 != changes.codes % 10
         assert (changed & hall).sum() / (changed | hall).sum() > 0.95
