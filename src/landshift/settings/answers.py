@@ -34,9 +34,9 @@ class AreaSettings:
     """Pairs below this stand together on one line of a terminal; report.json lists each. 0.02 ha
     is what no hectare is told from none by (`floor_hectares`), and a busy site has a dozen such."""
     site_error: tuple[tuple[float, float, float, float], ...] = (
-        (0.75, 0.207, 1.02, 1.14),
-        (1.5, 0.463, 2.34, 3.61),
-        (5.0, 0.625, 2.93, 2.16),
+        (0.75, 0.255, 1.17, 0.869),
+        (1.5, 0.302, 2.34, 0.923),
+        (5.0, 0.69, 2.93, 1.04),
         (100.0, 1.44, 4.52, 0.609),
     )
     """(gsd up to; standard deviation between sites of what a building is part of, and of other
@@ -45,8 +45,8 @@ class AreaSettings:
     much of what it misses leaves how little of a trace. These, the clues' weights and upper_share:
     fitted to 401 simulated sites of all families, half of them strained, by
     ``benchmarks/hectares.py fit`` for the models open of 2026-11-26. Buildings and faint change up
-    to 5 m: ``fit --alone`` for that of 2026-11-27; of other ground it runs to the end of
-    `site_error_range`, so what it was stands."""
+    to 5 m, and RGB's other ground up to 0.75 m: ``fit --alone`` as of 2026-11-27. Other ground
+    beyond runs to the end of `site_error_range` in that, so what it was stands."""
     clue_weights: ClueWeights = field(default_factory=ClueWeights)
     """How much more it is off where the answer itself shows doubt."""
     site_error_range: tuple[float, float] = (0.08, 3.0)
