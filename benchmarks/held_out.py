@@ -8,11 +8,11 @@ One way up. Prints the mean log-likelihood of the right class for several weight
 class shares beside those of the place (`CoverSettings.prior_weight`), on simulated pairs and on the
 labelled public pictures held out; for several steps of smoothing, how well buildings gained or lost
 and other changes are found on the pairs (F1 at the settings' threshold), how likely the right class
-is, and by how much buildings come out too large; precision, recall and F1 of change and the hectares
-called for those that probabilities add up to, for several thresholds; and for RGB the share of
-labelled pixels that are named rightly for several weights of a second look at pixels twice as
-coarse, on the pictures learned from too. No benchmark of change detection is
-looked at. WORK keeps the scenes.
+is, and by how much buildings come out too large; precision, recall and F1 of change and the
+hectares called for those that probabilities add up to, for several thresholds; and for RGB the
+share of labelled pixels that are named rightly for several weights of a second look at pixels twice
+as coarse, on the pictures learned from too. No benchmark of change detection is looked at. WORK
+keeps the scenes.
 """
 
 import argparse

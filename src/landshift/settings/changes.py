@@ -52,9 +52,9 @@ class TransitionSettings:
     change_threshold: float = 0.3
     """Probability of change at which a pixel's code says so. The probabilities are calibrated, and
     those that make a best F1 of 0.6 to 0.8 are called from half of that on (Lipton et al. 2014,
-    arXiv:1402.1892). On 60 to 100 simulated pairs of each family that no model saw, F1 of all
-    change is 0.802, 0.802 and 0.708 (RGB, + near infrared, ten bands); at 0.5 it is 0.764, 0.774
-    and 0.674 (`benchmarks/held_out.py --first-seed 41000000`)."""
+    arXiv:1402.1892). On 100 simulated pairs of each family that no model saw, F1 of all change is
+    0.774, 0.760 and 0.688 (RGB, + near infrared, ten bands); at 0.5 it is 0.741, 0.727 and 0.672
+    (`benchmarks/held_out.py --scenes 100 --first-seed 41000000`)."""
     least_side_px: float = 3.0
     """Side of the smallest region of any code, pixels; SURVEY §4.3: pure-pixel rule."""
     least_change_m2: float = 25.0
