@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install
 from landshift.errors import SettingsError  # noqa: E402
 from landshift.model import Widths, load_model  # noqa: E402
 from landshift.training import fitting  # noqa: E402
-from landshift.training.material import BUILT, IGNORED  # noqa: E402
-from landshift.training.network import styles_mixed  # noqa: E402
+from landshift.training.material import BUILT, IGNORED, Tile  # noqa: E402
+from landshift.training.network import Network, styles_mixed  # noqa: E402
 from landshift.training.recipe import read_recipe  # noqa: E402
 
 
@@ -72,7 +72,7 @@ def test_a_run_that_learns_on_can_begin_with_other_scenes(recipe, tmp_path):
 
 def test_the_loss_falls_on_one_batch(recipe):
     torch.manual_seed(0)
-    network = fitting.Network(3, Widths())
+    network = Network(3, Widths())
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
     truth = torch.zeros(1, 32, 32, dtype=torch.uint8)
     truth[:, 8:24, 8:24] = 1
@@ -88,7 +88,7 @@ def test_the_loss_falls_on_one_batch(recipe):
 
 def test_swapping_the_dates_mirrors_the_answer():
     torch.manual_seed(1)
-    network = fitting.Network(3, Widths()).eval()
+    network = Network(3, Widths()).eval()
     before, after = torch.randn(1, 4, 32, 32), torch.randn(1, 4, 32, 32)
     with torch.no_grad():
         *_, forth = network.answer(before, after)
@@ -248,9 +248,30 @@ def test_styles_are_mixed_in_learning_alone(recipe, tmp_path):
     assert any(
         not np.array_equal(weight, plain.layers[name]) for name, weight in mixed.layers.items()
     )
-    network = fitting.Network(3, recipe.widths).eval()
+    network = Network(3, recipe.widths).eval()
     before, after = torch.randn(2, 2, 4, 32, 32)
     for one, other in zip(
         network.answer(before, after), network.answer(before, after), strict=True
     ):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dates", [1, 2])
+def test_quiet_ground_says_nothing_of_how_often_something_changes(recipe, dates):
+    """Unless there is nothing else to learn it from."""
+    torch.manual_seed(2)
+    network = Network(3, recipe.widths).eval()
+    rng = np.random.default_rng(2)
+
+    def tile(name, dates, quiet, changed):
+        kinds = np.where(rng.random((64, 64)) < changed, 3, 0).astype(np.uint8)
+        covers = rng.integers(1, 9, (1, 64, 64)).astype(np.uint8).repeat(dates, axis=0)
+        bands = rng.random((dates, 3, 64, 64)).astype(np.float16)
+        return Tile(name, bands, covers, 0.5, quiet, None if dates == 1 else kinds)
+
+    scenes, quiet = [tile("scene", 2, False, 0.3)], tile("quiet", dates, True, 0.0)
+    alone = fitting._calibrate(recipe, network, scenes, [])
+    both = fitting._calibrate(recipe, network, scenes, [quiet])
+    assert both["change_prior"][3] == pytest.approx(alone["change_prior"][3], abs=0.05)
+    assert both["change_prior"][3] > 0.2
+    assert fitting._calibrate(recipe, network, [], [quiet])["change_prior"][3] < 0.01

@@ -360,6 +360,11 @@ def _ahead(batches: Iterator[dict[str, Tensor]], depth: int = 3) -> Iterator[dic
         yield batch
 
 
+def _tells_change(tile: Tile) -> bool:
+    """Whether it says how often something changed where somebody asks."""
+    return len(tile.bands) > 1 and not tile.quiet
+
+
 def _calibrate(
     recipe: Recipe, network: Network, scenes: list[Tile], kept: list[Tile]
 ) -> dict[str, Any]:
@@ -373,8 +378,9 @@ def _calibrate(
     """
     cutter = Cutter(scenes + kept, recipe)
     rng = np.random.default_rng([recipe.seed, 1])
-    draws = scenes + kept * (max(len(scenes), _LEAST_DRAWS) // max(1, len(kept)))
-    pairs = [tile for tile in draws if len(tile.bands) > 1 and not tile.quiet]
+    repeats = max(1, max(len(scenes), _LEAST_DRAWS) // max(1, len(kept)))
+    draws = scenes + kept * repeats
+    some_tell = any(map(_tells_change, draws))
     logits: dict[str, list[NDArray[np.float32]]] = {"class": [], "change": []}
     rights: dict[str, list[NDArray[np.bool_]]] = {"class": [], "change": []}
     for tile in draws:
@@ -394,7 +400,7 @@ def _calibrate(
             ("change", change, example.kind, _CHANGE_RIGHT),
         ):
             known = np.flatnonzero(right[label.ravel()].any(1))
-            if len(known) and (name == "class" or any(tile is one for one in pairs) or not pairs):
+            if len(known) and (name == "class" or _tells_change(tile) or not some_tell):
                 at = rng.choice(known, min(len(known), 1500), replace=False)
                 logits[name].append(logit[0].flatten(1).numpy()[:, at].T)
                 rights[name].append(right[label.ravel()[at]])
