@@ -275,8 +275,8 @@ def test_settings_survive_the_report_or_are_refused():
     with pytest.raises(SettingsError, match=r"here: setting alignment\.field\.tails is missing"):
         settings_from(plain, "here")
     plain = json.loads(json.dumps(settings.as_dict()))
-    plain["buildings"]["pooled_loss"] = "nine"
-    with pytest.raises(SettingsError, match=r"here: setting buildings\."):
+    plain["preview"]["gamma"] = "nine"
+    with pytest.raises(SettingsError, match=r"here: setting preview\."):
         settings_from(plain, "here")
 
 
