@@ -274,12 +274,14 @@ def test_swapping_the_dates_swaps_the_totals_with_their_intervals(seed):
     assert len(mirrored) == len(forth[0])
     for one in forth[0]:
         assert mirrored[one.before, one.after].value == pytest.approx(one.hectares.value)
-        assert mirrored[one.before, one.after].high == pytest.approx(one.hectares.high, rel=1e-6)
+        for end in ("low", "high"):
+            swapped = getattr(mirrored[one.before, one.after], end)
+            assert swapped == pytest.approx(getattr(one.hectares, end), rel=1e-6)
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1))
-def test_no_pair_reaches_beyond_a_total_that_it_belongs_to(seed):
+def test_no_end_of_a_pair_lies_above_that_of_a_total_it_belongs_to(seed):
     rng = np.random.default_rng(seed)
     grid = utm_grid(9, 11, 20.0)
     before, after = rng.choice([1, 2, 3, 4, 5], (2, *grid.shape), p=[0.6, 0.1, 0.1, 0.1, 0.1])
@@ -292,6 +294,7 @@ def test_no_pair_reaches_beyond_a_total_that_it_belongs_to(seed):
     ]
     assert wholes
     assert all(part.high <= whole.high for part, whole in wholes)
+    assert all(part.low <= whole.low for part, whole in wholes)
     assert all(part.low <= part.value <= part.high for part, _ in wholes)
 
 

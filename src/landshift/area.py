@@ -188,8 +188,8 @@ def measure_area(
 
     A total is the sum of its pairs, those too small to be listed included; unchanged pairs are
     listed nowhere. Building→building is listed where buildings were replaced, with the hectares
-    of the replaced alone. No interval of a pair reaches beyond that of a total it belongs to, in
-    either order of the pictures: a part cannot be more than its whole.
+    of the replaced alone. Neither end of a pair's interval lies above that of a total it belongs
+    to, in either order of the pictures: a part is never more than its whole.
     """
     table = changes.expected_hectares.sum(axis=(0, 1))
     replaced = float(changes.replaced_hectares.sum())
@@ -216,14 +216,16 @@ def measure_area(
         if found.value >= settings.least_reported_hectares:
             hectares = _hectares(changes, alignment, settings, found)
             wholes = [
-                whole[name].high
+                whole[name]
                 for whole, codes in ((own, TOTALS), (mirrored, MIRRORED_TOTALS))
                 for name in whole
                 if (name in REPLACED_TOTALS if found.with_replaced
                     else found.codes[0] in codes[name])
             ]  # fmt: skip
-            high = min([hectares.high, *wholes])
-            transitions.append(Transition(before, after, replace(hectares, high=high)))
+            low, high = (
+                min(getattr(one, end) for one in (hectares, *wholes)) for end in ("low", "high")
+            )
+            transitions.append(Transition(before, after, replace(hectares, low=low, high=high)))
     transitions.sort(key=lambda one: -one.hectares.value)
     return tuple(transitions), own
 
