@@ -159,7 +159,7 @@ def _shape(
     if outline is None:
         return None
     rectangle = outlines.minimum_rectangle(outline)
-    if rectangle.width * _ground_scale(changes.grid) < settings.least_side_px * gsd_m:
+    if rectangle.width * changes.grid.metres_per_unit < settings.least_side_px * gsd_m:
         return None
     return Shape(top, left, mask, outline, rectangle)
 
@@ -194,11 +194,6 @@ def _shoelace(line: NDArray[np.float64]) -> float:
     return float(np.sum(line[:-1, 0] * line[1:, 1] - line[1:, 0] * line[:-1, 1]) / 2)
 
 
-def _ground_scale(grid: Grid) -> float:
-    """Metres on the ground per unit of the CRS, at the centre of the grid."""
-    return grid.gsd_m / float(np.sqrt(abs(grid.transform.determinant)))
-
-
 def _building(
     changes: ChangeMap,
     shape: Shape,
@@ -209,7 +204,7 @@ def _building(
     rows, cols = shape.mask.shape
     view = np.s_[shape.row : shape.row + rows, shape.col : shape.col + cols]
     grid = changes.grid
-    scale = _ground_scale(grid)
+    scale = grid.metres_per_unit
     outline, rectangle = outlines.regularise(
         shape.outline, shape.rectangle, pooled_deg, grid.gsd_m / scale, settings
     )
@@ -268,7 +263,7 @@ def find_clusters(
     """Groups of buildings linked by nearness and a shared azimuth, largest built area first."""
     if len(buildings) < 2:
         return ()
-    scale = _ground_scale(grid)
+    scale = grid.metres_per_unit
     group = list(range(len(buildings)))
 
     def root(place: int) -> int:
@@ -304,6 +299,6 @@ def _cluster(buildings: tuple[Building, ...], places: tuple[int, ...], grid: Gri
     return Cluster(
         buildings=places,
         built_hectares=sum(member.hectares for member in members),
-        hull_hectares=hull.area * _ground_scale(grid) ** 2 / _SQUARE_METRES_PER_HECTARE,
+        hull_hectares=hull.area * grid.metres_per_unit ** 2 / _SQUARE_METRES_PER_HECTARE,
         azimuth_deg=round(azimuth, 1) % 90.0,
     )

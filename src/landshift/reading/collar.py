@@ -47,7 +47,7 @@ def find_collar(
     """Regions of ``value`` that touch the picture's border, ``least_share`` of it at least.
 
     The picture is read once, in strips. Above 2048 px the flood fills cells instead of pixels: a
-    cell carries it when all of its pixels are zero, and cells beside the flood are added, so that
+    cell carries it when all of its pixels are blank, and cells beside the flood are added, so that
     slanted rims are followed to the pixel by ``blank & covers``.
     """
     cell = -(-max(shape) // _CELLS)

@@ -320,11 +320,11 @@ def _without_empty_infrared(
     """
     if told_by not in ("band count", "colour interpretation") or "nir" not in roles:
         return roles, ()
-    sample = _sample(source, roles.index("nir") + 1)
+    number = roles.index("nir") + 1
+    sample = _sample(source, number)
     _, counts = np.unique(sample, return_counts=True)
     if np.sort(counts)[-2:].sum() < _EVEN_SHARE * sample.size:
         return roles, ()
-    number = roles.index("nir") + 1
     note = f"{image.path.name}: band {number} shows nothing and is not taken for near infrared"
     return tuple("" if role == "nir" else role for role in roles), (note,)
 
