@@ -85,9 +85,17 @@ def test_a_direction_just_below_180_degrees_is_north(capsys):
 
 
 def test_what_a_building_is_too_small_for_is_not_told(capsys):
-    building = replace(made_report().buildings[0], azimuth_deg=None, stage=None)
-    report = replace(made_report(), buildings=(building,))
-    print_report(report, None)
+    told = made_report().buildings[0]
+    untold = replace(told, azimuth_deg=None, stage=None)
+    print_report(replace(made_report(), buildings=(told, untold)), None)
     rows = [line for line in capsys.readouterr().out.splitlines() if " × " in line]
-    assert rows[1].split()[5] == "–"
-    assert rows[1].rstrip().endswith("cannot tell")
+    assert rows[2].split()[5] == "–"
+    assert rows[2].rstrip().endswith("cannot tell")
+
+
+def test_a_stage_that_no_building_has_is_said_to_be_unknown_once(capsys):
+    untold = replace(made_report().buildings[0], stage=None)
+    print_report(replace(made_report(), buildings=(untold, untold)), None)
+    printed = capsys.readouterr().out
+    assert printed.count("cannot tell") == 1
+    assert "stage: cannot tell at this pixel size" in " ".join(printed.split())

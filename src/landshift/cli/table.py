@@ -166,14 +166,18 @@ def _buildings_table(report: SiteReport) -> Table:
     for heading in ("hectares", "length × width m", "azimuth °"):
         table.add_column(heading, justify="right")
     table.add_column("was")
-    table.add_column("stage")
+    staged = any(building.stage is not None for building in report.buildings)
+    if staged:
+        table.add_column("stage")
     for number, building in enumerate(report.buildings[:_MOST_BUILDINGS], 1):
+        stage = [building.stage or UNTOLD] if staged else []
         table.add_row(
             str(number), f"{building.hectares:.3f}",
             f"{building.length_m:.0f} × {building.width_m:.0f}",
-            direction_words(building.azimuth_deg),
-            building.was.label, building.stage or UNTOLD,
+            direction_words(building.azimuth_deg), building.was.label, *stage,
         )  # fmt: skip
-    if count > _MOST_BUILDINGS:
-        table.caption = f"and {count - _MOST_BUILDINGS} smaller ones"
+    notes = [f"and {count - _MOST_BUILDINGS} smaller ones"] if count > _MOST_BUILDINGS else []
+    if not staged:
+        notes.append(f"stage: {UNTOLD} at this pixel size")
+    table.caption = "; ".join(notes) or None
     return table
