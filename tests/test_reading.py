@@ -11,7 +11,7 @@ from pyproj import CRS, Transformer
 from rasterio.enums import ColorInterp
 from scipy import ndimage
 
-from landshift.errors import ImageError, NoOverlapError, SettingsError
+from landshift.errors import ImageError, NoOverlapError, SettingsError, SiteError
 from landshift.grid import Grid
 from landshift.reading import (
     describe_image,
@@ -327,6 +327,18 @@ def test_a_grid_of_too_many_pixels_is_refused(tmp_path):
     before = picture_info(tmp_path, "a.tif")
     with pytest.raises(SettingsError, match="allowed are 100"):
         plan_grid(before, before, None, GridSettings(most_grid_pixels=100), 0.3)
+
+
+@pytest.mark.parametrize("east_m", [-400.0, -10.0, 300.0])
+def test_a_site_across_the_180th_meridian_is_refused_and_one_beside_it_is_not(tmp_path, east_m):
+    x, y = Transformer.from_crs(4326, 32660, always_xy=True).transform(180.0, 45.0)
+    info = picture_info(tmp_path, "a.tif", corner=(x + east_m, y), crs="EPSG:32660")
+    if east_m == -10.0:
+        with pytest.raises(SiteError, match="crosses the 180th meridian"):
+            plan_grid(info, info, None, SETTINGS, 0.3)
+    else:
+        zone = "60N" if east_m < 0 else "1N"
+        assert plan_grid(info, info, None, SETTINGS, 0.3).crs.utm_zone == zone
 
 
 # --- resampling --------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from landshift.alignment.blocks import doubt_blocks
 from landshift.alignment.coarse import Start, consensus, find_start
 from landshift.alignment.displacement import (
     Field,
@@ -19,6 +20,7 @@ from landshift.alignment.displacement import (
     fit_field,
     fit_trend,
 )
+from landshift.alignment.drawings import drawn_alike
 from landshift.alignment.outcome import Alignment, Verdict
 from landshift.alignment.proof import Proof, prove
 from landshift.alignment.tie_points import (
@@ -82,7 +84,8 @@ def align_brightness(
         )  # fmt: skip
     if not any((a & b).any() for a, b in zip(reference.valid, moving.valid, strict=True)):
         return Alignment.failed(grid, "the pictures have no pixel in common")
-    levels = [pyramid(one.pixels, one.valid, settings.coarse_px) for one in (reference, moving)]
+    pixels, grounds = (reference.pixels, moving.pixels), _grounds(reference, moving, settings)
+    levels = [pyramid(*one, settings.coarse_px) for one in zip(pixels, grounds, strict=True)]
     work = _Work(
         reference=levels[0], moving=levels[1], shape=grid.shape,
         allowed=None if settings.model == "auto" else settings.model,
@@ -91,7 +94,20 @@ def align_brightness(
     start = _start(work, grid)
     if start is None:
         return Alignment.failed(grid, "no part of one picture was found in the other")
-    return _refined(work, grid, start)
+    return doubt_blocks(_refined(work, grid, start), reference, moving, settings.blocks)
+
+
+def _grounds(
+    reference: Brightness, moving: Brightness, settings: AlignmentSettings
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where each picture shows ground, (row, col): neither blank nor drawn over."""
+    drawn = drawn_alike(reference, moving, settings.drawings)
+    if drawn is None:
+        return reference.valid, moving.valid
+    grounds = reference.valid & ~drawn, moving.valid & ~drawn
+    for ground in grounds:
+        ground.flags.writeable = False  # as the pictures' own are: else kernels compile once more
+    return grounds
 
 
 def _window_side(shape: tuple[int, int], settings: AlignmentSettings) -> int:

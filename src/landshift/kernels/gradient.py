@@ -125,3 +125,41 @@ def neighbour_differences(
                 )
                 count += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def compare_blocks(
+    one: Pixels, other: Pixels, valid: NDArray[np.bool_], other_valid: NDArray[np.bool_],
+    sides: tuple[int, int], limits: tuple[float, float], found: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Say of each block whether both pictures vary there (1), alike (2), or in the same way (3).
+
+    Pictures and what is ``valid`` of them are (row, col); a block has ``sides`` (rows, cols) pixels
+    and ``found`` is (row // rows, col // cols). The length of the gradients' difference over both
+    together, all lengths being sums of their two parts, is below the first of the ``limits`` where
+    they are alike and below the second where they are the same. 0 where a block is not seen in
+    full.
+    """
+    rows, cols = one.shape
+    half = np.float32(0.5)
+    for block_row in range(found.shape[0]):
+        for block_col in range(found.shape[1]):
+            top, left = max(1, block_row * sides[0]), max(1, block_col * sides[1])
+            end = min(rows - 1, (block_row + 1) * sides[0])
+            right = min(cols - 1, (block_col + 1) * sides[1])
+            seen = True
+            own = theirs = apart = np.float32(0)
+            for row in range(top, end):
+                for col in range(left, right):
+                    seen &= valid[row, col] and other_valid[row, col]
+                    a = half * (np.float32(one[row, col + 1]) - np.float32(one[row, col - 1]))
+                    b = half * (np.float32(other[row, col + 1]) - np.float32(other[row, col - 1]))
+                    c = half * (np.float32(one[row + 1, col]) - np.float32(one[row - 1, col]))
+                    d = half * (np.float32(other[row + 1, col]) - np.float32(other[row - 1, col]))
+                    own += abs(a) + abs(c)
+                    theirs += abs(b) + abs(d)
+                    apart += abs(a - b) + abs(c - d)
+            found[block_row, block_col] = 0
+            if seen and own > 0 and theirs > 0:
+                share = apart / (own + theirs)
+                found[block_row, block_col] = 1 + (share < limits[0]) + (share < limits[1])

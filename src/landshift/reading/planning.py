@@ -10,7 +10,7 @@ from pyproj import CRS
 from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from landshift.errors import ImageError, NoOverlapError, SettingsError
+from landshift.errors import ImageError, NoOverlapError, SettingsError, SiteError
 from landshift.grid import WGS84, Grid
 from landshift.reading.aoi import project_aoi, project_polygon
 from landshift.reading.picture import PictureInfo
@@ -19,6 +19,10 @@ from landshift.site import Aoi
 
 _SAME = 1e-6
 """Relative difference of pixel sides, or of a pixel, below which two lattices are one."""
+
+_HALF_ROUND = 180.0
+"""Degrees of longitude beyond which a site is one that crosses the 180th meridian: its middle would
+fall on the far side of the earth, and its grid into a zone where north is down."""
 
 
 def plan_grid(
@@ -41,6 +45,8 @@ def plan_grid(
         When the pictures do not overlap, or the aoi lies outside one of them.
     ImageError
         When only one picture has a CRS.
+    SiteError
+        When the site crosses the 180th meridian.
     SettingsError
         When the grid would have more pixels than are allowed.
     """
@@ -139,6 +145,11 @@ def _span(degrees: Polygon | MultiPolygon) -> str:
 
 def _utm_of(degrees: BaseGeometry, pictures: tuple[PictureInfo, ...]) -> CRS:
     west, south, east, north = degrees.bounds
+    if east - west > _HALF_ROUND:
+        raise SiteError(
+            f"the site reaches from {west:.4f} to {east:.4f} E, round the earth: it crosses the "
+            "180th meridian, or a corner is wrong; allowed is an --aoi on one side of it"
+        )
     lon, lat = (west + east) / 2, (south + north) / 2
     zone, half = int((lon + 180.0) // 6) % 60 + 1, "S" if lat < 0 else "N"
     # the same zone on another datum is as good, and spares a picture a resampling

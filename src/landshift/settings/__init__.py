@@ -7,6 +7,8 @@ from typing import Any
 
 from landshift.settings.alignment import (
     AlignmentSettings,
+    BlockSettings,
+    DrawingSettings,
     FieldSettings,
     UncertaintySettings,
 )
@@ -27,11 +29,10 @@ from landshift.settings.pictures import (
 from landshift.settings.range import UTM_SLACK, is_up_to
 
 __all__ = [
-    "UTM_SLACK", "AlignmentSettings", "AreaSettings", "AssessmentSettings", "BuildingSettings",
-    "ClueWeights",
-    "CoverSettings", "FieldSettings", "FitnessSettings", "GridSettings", "PreviewSettings",
-    "Settings", "SummarySettings", "TeachingSettings", "TransitionSettings",
-    "UncertaintySettings", "is_up_to",
+    "UTM_SLACK", "AlignmentSettings", "AreaSettings", "AssessmentSettings", "BlockSettings",
+    "BuildingSettings", "ClueWeights", "CoverSettings", "DrawingSettings", "FieldSettings",
+    "FitnessSettings", "GridSettings", "PreviewSettings", "Settings", "SummarySettings",
+    "TeachingSettings", "TransitionSettings", "UncertaintySettings", "is_up_to",
 ]  # fmt: skip
 
 

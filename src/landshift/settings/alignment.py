@@ -82,6 +82,58 @@ class UncertaintySettings:
 
 
 @dataclass(frozen=True)
+class DrawingSettings:
+    """What was drawn over both pictures alike, and is no ground.
+
+    Source: pairs of `simulate_pair`, seeds 51000-51023 at 0.5-2 m, as they are, as JPEG of quality
+    50 and under frames, captions, labels; then real pairs (NAIP, Sentinel-2), which show less.
+    """
+
+    block_px: int = 4
+    """Side of the blocks that are compared, px: the strokes of a label."""
+    block_apart: float = 0.1
+    """Difference of both pictures' gradients over their sum below which a block is the same in
+    both. Of blocks of ground 0-0.4 % are, of real ground none of 1000; under captions and borders
+    more than nine in ten."""
+    line_px: int = 24
+    """Length of the pieces, one pixel wide, by which lines of a map's grid are compared, px. Faint
+    ones escape: 7 of 12 pairs of two places under one grid remain, called doubtful."""
+    line_apart: float = 0.15
+    """The same for a piece of a line: of ground 0-0.4 % are (1.2 % once), of real ground next to
+    none."""
+    line_share: float = 0.5
+    """Share of the pieces of a row, or of a column, from which all of it is a line: labels' boxes
+    that stand side by side make 0.4."""
+    most_share: float = 0.5
+    """Share of the blocks that vary above which the pictures themselves are the same one, part of
+    it altered, and nothing is taken for a drawing. Judgement: frame, furniture and eight labels
+    together make 0.17, one picture altered by a tenth 0.9."""
+    alike_apart: float = 0.3
+    """As `block_apart`, below which blocks are alike: 0.8 apart are those of unrelated ground."""
+    most_alike: float = 0.12
+    """Share of the other blocks that are alike above which the ground lies as the drawings do, and
+    none can be told from it. Source: up to 0.08 beside drawings, ground 1 or 5 px off; 0.16 and
+    more in `simulate_quiet`'s pairs, seeds 900-903, whose dates share the grain of the ground."""
+
+
+@dataclass(frozen=True)
+class BlockSettings:
+    """When edges of JPEG blocks may have held an alignment.
+
+    Source: before pictures of `simulate_pair`, seeds 51000-51004, enlarged 4 to 8 times, against
+    themselves in another light 2 px on, as JPEG of quality 90 to 50.
+    """
+
+    height: float = 1.8
+    """Step across the edges of blocks over that elsewhere from which they may hold an alignment.
+    Pictures of 2.5-3 missed by up to 2.1 px, those below 1.8 by up to 0.4 px; not enlarged,
+    quality 50 makes 1.7."""
+    near_px: float = 2.5
+    """Distance of a displacement to whole blocks up to which they may have held it, px: half-way
+    between them nothing was held."""
+
+
+@dataclass(frozen=True)
 class AlignmentSettings:
     """How two pictures are co-registered, and when that is to be believed."""
 
@@ -166,6 +218,10 @@ class AlignmentSettings:
     median of LEVIR-CD's pairs as they come, 2 px of 0.5 m."""
     uncertainty: UncertaintySettings = field(default_factory=UncertaintySettings)
     """How far an alignment is to be believed at each place."""
+    drawings: DrawingSettings = field(default_factory=DrawingSettings)
+    """What is no ground, and is left out."""
+    blocks: BlockSettings = field(default_factory=BlockSettings)
+    """What holds enlarged JPEG pictures."""
     field: FieldSettings = field(default_factory=FieldSettings)
     """How a displacement field is fitted."""
 
