@@ -263,7 +263,8 @@ def test_a_second_batch_is_kept_out(pictures, tmp_path):
 
 
 def test_limits_that_cannot_be_meant_are_refused():
-    for given in ({"timeout_s": 0.0}, {"memory_mb": 50.0}):
+    nan = float("nan")
+    for given in ({"timeout_s": 0.0}, {"memory_mb": 50.0}, {"timeout_s": nan}, {"memory_mb": nan}):
         with pytest.raises(SettingsError):
             Limits(**given)
 

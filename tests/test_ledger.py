@@ -103,3 +103,9 @@ def test_there_is_one_writer_at_a_time(tmp_path):
         pass
     with sole_writer(tmp_path):
         pass
+
+
+def test_a_lock_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / ".lock.sqlite").mkdir()  # as in a folder that may only be read
+    with pytest.raises(OutputError, match="may not be written"), sole_writer(tmp_path):
+        pass

@@ -160,7 +160,10 @@ def sole_writer(out: Path) -> Iterator[None]:
     OutputError
         When another batch is writing there.
     """
-    lock = sqlite3.connect(out / _LOCK_FILE, timeout=2.0, isolation_level=None)
+    try:
+        lock = sqlite3.connect(out / _LOCK_FILE, timeout=2.0, isolation_level=None)
+    except sqlite3.Error as error:
+        raise OutputError(f"{out} may not be written: {error}") from error
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:

@@ -40,6 +40,8 @@ _NUMBERS = ("aoi_ha", "seen_share", *_HECTARES, "built_on_cropland_ha", "built_o
             "lon", "lat")  # fmt: skip
 COLUMNS = (*_LISTED, *_TEXTS, *_FLAGS, *_COUNTS, *_NUMBERS)
 """Of sites.csv and sites.gpkg, in this order; the list's own further columns follow."""
+TABLES = ("sites.csv", "sites.gpkg", "summary.json", "index.html")
+"""What `write_tables` writes."""
 _AT_A_TIME = 500
 _EPOCH = "2000-01-01T00:00:00Z"
 """Written as the layer's date of change, so that the same results give the same file."""

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from landshift.batch.child import Limits
 from landshift.batch.fingerprint import key_of, model_hash
-from landshift.batch.ledger import Ledger, sole_writer
+from landshift.batch.ledger import LEDGER_FILE, Ledger, sole_writer
 from landshift.batch.listed_site import ListedSite
-from landshift.batch.morning import write_tables
+from landshift.batch.morning import TABLES, write_tables
 from landshift.batch.outcome import Outcome
 from landshift.batch.site_list import SiteList
 from landshift.batch.site_work import COMPARE, SiteJob
@@ -80,9 +80,11 @@ def run_batch(plan: BatchPlan) -> Iterator[SiteOutcome]:
     Raises
     ------
     OutputError
-        When the folder cannot be written, or another batch is writing there.
+        When the folder cannot be written, holds what would be lost, or another batch is writing
+        there.
     """
     sites_folder = plan.out.absolute() / SITES_FOLDER
+    check_batch_folder(plan.out, plan.sites.path)
     with _ledger(plan.out, sites_folder) as ledger:
         _remove_unfinished(sites_folder)
         if plan.fresh:
@@ -91,6 +93,31 @@ def run_batch(plan: BatchPlan) -> Iterator[SiteOutcome]:
         yield from _do(plan, sites_folder, ledger)
         _remove_unfinished(sites_folder)  # of machines that went away
         write_tables(ledger, plan.out)
+
+
+def check_batch_folder(out: Path, site_list: Path) -> None:
+    """Refuse a folder where tables or sites would take the place of what no batch wrote.
+
+    Raises
+    ------
+    OutputError
+        What stands there.
+    """
+    for name in TABLES:
+        if (out / name).exists() and site_list.exists() and (out / name).samefile(site_list):
+            raise OutputError(
+                f"{out / name} is the list itself, whose place a table would take; name another "
+                "folder"
+            )
+    if (out / LEDGER_FILE).exists():
+        return
+    sites = out / SITES_FOLDER
+    there = [name for name in TABLES if (out / name).exists() or (out / name).is_symlink()]
+    if there or (sites.is_dir() and any(sites.iterdir())):
+        raise OutputError(
+            f"{out} holds {(*there, SITES_FOLDER)[0]} and no {LEDGER_FILE}; it is not the folder "
+            "of a batch and stays as it is"
+        )
 
 
 def _do(plan: BatchPlan, sites_folder: Path, ledger: Ledger) -> Iterator[SiteOutcome]:
