@@ -53,8 +53,10 @@ def write_tables(ledger: Ledger, out: Path) -> RollUp:
     Raises
     ------
     OutputError
-        When one of them cannot be written.
+        When one of them cannot be written, or no site was ever listed.
     """
+    if next(ledger.rows(), None) is None:
+        raise OutputError(f"{ledger.path} lists no site: the batch ended before it began")
     rollup = RollUp()
     extras = _extra_columns(ledger)
     with _replaced(out / "sites.csv") as path, path.open("w", encoding="utf-8", newline="") as file:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from landshift.batch.child import Limits
-from landshift.batch.fingerprint import key_of, model_hash
+from landshift.batch.fingerprint import asked_of, key_of, model_hash
 from landshift.batch.ledger import LEDGER_FILE, Ledger, sole_writer
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.morning import TABLES, write_tables
@@ -89,8 +89,14 @@ def run_batch(plan: BatchPlan) -> Iterator[SiteOutcome]:
         _remove_unfinished(sites_folder)
         if plan.fresh:
             ledger.forget_outcomes()
-        ledger.list_sites(plan.sites.sites)
-        yield from _do(plan, sites_folder, ledger)
+        model_sha256 = model_hash(plan.model)
+
+        def asked(listed: ListedSite) -> str:
+            settings = _settings(plan, listed)
+            return asked_of(listed, model_sha256, settings, plan.figure_formats)
+
+        ledger.list_sites(plan.sites.sites, asked)
+        yield from _do(plan, sites_folder, ledger, model_sha256)
         _remove_unfinished(sites_folder)  # of machines that went away
         write_tables(ledger, plan.out)
 
@@ -120,12 +126,14 @@ def check_batch_folder(out: Path, site_list: Path) -> None:
         )
 
 
-def _do(plan: BatchPlan, sites_folder: Path, ledger: Ledger) -> Iterator[SiteOutcome]:
+def _do(
+    plan: BatchPlan, sites_folder: Path, ledger: Ledger, model_sha256: str
+) -> Iterator[SiteOutcome]:
     known: deque[SiteOutcome] = deque()
     failures = 0
 
     def jobs() -> Iterator[SiteJob]:
-        for found in _unfinished(plan, sites_folder, ledger):
+        for found in _unfinished(plan, sites_folder, ledger, model_sha256):
             if isinstance(found, SiteOutcome):
                 known.append(found)
             else:
@@ -157,14 +165,12 @@ def _run(plan: BatchPlan) -> Run:
 
 
 def _unfinished(
-    plan: BatchPlan, sites_folder: Path, ledger: Ledger
+    plan: BatchPlan, sites_folder: Path, ledger: Ledger, model_sha256: str
 ) -> Iterator[SiteJob | SiteOutcome]:
     """Every site in the list's order: a job, or what is known of it already."""
-    model_sha256 = model_hash(plan.model)
     model = str(Path(plan.model).absolute()) if Path(plan.model).is_file() else plan.model
     for position, listed in enumerate(plan.sites.sites):
-        grid = replace(plan.settings.grid, gsd_m=listed.gsd_m or plan.settings.grid.gsd_m)
-        settings = replace(plan.settings, grid=grid)
+        settings = _settings(plan, listed)
         key = key_of(listed, model_sha256, settings, plan.figure_formats, ledger)
         ledger.note_key(position, key)
         if listed.problem:
@@ -179,6 +185,12 @@ def _unfinished(
             yield SiteJob(
                 key, listed, model, settings, folder, plan.figure_formats, plan.compare
             )
+
+
+def _settings(plan: BatchPlan, listed: ListedSite) -> Settings:
+    """The plan's, at the pixel that the list gives the site."""
+    grid = replace(plan.settings.grid, gsd_m=listed.gsd_m or plan.settings.grid.gsd_m)
+    return replace(plan.settings, grid=grid)
 
 
 def _stands(known: Outcome, folder: Path, retry_failed: bool) -> bool:
