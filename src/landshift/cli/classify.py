@@ -60,6 +60,7 @@ def classify(
     for warning in cover.warnings:
         log.warning("warning: %s", warning)
     if as_json:
-        click.echo(json.dumps({"hectares": cover.hectares, "seen_share": cover.seen_share}))
+        click.echo(json.dumps({"hectares": cover.hectares, "seen_share": cover.seen_share},
+                              allow_nan=False))
     else:
         print_cover(cover, out)
