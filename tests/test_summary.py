@@ -248,6 +248,12 @@ def test_ground_that_is_listed_twice_is_told(tmp_path, grid):
     assert total == pytest.approx(4 * 0.3333, abs=1e-3)  # nothing is taken out
 
 
+@pytest.mark.parametrize("days", [FIRST, (None, FIRST[1]), (FIRST[0], FIRST[0])])
+def test_one_site_under_two_ids_is_told_whatever_its_days(tmp_path, days):
+    summary, *_ = overlapping(tmp_path, (UTM, 0, days), (UTM, 0, days))
+    assert [pair["ids"] for pair in summary["overlaps"]] == [["s2", "s3"]]
+
+
 def test_every_overlap_is_counted_and_neighbours_have_none(tmp_path):
     west, _, east, _ = UTM.bounds
     same, beside = [(UTM, 0, (None, None))] * 4, (UTM, east - west, FIRST)

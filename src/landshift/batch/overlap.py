@@ -121,8 +121,11 @@ def _pairs(grounds: Sequence[_Ground], settings: SummarySettings) -> Iterator[Ov
 
 
 def _apart(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether one pair of pictures ends before, or on the day when, the other begins."""
-    return bool(one and other) and (one[1] <= other[0] or other[1] <= one[0])
+    """Whether one pair of pictures ends before, or on the day when, the other begins.
+
+    Pictures of one day are no period that another of the same day could follow on.
+    """
+    return bool(one and other) and one != other and (one[1] <= other[0] or other[1] <= one[0])
 
 
 def _hectares(geometry: Any, frame: str) -> float:
