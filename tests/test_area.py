@@ -238,6 +238,23 @@ def test_gross_and_net_of_each_cover():
     assert sum(one.net for one in found.values()) == pytest.approx(0.0, abs=1e-9)
 
 
+def test_one_quantity_has_one_interval():
+    codes = np.full((20, 20), 11)
+    codes[:4], codes[4:6] = 13, 34
+    changes = change_map(codes, utm_grid(20, 20, 3.0))
+    names = {name: 0.001 * number for number, name in enumerate(TOTALS, 1)}
+    noise = {"total_noise_hectares": names, "mirrored_noise_hectares": names}
+    changes = replace(changes, noise_hectares=np.full((8, 8), 0.02), **noise)
+    aligned = Aligned(0.2)
+    found = {one.cover: one for one in measure_balance(changes, aligned, SETTINGS)}
+    _, totals = measure_area(changes, aligned, SETTINGS)
+    assert totals["removed_building"] == replace(
+        found[Cover.BUILDING].lost, clues=totals["removed_building"].clues
+    )
+    assert found[Cover.BUILDING].gained.clues.noise == names["removed_building"]
+    assert found[Cover.CROPLAND].lost.clues.noise == pytest.approx(0.02 * 7**0.5)
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 10))
 def test_growing_the_aoi_never_lowers_a_total_and_halves_add_up(seed, split):

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,3 +77,10 @@ def test_areas_add_up_to_the_map_and_intervals_hold_their_value(confidence):
     found = assess(MATRIX, MAPPED, LABELS, confidence)
     assert sum(s.hectares for s in found.classes) == pytest.approx(MAPPED.sum())
     assert all(s.low <= s.hectares <= s.high for s in found.classes)
+
+
+def test_what_has_nothing_to_divide_by_is_null_in_json():
+    found = assess(np.array([[0, 5], [0, 0]]), np.array([3.0, 1.0]), ("a", "b"), 0.9)
+    told = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert told["classes"][1]["users_accuracy"] is None
+    assert told["classes"][0]["users_accuracy"] == 0.0

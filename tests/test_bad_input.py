@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from pyproj import Transformer
+from shapely.geometry import box
 
 from landshift.cli import main
+from landshift.errors import SiteError
+from landshift.reading import inside
 from networks import random_model
 from pictures import CORNER, UTM, ground, north_up, write
+from posteriors import utm_grid
 
 SECRET = "a line that no other file may show"
 
@@ -290,6 +294,17 @@ def test_aoi_that_is_no_geojson(pair, model, text):
 
 def test_aoi_that_is_missing(pair, model):
     assert "no such file" in compare(pair, model, "--aoi", pair[0].parent / "none.geojson")
+
+
+def test_an_outline_narrower_than_a_pixel_is_told_from_one_elsewhere():
+    grid = utm_grid(20, 20, 10.0)
+    west, south, _, _ = grid.bounds
+    for narrow in (box(west + 41, south + 20, west + 43, south + 90),
+                   box(west + 41, south + 41, west + 44, south + 44)):  # fmt: skip
+        with pytest.raises(SiteError, match=r"no pixel of [0-9.]+ m: it is smaller or narrower"):
+            inside(narrow, grid)
+    with pytest.raises(SiteError, match="it lies outside the pictures"):
+        inside(box(west - 90, south, west - 20, south + 90), grid)
 
 
 # --- the output --------------------------------------------------------------------------------

@@ -227,6 +227,34 @@ def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(pictures, tmp_p
     assert sum(begun.values()) - 14 <= kills * 2
 
 
+def test_killed_before_its_first_site_a_run_takes_no_answer_away(pictures, tmp_path, monkeypatch):
+    sites, out = listed(pictures, "again", 4), tmp_path / "out"
+    run(sites, out, workers=1)
+
+    def summarised():
+        done = CliRunner().invoke(main, ["summarise", str(out), "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.output)["all"]
+
+    whole = summarised()
+    assert whole["sites"]["answered"] == 4
+    monkeypatch.setattr("landshift.batch.night._do", lambda *rest: iter(lambda: 1 / 0, 1))
+    with pytest.raises(ZeroDivisionError):
+        run(sites, out)
+    assert summarised() == whole
+    with pytest.raises(ZeroDivisionError):
+        run(sites, out, figure_formats=("svg",))  # another question: no answer of the old one
+    assert summarised()["sites"]["answered"] == 0
+
+
+def test_a_batch_that_listed_no_site_has_no_tables(tmp_path):
+    Ledger(tmp_path).close()
+    done = CliRunner().invoke(main, ["summarise", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "lists no site" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite"]
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 def test_workers_end_with_their_parent(pictures, tmp_path):
     process = start(listed(pictures, "orphans", 2, {0: "hang", 1: "hang"}), tmp_path / "out")
@@ -263,7 +291,8 @@ def test_a_second_batch_is_kept_out(pictures, tmp_path):
 
 
 def test_limits_that_cannot_be_meant_are_refused():
-    for given in ({"timeout_s": 0.0}, {"memory_mb": 50.0}):
+    nan = float("nan")
+    for given in ({"timeout_s": 0.0}, {"memory_mb": 50.0}, {"timeout_s": nan}, {"memory_mb": nan}):
         with pytest.raises(SettingsError):
             Limits(**given)
 

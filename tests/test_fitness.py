@@ -208,3 +208,14 @@ def test_an_aoi_paved_all_over_is_no_veil():
     bands[:, inside] = 200 + 3 * np.random.default_rng(3).standard_normal((3, inside.sum()))
     paved = judge(after=replace(scene(2), bands=bands), inside=inside)
     assert not any("veils" in reason for reason in paved.reasons)
+
+
+@pytest.mark.parametrize(("pixels", "says"), [(1, "1 pixel of"), (3, "3 pixels of")])
+def test_an_aoi_of_hardly_a_pixel_is_refused_for_that(pixels, says):
+    inside = np.zeros(scene().grid.shape, bool)
+    inside[5, 5 : 5 + pixels] = True
+    found = judge(inside=inside)
+    assert found.verdict == "refuse"
+    assert len(found.reasons) == 1
+    assert says in found.reasons[0]
+    assert "allowed are 4 and more" in found.reasons[0]

@@ -58,6 +58,19 @@ def test_a_new_list_takes_the_place_of_the_old_and_outcomes_stay(ledger):
     assert ledger.known("key") is None
 
 
+def test_a_site_of_which_the_same_is_asked_keeps_its_answer_until_its_turn(ledger):
+    sites = [ListedSite(f"line {n}", f"id{n}", f"id{n}") for n in (2, 3, 4)]
+    ledger.list_sites(sites, lambda site: f"what of {site.id}")
+    for position, site in enumerate(sites):
+        ledger.note_key(position, f"key {site.id}")
+        ledger.note_outcome(f"key {site.id}", site.folder, DONE)
+    longer = [ListedSite("line 2", "new", "new"), *sites]
+    ledger.list_sites(longer, lambda site: f"what of {site.id}{'?' * (site.id == 'id3')}")
+    told = [(row["id"], outcome.status) for row, outcome in ledger.rows()]
+    assert told == [("new", "not run"), ("id2", "answered"), ("id3", "not run"),
+                    ("id4", "answered")]  # fmt: skip
+
+
 def test_a_hash_holds_until_size_or_time_change(ledger):
     ledger.note_content("a.tif", "10 20 30", "abc")
     assert ledger.known_content("a.tif", "10 20 30") == "abc"
@@ -102,4 +115,10 @@ def test_there_is_one_writer_at_a_time(tmp_path):
     ):
         pass
     with sole_writer(tmp_path):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / ".lock.sqlite").mkdir()  # as in a folder that may only be read
+    with pytest.raises(OutputError, match="may not be written"), sole_writer(tmp_path):
         pass

@@ -359,3 +359,19 @@ def test_a_name_with_what_xml_cannot_hold_leaves_the_rest():
     with zipfile.ZipFile(BytesIO(kmz_bytes(odd, ()))) as archive:
         document = ElementTree.fromstring(archive.read("doc.kml"))[0]
     assert document.findtext(f"{KML}name") == "a 경성 \U0001f33e\tb"
+
+
+def test_pictures_in_the_wrong_order_have_spans_that_end_after_they_begin():
+    report = made_report()
+    days = {"before": "2024-05-29", "after": "2023-05-12"}
+    odd = replace(report, **{which: replace(getattr(report, which), date=day)
+                             for which, day in days.items()})  # fmt: skip
+    with zipfile.ZipFile(BytesIO(kmz_bytes(odd, ()))) as archive:
+        document = ElementTree.fromstring(archive.read("doc.kml"))
+    spans = [
+        (one.findtext(f"{KML}begin"), one.findtext(f"{KML}end"))
+        for one in document.iter(f"{KML}TimeSpan")
+    ]
+    assert spans[:2] == [("2024-05-29", None), ("2023-05-12", "2024-05-29")]
+    assert all(end is None or begin <= end for begin, end in spans)
+    assert {begin for begin, _ in spans[2:]} <= {"2024-05-29"}

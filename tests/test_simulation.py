@@ -290,9 +290,11 @@ def test_wrong_requests_are_refused(tmp_path):
         build_site("pyongyang", 1)
     with pytest.raises(InputError, match="seed"):
         build_site("kosan", -1)
-    (tmp_path / "there").mkdir()
-    with pytest.raises(OutputError, match="exists"):
-        write_site("unchanged", 1, tmp_path / "there")
+    (tmp_path / "there" / "thesis").mkdir(parents=True)
+    for overwrite, why in ((False, "exists"), (True, r"holds no truth\.json")):
+        with pytest.raises(OutputError, match=why):
+            write_site("unchanged", 1, tmp_path / "there", overwrite)
+    assert (tmp_path / "there" / "thesis").is_dir()
     assert list(tmp_path.iterdir()) == [tmp_path / "there"]
     runner = CliRunner()
     assert runner.invoke(main, ["simulate"]).exit_code == 2

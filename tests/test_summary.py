@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from shapely.affinity import translate
+from shapely.geometry import box
 
 from landshift.area import interval, measure_area, site_error
 from landshift.batch.digest import digest_of
@@ -196,6 +198,70 @@ def folder(tmp_path):
         ledger.note_outcome(f"key{place}", sites[place].folder, outcome)
     yield tmp_path, ledger
     ledger.close()
+
+
+def overlapping(tmp_path, *given):
+    """What summarise tells of sites with the report's outline, moved (m) and dated as given."""
+    folder = tmp_path / "overlapping"
+    folder.mkdir()
+    ledger = Ledger(folder)
+    sites = [ListedSite(f"line {n}", f"s{n}", f"s{n}") for n in range(2, 2 + len(given))]
+    ledger.list_sites(sites)
+    for place, (grid, moved, days) in enumerate(given):
+        report = made_report(grid)
+        report = replace(
+            report, outline=translate(box(*grid.bounds), moved),
+            before=replace(report.before, date=days[0]), after=replace(report.after, date=days[1]),
+        )  # fmt: skip
+        ledger.note_key(place, f"key{place}")
+        ledger.note_outcome(f"key{place}", sites[place].folder,
+                            Outcome("answered", digest=digest_of(report)))  # fmt: skip
+    write_tables(ledger, folder)
+    ledger.close()
+    with (folder / "sites.csv").open(encoding="utf-8", newline="") as file:
+        warnings = [row["warnings"] for row in csv.DictReader(file)]
+    return json.loads((folder / "summary.json").read_text()), warnings, folder
+
+
+FIRST, SECOND = ("2023-05-12", "2024-05-29"), ("2024-05-29", "2025-05-29")
+
+
+@pytest.mark.parametrize("grid", [UTM, LOCAL], ids=["utm", "local"])
+def test_ground_that_is_listed_twice_is_told(tmp_path, grid):
+    outline = box(*grid.bounds)
+    west, _, east, _ = outline.bounds
+    half = (east - west) / 2
+    summary, warnings, folder = overlapping(
+        tmp_path, (grid, 0, FIRST), (grid, half, FIRST), (grid, 5e4, FIRST), (grid, 0, SECOND),
+    )  # fmt: skip
+    assert [pair["ids"] for pair in summary["overlaps"]] == [["s2", "s3"]]
+    hectares = outline.intersection(translate(outline, half)).area / 1e4
+    assert summary["overlaps"][0]["hectares"] == pytest.approx(hectares, rel=2e-3)
+    assert summary["cautions"][0].startswith("s2 and s3 share ")
+    assert warnings[0].startswith(f"shares {hectares:.2f} ha with s3")
+    assert warnings[1].startswith(f"shares {hectares:.2f} ha with s2")
+    assert "shares" not in warnings[2] + warnings[3]
+    assert "s2 and s3 share" in (folder / "index.html").read_text("utf-8")
+    printed = CliRunner().invoke(main, ["summarise", str(folder)], env={"COLUMNS": "200"})
+    assert "! s2 and s3 share" in printed.output
+    total = summary["all"]["totals"]["new_building"]["hectares"]
+    assert total == pytest.approx(4 * 0.3333, abs=1e-3)  # nothing is taken out
+
+
+@pytest.mark.parametrize("days", [FIRST, (None, FIRST[1]), (FIRST[0], FIRST[0])])
+def test_one_site_under_two_ids_is_told_whatever_its_days(tmp_path, days):
+    summary, *_ = overlapping(tmp_path, (UTM, 0, days), (UTM, 0, days))
+    assert [pair["ids"] for pair in summary["overlaps"]] == [["s2", "s3"]]
+
+
+def test_every_overlap_is_counted_and_neighbours_have_none(tmp_path):
+    west, _, east, _ = UTM.bounds
+    same, beside = [(UTM, 0, (None, None))] * 4, (UTM, east - west, FIRST)
+    summary, warnings, _ = overlapping(tmp_path, *same, beside)
+    assert len(summary["overlaps"]) == 6
+    assert len(summary["cautions"]) == 4
+    assert summary["cautions"][3] == "3 more pairs of sites share ground"
+    assert "shares" not in warnings[4]
 
 
 def test_every_site_stands_in_every_table(folder):

@@ -272,9 +272,18 @@ def _found(changes: ChangeMap, table: NDArray[np.float64], codes: tuple[int, ...
     """The sum of some pairs; their pixel noise taken as independent, for pairs exclude each other.
 
     The variance of a sum of outcomes that exclude each other is never above the sum of theirs.
+    What is also a total, in one order of the pictures or the other, has the noise of that: one
+    quantity has one interval.
     """
-    noise = np.sqrt(sum_codes(changes.noise_hectares**2, codes))
-    return Found(codes, False, sum_codes(table, codes), float(noise))
+    noise = float(np.sqrt(sum_codes(changes.noise_hectares**2, codes)))
+    for whole, known in (
+        (TOTALS, changes.total_noise_hectares),
+        (MIRRORED_TOTALS, changes.mirrored_noise_hectares),
+    ):
+        for name in whole:
+            if name not in REPLACED_TOTALS and set(whole[name]) == set(codes):
+                noise = known[name]
+    return Found(codes, False, sum_codes(table, codes), noise)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ def judge_fitness(
     """
     if not before.grid == after.grid or before.grid.shape != inside.shape:
         raise ValueError("pictures and aoi lie on different grids")
+    count = int(inside.sum())
+    if count < settings.refuse_pixels:
+        told = f"the aoi holds {count} {'pixel' if count == 1 else 'pixels'} of "
+        told += f"{before.grid.gsd_m:.2f} m; allowed are {settings.refuse_pixels} and more"
+        return Fitness("refuse", (told,))
     seen = inside & before.valid & after.valid
     findings = [
         *_seen_share(before, after, inside, settings),
@@ -87,8 +92,6 @@ def _seen_share(
     before: Raster, after: Raster, inside: Mask, settings: FitnessSettings
 ) -> list[Finding]:
     total = int(inside.sum())
-    if total == 0:
-        return [Finding(True, "the site holds no pixel of the pictures")]
     shares = [
         float((inside & valid).sum()) / total
         for valid in (before.valid, after.valid, before.valid & after.valid)

@@ -30,6 +30,8 @@ _MOST_PATCHES = 2000
 _DEGREE_DECIMALS = 7
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """All that is no character of XML 1.0."""
+_Span = tuple[str | None, str | None]
+"""First and last day, ISO, where known."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every member, so that the same report gives the same bytes."""
 
@@ -44,17 +46,16 @@ def kmz_bytes(report: SiteReport, patches: Sequence[Patch]) -> bytes | None:
     document = _add(kml, "Document")
     _add(document, "name", report.site.name or report.site.id)
     _add_styles(document)
-    dates = (report.before.date, report.after.date)
+    spans, since = _times(report.before.date, report.after.date)
     pictures = {"before": report.before_picture, "after": report.after_picture}
     for order, (which, picture) in enumerate(pictures.items()):
         rgba, box = _in_degrees(picture, crs)
         members[f"files/{which}.png"] = png_bytes(rgba)
-        span = (dates[0], dates[1]) if which == "before" else (dates[1], None)
-        _add_overlay(document, which, span, box, order)
+        _add_overlay(document, which, spans[which], box, order)
     to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
     _add_site(document, report, to_degrees)
-    _add_changes(document, report, patches[:_MOST_PATCHES], to_degrees)
-    _add_buildings(document, report, to_degrees)
+    _add_changes(document, report, patches[:_MOST_PATCHES], to_degrees, since)
+    _add_buildings(document, report, to_degrees, since)
     text = ElementTree.tostring(kml, encoding="utf-8", xml_declaration=True)
     return _zipped({"doc.kml": text, **members})
 
@@ -118,6 +119,17 @@ def _in_degrees(
     return np.moveaxis(moved, 0, 2), (north, south, east, west)
 
 
+def _times(before: str | None, after: str | None) -> tuple[dict[str, _Span], str | None]:
+    """When each picture is shown, and since when changes are.
+
+    A picture is shown until the other's day, whichever of them is the older: a span that ends
+    before it begins is none.
+    """
+    if before and after and after < before:
+        return {"before": (before, None), "after": (after, before)}, before
+    return {"before": (before, after), "after": (after, None)}, after
+
+
 def _add_overlay(
     document: ElementTree.Element, which: str, span: tuple[str | None, str | None],
     box: tuple[float, float, float, float], order: int,
@@ -146,7 +158,7 @@ def _add_site(
 
 def _add_changes(
     document: ElementTree.Element, report: SiteReport, patches: Sequence[Patch],
-    to_degrees: Transformer,
+    to_degrees: Transformer, since: str | None,
 ) -> None:  # fmt: skip
     folders: dict[str, ElementTree.Element] = {}
     for patch in patches:
@@ -157,11 +169,11 @@ def _add_changes(
             _add(folders[kind.key], "visibility", "1")
         facts = {"hectares": f"{patch.hectares:.4f}", "probability": f"{patch.probability:.2f}"}
         _add_placemark(folders[kind.key], kind.label, kind.key, facts, patch.polygon, to_degrees,
-                       report.after.date)  # fmt: skip
+                       since)  # fmt: skip
 
 
 def _add_buildings(
-    document: ElementTree.Element, report: SiteReport, to_degrees: Transformer
+    document: ElementTree.Element, report: SiteReport, to_degrees: Transformer, since: str | None
 ) -> None:
     folder = _add(document, "Folder")
     _add(folder, "name", "new buildings")
@@ -174,7 +186,7 @@ def _add_buildings(
             "probability": f"{one.probability:.2f}",
         }
         _add_placemark(folder, f"building {number}", "building", facts, one.outline, to_degrees,
-                       report.after.date)  # fmt: skip
+                       since)  # fmt: skip
 
 
 def _add_placemark(

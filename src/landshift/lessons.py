@@ -14,11 +14,11 @@ from landshift.errors import InputError
 from landshift.grid import Grid
 from landshift.legend import code_label
 from landshift.model import save_model
+from landshift.placing import check_file, new_files
 from landshift.reading import describe_image, plan_own_grid, read_raster, read_reference
 from landshift.settings import AssessmentSettings, Settings, TeachingSettings
 from landshift.site import Image
 from landshift.teaching import Lesson, model_meta, teach
-from landshift.writing import check_file
 
 
 def teach_model(
@@ -34,7 +34,7 @@ def teach_model(
     OutputError
         When the file exists or cannot be made.
     """
-    check_file(out, overwrite)
+    check_file(out, overwrite, inputs=[image.path, polygons])
     info = describe_image(image)
     old = model_for(info, info, model_name, settings)
     grid = plan_own_grid(info, settings.grid, old.finest_gsd_m)
@@ -42,12 +42,8 @@ def teach_model(
     raster, drawn = read_raster(image, grid), read_reference(polygons, grid)
     progress("learning")
     new, lesson = teach(raster, drawn, old, TeachingSettings())
-    part = out.with_suffix(".part.npz")
-    try:
-        save_model(part, model_meta(new), new.layers)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    with new_files(out) as (fresh,):
+        save_model(fresh, model_meta(new), new.layers)
     return lesson
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -19,7 +15,7 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy as copy_raster
 from shapely.geometry import Polygon, mapping
@@ -27,7 +23,6 @@ from shapely.geometry.polygon import orient
 
 from landshift import __version__
 from landshift.buildings import Building
-from landshift.errors import OutputError
 from landshift.grid import WGS84, Grid
 from landshift.legend import (
     COLOURS,
@@ -40,6 +35,7 @@ from landshift.legend import (
     transition_colour,
 )
 from landshift.patches import find_patches
+from landshift.placing import check_file, check_files, check_output, new_files, new_folder
 from landshift.raster import Raster
 from landshift.report import ImageRecord, SiteReport
 
@@ -52,43 +48,6 @@ _HECTARE_DECIMALS = 4
 _NOT_SEEN_COLOUR = (60, 60, 60)
 _Legend = Mapping[int, tuple[str, tuple[int, int, int]]]
 """Code → name and red, green, blue."""
-
-
-def check_output(out: Path, overwrite: bool) -> None:
-    """Refuse an output that exists or cannot be made, before the work is done.
-
-    An empty folder may be written into. Only a folder that holds a ``report.json`` is overwritten:
-    whatever else stands there was not made by landshift.
-
-    Raises
-    ------
-    OutputError
-        What stands in the way.
-    """
-    if out.is_dir():
-        occupied = any(out.iterdir())
-        if occupied and not overwrite:
-            raise OutputError(f"{out} exists and is not empty; --overwrite replaces it")
-        if occupied and not (out / "report.json").is_file():
-            raise OutputError(f"{out} holds no report.json; it is not a result and stays as it is")
-    elif out.exists() or out.is_symlink():
-        raise OutputError(f"{out} exists and is no folder")
-    _check_parent(out)
-
-
-def check_file(path: Path, overwrite: bool) -> None:
-    """Refuse an output file that exists or cannot be made, before the work is done.
-
-    Raises
-    ------
-    OutputError
-        What stands in the way.
-    """
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; a file name is needed")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; --overwrite replaces it")
-    _check_parent(path)
 
 
 def write_report(
@@ -122,12 +81,12 @@ def write_report(
     check_output(out, overwrite)
     changes = report.changes
     probability = np.rint(changes.probability * 100).astype(np.uint8)
-    with _new_folder(out) as folder:
+    with new_folder(out) as folder:
         text = json.dumps(report_as_json(report), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
         _write_codes(
-            folder / "changes.tif", changes.codes, changes.grid, _transition_legend(),
-            "land cover before and after: 10 * before + after", OUTSIDE,
+            folder / "changes.tif", folder / "changes.qml", changes.codes, changes.grid,
+            _transition_legend(), "land cover before and after: 10 * before + after", OUTSIDE,
         )  # fmt: skip
         _write_cog(
             folder / "probability.tif", probability[None], changes.grid,
@@ -178,19 +137,24 @@ def _write_views(
         (folder / "stac-item.json").write_text(text + "\n", encoding="utf-8")
 
 
+def cover_files(path: Path) -> tuple[Path, Path]:
+    """What `write_cover` writes: the map, and the style that QGIS looks for beside it."""
+    return path, path.with_suffix(".qml")
+
+
 def write_cover(codes: NDArray[np.uint8], grid: Grid, path: Path, overwrite: bool = False) -> None:
     """Write land-cover codes (row, col), 0 not seen, as a COG with colour table and .qml.
 
     Raises
     ------
     OutputError
-        When the file exists or cannot be written; nothing is left behind.
+        When one of both exists or cannot be written; nothing is left behind.
     """
     legend = {int(cover): (cover.label, COLOURS[cover]) for cover in COVERS}
     legend[NOT_SEEN] = ("not seen", _NOT_SEEN_COLOUR)
-    check_file(path, overwrite)
-    with _new_files(path, path.with_suffix(".qml")) as (new, _):
-        _write_codes(new, codes, grid, legend, "land cover", None)
+    check_files(cover_files(path), overwrite)
+    with new_files(*cover_files(path)) as (new, style):
+        _write_codes(new, style, codes, grid, legend, "land cover", None)
 
 
 def write_picture(raster: Raster, path: Path, overwrite: bool = False) -> None:
@@ -220,7 +184,7 @@ def write_bands(
         When the file exists or cannot be written; nothing is left behind.
     """
     check_file(path, overwrite)
-    with _new_files(path) as (new,):
+    with new_files(path) as (new,):
         _write_cog(new, bands, grid, names, "AVERAGE", math.nan)
 
 
@@ -371,6 +335,7 @@ def _transition_legend() -> _Legend:
 
 def _write_codes(
     path: Path,
+    style: Path,
     codes: NDArray[np.uint8],
     grid: Grid,
     legend: _Legend,
@@ -378,7 +343,7 @@ def _write_codes(
     nodata: int | None,
 ) -> None:
     _write_cog(path, codes[None], grid, [what], "MODE", nodata, legend)
-    path.with_suffix(".qml").write_text(_style(legend), encoding="utf-8")
+    style.write_text(_style(legend), encoding="utf-8")
 
 
 def _write_cog(
@@ -428,69 +393,3 @@ def _style(legend: _Legend) -> str:
         f"      <colorPalette>\n{entries}\n      </colorPalette>\n"
         "    </rasterrenderer>\n  </pipe>\n</qgis>\n"
     )
-
-
-def _check_parent(path: Path) -> None:
-    """Refuse a place whose nearest existing folder may not be written."""
-    parent = path.absolute().parent
-    while not parent.exists():
-        parent = parent.parent
-    if not parent.is_dir():
-        raise OutputError(f"{path} cannot be made: {parent} is no folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{path} cannot be made: {parent} may not be written")
-
-
-@contextmanager
-def _made_parents(path: Path) -> Iterator[Path]:
-    """The folder of ``path``, made if need be, and unmade if what follows fails."""
-    missing = []
-    parent = path.absolute().parent
-    while not parent.exists():
-        missing.append(parent)
-        parent = parent.parent
-    try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        yield path.absolute().parent
-    except BaseException as error:  # Ctrl-C too leaves nothing behind
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()
-        if isinstance(error, OSError | RasterioError):
-            raise OutputError(f"{path} could not be written: {error}") from error
-        raise
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """A folder to fill beside ``out``, which takes its place when all went well."""
-    with _made_parents(out) as parent:
-        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=parent))
-        try:
-            fresh = work / "new"
-            fresh.mkdir()
-            yield fresh
-            if out.exists():
-                out.rename(work / "old")
-            try:
-                fresh.rename(out)
-            except BaseException:
-                if (work / "old").exists():
-                    (work / "old").rename(out)
-                raise
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-
-
-@contextmanager
-def _new_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Files to fill in a folder beside ``paths``, which take their places when all went well."""
-    with _made_parents(paths[0]) as parent:
-        work = Path(tempfile.mkdtemp(prefix=f".{paths[0].name}-", dir=parent))
-        try:
-            fresh = tuple(work / path.name for path in paths)
-            yield fresh
-            for new, path in zip(fresh, paths, strict=True):
-                new.replace(path)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)

@@ -46,10 +46,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if self.timeout_s is not None and self.timeout_s <= 0:
+        if self.timeout_s is not None and not self.timeout_s > 0:  # nan too
             raise SettingsError(f"timeout is {self.timeout_s} s; allowed is more than 0")
         if self.memory_mb is not None:
-            if self.memory_mb < 400:
+            if not self.memory_mb >= 400:
                 raise SettingsError(
                     f"memory limit is {self.memory_mb:g} MB; allowed are 400 and more: a worker "
                     "takes 300 before it reads a picture"

@@ -59,7 +59,19 @@ def digest_of(report: SiteReport) -> dict[str, Any]:
         ],
         "clusters": [round(cluster.built_hectares, _DECIMALS) for cluster in report.clusters],
         "outline": None if outline is None else shapely.set_precision(outline, 1e-7).wkb_hex,
+        "local_outline": _local_outline(report),
     }
+
+
+def _local_outline(report: SiteReport) -> tuple[str, str] | None:
+    """Hash of the picture whose corner local metres begin at, and the outline in them.
+
+    None for ground that has a place on Earth.
+    """
+    if report.changes.grid.crs is not None:
+        return None
+    outline = report.outline or box(*report.changes.grid.bounds)
+    return report.after.sha256, shapely.set_precision(outline, 0.01).wkb_hex
 
 
 def _hectares(hectares: Hectares) -> dict[str, float]:

@@ -17,6 +17,13 @@ from landshift.settings import Settings
 from landshift.site import Aoi, Image
 
 
+def asked_of(
+    listed: ListedSite, model_sha256: str, settings: Settings, figure_formats: tuple[str, ...]
+) -> str:
+    """Hash of all that is asked of a site, its pictures by name alone: no file is looked at."""
+    return _hash(_asked(listed, model_sha256, settings, figure_formats))
+
+
 def key_of(
     listed: ListedSite,
     model_sha256: str,
@@ -29,19 +36,36 @@ def key_of(
     Pictures count by their bytes and by how the list names them, as reports do. Where
     the list lies does not count.
     """
+    what = _asked(listed, model_sha256, settings, figure_formats)
+    if listed.site is not None:
+        what["content"] = [
+            _remote_version(name, ledger) if is_remote(name) else _file_hash(image.path, ledger)
+            for name, image in ((listed.before, listed.site.before),
+                                (listed.after, listed.site.after))
+        ]  # fmt: skip
+    return _hash(what)
+
+
+def _asked(
+    listed: ListedSite, model_sha256: str, settings: Settings, figure_formats: tuple[str, ...]
+) -> dict[str, Any]:
     what: dict[str, Any] = {"landshift": __version__, "id": listed.id, "folder": listed.folder}
     if listed.site is None:
         what |= {"place": listed.place, "problem": listed.problem}
     else:
         what |= {
             "name": listed.site.name,
-            "before": _picture(listed.before, listed.site.before, ledger),
-            "after": _picture(listed.after, listed.site.after, ledger),
+            "before": _picture(listed.before, listed.site.before),
+            "after": _picture(listed.after, listed.site.after),
             "aoi": _outline(listed.site.aoi),
             "model": model_sha256,
             "settings": settings.as_dict(),
             "figures": figure_formats,
         }
+    return what
+
+
+def _hash(what: dict[str, Any]) -> str:
     text = json.dumps(what, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -60,11 +84,9 @@ def model_hash(name_or_path: str) -> str:
     return whole.hexdigest()
 
 
-def _picture(listed_path: str, image: Image, ledger: Ledger) -> dict[str, Any]:
+def _picture(listed_path: str, image: Image) -> dict[str, Any]:
     return {
         "path": listed_path,
-        "content": _remote_version(listed_path, ledger) if is_remote(listed_path)
-        else _file_hash(image.path, ledger),
         "gsd_m": image.gsd_m,
         "bands": image.bands,
         "date": None if image.date is None else image.date.isoformat(),

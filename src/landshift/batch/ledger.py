@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,15 +70,26 @@ class Ledger:
             self._db.execute("DELETE FROM outcome")
             self._db.execute("DELETE FROM begun")
 
-    def list_sites(self, sites: Iterable[ListedSite]) -> None:
-        """Take over a list in place of an earlier run's; outcomes stay, keys are noted later."""
-        rows = (
-            (position, json.dumps(_row_of(site), ensure_ascii=False))
-            for position, site in enumerate(sites)
-        )
+    def list_sites(
+        self, sites: Iterable[ListedSite], asked: Callable[[ListedSite], str] = lambda site: ""
+    ) -> None:
+        """Take over a list in place of an earlier run's; outcomes stay, keys are noted later.
+
+        Until then a site of which the same is ``asked`` as before keeps its key: a run that is
+        killed before it comes to it takes no answer out of the tables. "" asks nothing that lasts.
+        """
+        earlier = {}
+        for key, text in self._db.execute("SELECT key, row FROM listed WHERE key != ''"):
+            row = json.loads(text)
+            earlier[row["folder"], row.get("asked")] = key
+        rows = []
+        for position, site in enumerate(sites):
+            row = {**_row_of(site), "asked": asked(site)}
+            key = earlier.get((site.folder, row["asked"]), "") if row["asked"] else ""
+            rows.append((position, key, json.dumps(row, ensure_ascii=False)))
         with self._whole():
             self._db.execute("DELETE FROM listed")
-            self._db.executemany("INSERT INTO listed VALUES (?, '', ?)", rows)
+            self._db.executemany("INSERT INTO listed VALUES (?, ?, ?)", rows)
 
     def note_key(self, position: int, key: str) -> None:
         """Note the key of a row's work."""
@@ -160,7 +171,10 @@ def sole_writer(out: Path) -> Iterator[None]:
     OutputError
         When another batch is writing there.
     """
-    lock = sqlite3.connect(out / _LOCK_FILE, timeout=2.0, isolation_level=None)
+    try:
+        lock = sqlite3.connect(out / _LOCK_FILE, timeout=2.0, isolation_level=None)
+    except sqlite3.Error as error:
+        raise OutputError(f"{out} may not be written: {error}") from error
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:

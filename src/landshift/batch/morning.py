@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import shapely
 from landshift.batch.ledger import Ledger
 from landshift.batch.naming import spreadsheet_cell
 from landshift.batch.outcome import KINDS, Outcome
+from landshift.batch.overlap import find_overlaps, overlaps_by_row
 from landshift.batch.rollup import RollUp, judge_site
 from landshift.change_map import TOTALS
 from landshift.errors import OutputError
@@ -40,7 +42,11 @@ _NUMBERS = ("aoi_ha", "seen_share", *_HECTARES, "built_on_cropland_ha", "built_o
             "lon", "lat")  # fmt: skip
 COLUMNS = (*_LISTED, *_TEXTS, *_FLAGS, *_COUNTS, *_NUMBERS)
 """Of sites.csv and sites.gpkg, in this order; the list's own further columns follow."""
+TABLES = ("sites.csv", "sites.gpkg", "summary.json", "index.html")
+"""What `write_tables` writes."""
 _AT_A_TIME = 500
+_Row = tuple[dict[str, Any], dict[str, Any], Outcome]
+"""What the tables say of a site, what the list said, and what came of it."""
 _EPOCH = "2000-01-01T00:00:00Z"
 """Written as the layer's date of change, so that the same results give the same file."""
 
@@ -51,25 +57,28 @@ def write_tables(ledger: Ledger, out: Path) -> RollUp:
     Raises
     ------
     OutputError
-        When one of them cannot be written.
+        When one of them cannot be written, or no site was ever listed.
     """
-    rollup = RollUp()
+    if next(ledger.rows(), None) is None:
+        raise OutputError(f"{ledger.path} lists no site: the batch ended before it began")
+    overlaps = find_overlaps(ledger.rows(), SummarySettings())
+    shared = overlaps_by_row(overlaps)
+    rollup = RollUp(overlaps)
     extras = _extra_columns(ledger)
     with _replaced(out / "sites.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow([spreadsheet_cell(name) for name in (*COLUMNS, *extras.values())])
-        for listed, outcome in ledger.rows():
-            row = site_row(listed, outcome, SummarySettings())
+        for row, listed, outcome in _rows(ledger, shared):
             own = [listed["extra"].get(name, "") for name in extras]
             table.writerow([_csv_cell(cell) for cell in (*(row[name] for name in COLUMNS), *own)])
             rollup.add(row, outcome)
     with _replaced(out / "sites.gpkg") as path:
-        _write_geopackage(ledger, path, extras)
+        _write_geopackage(_rows(ledger, shared), path, extras)
     with _replaced(out / "summary.json") as path:
         text = json.dumps(rollup.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
     with _replaced(out / "index.html") as path:
-        rows = (site_row(listed, outcome, SummarySettings()) for listed, outcome in ledger.rows())
+        rows = (row for row, _, _ in _rows(ledger, shared))
         path.write_text(render_index(rows, rollup.as_json(), KINDS), encoding="utf-8")
     return rollup
 
@@ -101,6 +110,15 @@ def site_row(
     return row
 
 
+def _rows(ledger: Ledger, shared: Mapping[int, str]) -> Iterator[_Row]:
+    """Every row of the tables; ``shared`` is what rows' warnings tell of each other."""
+    for number, (listed, outcome) in enumerate(ledger.rows()):
+        row = site_row(listed, outcome, SummarySettings())
+        if number in shared:
+            row["warnings"] = "; ".join(filter(None, (shared[number], row["warnings"])))
+        yield row, listed, outcome
+
+
 def _extra_columns(ledger: Ledger) -> dict[str, str]:
     """Columns that only the list knows → their names in the tables, none of them taken twice."""
     names: dict[str, str] = {}
@@ -125,7 +143,7 @@ def _csv_cell(value: Any) -> str:
     return spreadsheet_cell(value) if isinstance(value, str) else repr(value)
 
 
-def _write_geopackage(ledger: Ledger, path: Path, extras: Mapping[str, str]) -> None:
+def _write_geopackage(rows: Iterator[_Row], path: Path, extras: Mapping[str, str]) -> None:
     # pyogrio brings a GDAL of its own and pandas where installed: loaded when a table is written
     import pyogrio
     import pyogrio.errors
@@ -134,14 +152,14 @@ def _write_geopackage(ledger: Ledger, path: Path, extras: Mapping[str, str]) -> 
     names = [*COLUMNS, *extras.values()]
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _EPOCH})
     try:
-        for number, rows in enumerate(_portions(ledger)):
+        for number, portion in enumerate(iter(lambda: list(islice(rows, _AT_A_TIME)), [])):
             columns = [
-                _typed([row[name] for row, _, _ in rows], name) for name in COLUMNS
+                _typed([row[name] for row, _, _ in portion], name) for name in COLUMNS
             ] + [
-                np.array([listed["extra"].get(name, "") for _, listed, _ in rows], object)
+                np.array([listed["extra"].get(name, "") for _, listed, _ in portion], object)
                 for name in extras
             ]  # fmt: skip
-            geometry = np.array([_wkb(row, outcome) for row, _, outcome in rows], object)
+            geometry = np.array([_wkb(row, outcome) for row, _, outcome in portion], object)
             pyogrio.raw.write(
                 path, geometry, columns, names, layer="sites", driver="GPKG", crs="EPSG:4326",
                 geometry_type="Unknown", append=number > 0, promote_to_multi=False,
@@ -151,19 +169,6 @@ def _write_geopackage(ledger: Ledger, path: Path, extras: Mapping[str, str]) -> 
         raise OutputError(f"{path} could not be written: {error}") from error
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
-
-
-def _portions(
-    ledger: Ledger,
-) -> Iterator[list[tuple[dict[str, Any], dict[str, Any], Outcome]]]:
-    portion = []
-    for listed, outcome in ledger.rows():
-        portion.append((site_row(listed, outcome, SummarySettings()), listed, outcome))
-        if len(portion) == _AT_A_TIME:
-            yield portion
-            portion = []
-    if portion:
-        yield portion
 
 
 def _typed(values: list[Any], name: str) -> np.ndarray[Any, Any]:

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from landshift.batch.child import Limits
-from landshift.batch.fingerprint import key_of, model_hash
-from landshift.batch.ledger import Ledger, sole_writer
+from landshift.batch.fingerprint import asked_of, key_of, model_hash
+from landshift.batch.ledger import LEDGER_FILE, Ledger, sole_writer
 from landshift.batch.listed_site import ListedSite
-from landshift.batch.morning import write_tables
+from landshift.batch.morning import TABLES, write_tables
 from landshift.batch.outcome import Outcome
 from landshift.batch.site_list import SiteList
 from landshift.batch.site_work import COMPARE, SiteJob
@@ -80,25 +80,60 @@ def run_batch(plan: BatchPlan) -> Iterator[SiteOutcome]:
     Raises
     ------
     OutputError
-        When the folder cannot be written, or another batch is writing there.
+        When the folder cannot be written, holds what would be lost, or another batch is writing
+        there.
     """
     sites_folder = plan.out.absolute() / SITES_FOLDER
+    check_batch_folder(plan.out, plan.sites.path)
     with _ledger(plan.out, sites_folder) as ledger:
         _remove_unfinished(sites_folder)
         if plan.fresh:
             ledger.forget_outcomes()
-        ledger.list_sites(plan.sites.sites)
-        yield from _do(plan, sites_folder, ledger)
+        model_sha256 = model_hash(plan.model)
+
+        def asked(listed: ListedSite) -> str:
+            settings = _settings(plan, listed)
+            return asked_of(listed, model_sha256, settings, plan.figure_formats)
+
+        ledger.list_sites(plan.sites.sites, asked)
+        yield from _do(plan, sites_folder, ledger, model_sha256)
         _remove_unfinished(sites_folder)  # of machines that went away
         write_tables(ledger, plan.out)
 
 
-def _do(plan: BatchPlan, sites_folder: Path, ledger: Ledger) -> Iterator[SiteOutcome]:
+def check_batch_folder(out: Path, site_list: Path) -> None:
+    """Refuse a folder where tables or sites would take the place of what no batch wrote.
+
+    Raises
+    ------
+    OutputError
+        What stands there.
+    """
+    for name in TABLES:
+        if (out / name).exists() and site_list.exists() and (out / name).samefile(site_list):
+            raise OutputError(
+                f"{out / name} is the list itself, whose place a table would take; name another "
+                "folder"
+            )
+    if (out / LEDGER_FILE).exists():
+        return
+    sites = out / SITES_FOLDER
+    there = [name for name in TABLES if (out / name).exists() or (out / name).is_symlink()]
+    if there or (sites.is_dir() and any(sites.iterdir())):
+        raise OutputError(
+            f"{out} holds {(*there, SITES_FOLDER)[0]} and no {LEDGER_FILE}; it is not the folder "
+            "of a batch and stays as it is"
+        )
+
+
+def _do(
+    plan: BatchPlan, sites_folder: Path, ledger: Ledger, model_sha256: str
+) -> Iterator[SiteOutcome]:
     known: deque[SiteOutcome] = deque()
     failures = 0
 
     def jobs() -> Iterator[SiteJob]:
-        for found in _unfinished(plan, sites_folder, ledger):
+        for found in _unfinished(plan, sites_folder, ledger, model_sha256):
             if isinstance(found, SiteOutcome):
                 known.append(found)
             else:
@@ -130,14 +165,12 @@ def _run(plan: BatchPlan) -> Run:
 
 
 def _unfinished(
-    plan: BatchPlan, sites_folder: Path, ledger: Ledger
+    plan: BatchPlan, sites_folder: Path, ledger: Ledger, model_sha256: str
 ) -> Iterator[SiteJob | SiteOutcome]:
     """Every site in the list's order: a job, or what is known of it already."""
-    model_sha256 = model_hash(plan.model)
     model = str(Path(plan.model).absolute()) if Path(plan.model).is_file() else plan.model
     for position, listed in enumerate(plan.sites.sites):
-        grid = replace(plan.settings.grid, gsd_m=listed.gsd_m or plan.settings.grid.gsd_m)
-        settings = replace(plan.settings, grid=grid)
+        settings = _settings(plan, listed)
         key = key_of(listed, model_sha256, settings, plan.figure_formats, ledger)
         ledger.note_key(position, key)
         if listed.problem:
@@ -152,6 +185,12 @@ def _unfinished(
             yield SiteJob(
                 key, listed, model, settings, folder, plan.figure_formats, plan.compare
             )
+
+
+def _settings(plan: BatchPlan, listed: ListedSite) -> Settings:
+    """The plan's, at the pixel that the list gives the site."""
+    grid = replace(plan.settings.grid, gsd_m=listed.gsd_m or plan.settings.grid.gsd_m)
+    return replace(plan.settings, grid=grid)
 
 
 def _stands(known: Outcome, folder: Path, retry_failed: bool) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from landshift import __version__
 from landshift.area import interval
 from landshift.batch.outcome import Outcome
+from landshift.batch.overlap import Overlap, overlap_words
 from landshift.change_map import TOTALS
 from landshift.settings import SummarySettings
 
@@ -197,8 +198,9 @@ class Group:
 class RollUp:
     """All sites, and by year and province; memory grows with groups, not with sites."""
 
-    def __init__(self) -> None:
-        """Nothing yet."""
+    def __init__(self, overlaps: Sequence[Overlap] = ()) -> None:
+        """Nothing yet; ``overlaps`` is the ground that the sums will count more than once."""
+        self._overlaps = overlaps
         self._all = Group()
         self._groups: dict[tuple[str, str], Group] = {}
         self._reasons: dict[str, int] = {}
@@ -216,6 +218,11 @@ class RollUp:
         return {
             "schema": SCHEMA,
             "all": self._all.as_json(),
+            "cautions": overlap_words(self._overlaps),
+            "overlaps": [
+                {"ids": list(pair.ids), "hectares": round(pair.hectares, _DECIMALS)}
+                for pair in self._overlaps
+            ],
             "reasons": dict(sorted(self._reasons.items())),
             "by_year_and_province": [
                 {"year": year, "province": province, **group.as_json()}

@@ -76,15 +76,15 @@ def align(
 
     from landshift.alignment import align_brightness, shared_roles
     from landshift.errors import AlignmentError
+    from landshift.placing import check_files, new_files
     from landshift.reading import describe_image, read_brightness, read_raster
     from landshift.settings import AlignmentSettings
     from landshift.site import Image
-    from landshift.writing import check_file, write_picture
+    from landshift.writing import write_picture
 
     settings = AlignmentSettings(model=model, max_shift_m=max_shift_m)
-    for path in (out, field, uncertainty, tie_points, quiver):
-        if path is not None:
-            check_file(path, overwrite)
+    given = [path for path in (out, field, uncertainty, tie_points, quiver) if path is not None]
+    check_files(given, overwrite, inputs=[reference, image])
     ours, other = Image(reference, gsd), Image(image, gsd)
     infos = describe_image(ours), describe_image(other)
     _check_metres(infos[0])
@@ -96,16 +96,18 @@ def align(
         raise AlignmentError(f"could not align {image} to {reference}: {found.reason}")
     if found.verdict == "doubtful":
         log.warning("warning: the alignment is doubtful: %s", found.reason)
-    if out is not None:
-        write_picture(read_raster(other, infos[0].grid, found), out, overwrite)
-    _write_maps(found, infos[0].grid, field, uncertainty, overwrite)
-    if tie_points is not None:
-        text = json.dumps(_tie_points(found), indent=1, allow_nan=False)
-        tie_points.write_text(text + "\n", encoding="utf-8")
-    if quiver is not None:
-        from landshift.alignment.quiver import quiver_bytes
+    with new_files(*given) as fresh:  # all of them or none
+        new = dict(zip(given, fresh, strict=True))
+        if out is not None:
+            write_picture(read_raster(other, infos[0].grid, found), new[out])
+        _write_maps(found, infos[0].grid, field and new[field], uncertainty and new[uncertainty])
+        if tie_points is not None:
+            text = json.dumps(_tie_points(found), indent=1, allow_nan=False)
+            new[tie_points].write_text(text + "\n", encoding="utf-8")
+        if quiver is not None:
+            from landshift.alignment.quiver import quiver_bytes
 
-        quiver.write_bytes(quiver_bytes(found, still))
+            new[quiver].write_bytes(quiver_bytes(found, still))
     click.echo(json.dumps(_summary(found), allow_nan=False) if as_json else _sentence(found))
 
 
@@ -134,7 +136,7 @@ def _working_grid(reference: PictureInfo, image: PictureInfo) -> Grid:
 
 
 def _write_maps(
-    found: Alignment, grid: Grid, field: Path | None, uncertainty: Path | None, overwrite: bool
+    found: Alignment, grid: Grid, field: Path | None, uncertainty: Path | None
 ) -> None:
     import numpy as np
 
@@ -151,9 +153,9 @@ def _write_maps(
         if uncertainty is not None:
             maps[2, row] = metres * found.uncertainty(x, y)
     if field is not None:
-        write_bands(maps[:2], grid, field, ("east_m", "north_m"), overwrite)
+        write_bands(maps[:2], grid, field, ("east_m", "north_m"))
     if uncertainty is not None:
-        write_bands(maps[2:], grid, uncertainty, ("uncertainty_m",), overwrite)
+        write_bands(maps[2:], grid, uncertainty, ("uncertainty_m",))
 
 
 def _summary(found: Alignment) -> dict[str, Any]:

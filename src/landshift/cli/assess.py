@@ -38,6 +38,6 @@ def assess(
     spacing_m = spacing or AssessmentSettings().spacing_m
     found = assess_map(mapped, grid, reference, confidence, spacing_m)
     if as_json:
-        click.echo(json.dumps(found.as_dict() | {"spacing_m": spacing_m}))
+        click.echo(json.dumps(found.as_dict() | {"spacing_m": spacing_m}, allow_nan=False))
     else:
         print_assessment(found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from landshift.cli.options import set_up_messages, verbosity
+from landshift.cli.options import FIGURES, read_figures, set_up_messages, verbosity
 
 if TYPE_CHECKING:
     from landshift.batch.site_list import SiteList
@@ -37,7 +37,8 @@ _SOME_NOT_ANSWERED = 3
 @click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
               help="A packaged model (open; research, for RGB alone) or a model file.")
 @click.option("--figure-format", type=click.Choice(["png", "svg", "pdf", "none"]), multiple=True,
-              default=("png",), show_default=True, help="Of each site's figure; may be repeated.")
+              default=FIGURES, show_default=True, callback=read_figures,
+              help="Of each site's figure; may be repeated.")
 @click.option("--progress", type=click.Choice(["rich", "plain", "json"]),
               help="How progress is told on stderr; plain where nobody watches.")
 @click.option("--scheduler", metavar="ADDRESS",
@@ -60,6 +61,9 @@ def batch(
     index.html. Exit code 3 where some sites failed or were refused.
     """
     set_up_messages(quiet, verbose)
+    if workers is not None and scheduler is not None:
+        raise click.UsageError("--workers are of this machine; with --scheduler the cluster has "
+                               "its own")  # fmt: skip
     from landshift.batch.child import Limits
     from landshift.batch.night import BatchPlan, run_batch
     from landshift.batch.site_list import read_site_list
@@ -74,7 +78,7 @@ def batch(
         workers=workers or os.cpu_count() or 1,
         limits=Limits(timeout or None, memory_limit),
         retry_failed=retry_failed, fresh=fresh, max_failures=max_failures, scheduler=scheduler,
-        figure_formats=tuple(kind for kind in figure_format if kind != "none"),
+        figure_formats=figure_format,
     )  # fmt: skip
     counts = tell_progress(run_batch(plan), len(listed.sites), progress, quiet)
     _print_end(counts, len(listed.sites), out)

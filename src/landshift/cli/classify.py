@@ -48,17 +48,19 @@ def classify(
 
     from landshift.cli.table import print_cover
     from landshift.mapping import map_cover
+    from landshift.placing import check_files
     from landshift.settings import GridSettings, Settings
     from landshift.site import Image
-    from landshift.writing import check_file, write_cover
+    from landshift.writing import cover_files, write_cover
 
-    check_file(out, overwrite)
+    check_files(cover_files(out), overwrite, inputs=[image])
     picture = Image(image, gsd, bands, day_of(day))
     cover = map_cover(picture, model, Settings(grid=GridSettings(gsd_m=gsd)), progress_to_stderr())
     write_cover(cover.codes, cover.grid, out, overwrite)
     for warning in cover.warnings:
         log.warning("warning: %s", warning)
     if as_json:
-        click.echo(json.dumps({"hectares": cover.hectares, "seen_share": cover.seen_share}))
+        click.echo(json.dumps({"hectares": cover.hectares, "seen_share": cover.seen_share},
+                              allow_nan=False))
     else:
         print_cover(cover, out)

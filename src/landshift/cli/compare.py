@@ -11,8 +11,10 @@ import click
 
 from landshift.cli.options import (
     DAY,
+    FIGURES,
     progress_to_stderr,
     read_bands,
+    read_figures,
     set_up_messages,
     verbosity,
 )
@@ -36,7 +38,8 @@ _FILE = click.Path(path_type=Path)
               help="A packaged model (open; research, for RGB alone) or a model file.")
 @click.option("--out", type=_FILE, metavar="DIR", help="Write maps, buildings and report there.")
 @click.option("--figure-format", type=click.Choice(["png", "svg", "pdf", "none"]), multiple=True,
-              default=("png",), show_default=True, help="Of the figure in DIR; may be repeated.")
+              default=FIGURES, show_default=True, callback=read_figures,
+              help="Of the figure in DIR; may be repeated.")
 @click.option("--geoparquet", is_flag=True, help="Write changes.parquet too; needs pyarrow.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier result in DIR.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, not as a table.")
@@ -56,15 +59,18 @@ def compare(
     set_up_messages(quiet, verbose)
     if len(bands) > 2:
         raise click.UsageError("--bands may be given once, or twice: before's, then after's")
+    if out is None and (geoparquet or overwrite or figure_format != FIGURES):
+        raise click.UsageError("--geoparquet, --figure-format and --overwrite need --out DIR")
     import json
 
     from landshift.cli.table import print_report
     from landshift.comparison import compare_site
+    from landshift.placing import check_output
     from landshift.precompile import compiling_ahead
     from landshift.reading import read_aoi, read_facts
     from landshift.settings import GridSettings, Settings
     from landshift.site import Image, Site
-    from landshift.writing import check_output, load_views, report_as_json, write_report
+    from landshift.writing import load_views, report_as_json, write_report
 
     if out is not None:
         check_output(out, overwrite)
@@ -93,8 +99,7 @@ def compare(
     with compiling_ahead():
         report = compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd)), progress)
     if out is not None:
-        formats = tuple(kind for kind in figure_format if kind != "none")
-        write_report(report, out, overwrite, formats, geoparquet)
+        write_report(report, out, overwrite, figure_format, geoparquet)
     if as_json:
         for warning in report.warnings:
             log.warning("warning: %s", warning)

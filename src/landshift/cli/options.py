@@ -37,6 +37,22 @@ def _roles(text: str) -> tuple[str, ...]:
     return tuple("" if role == _SKIP else role for role in roles)
 
 
+FIGURES = ("png",)
+"""What is drawn where nothing is said."""
+
+
+def read_figures(
+    ctx: click.Context, option: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Formats of the figure, each once; none of them for ``none``, which goes alone."""
+    kinds = tuple(dict.fromkeys(value))
+    if "none" not in kinds:
+        return kinds
+    if len(kinds) > 1:
+        raise click.BadParameter(f"none does not go with {', '.join(set(kinds) - {'none'})}")
+    return ()
+
+
 DAY = click.DateTime(["%Y-%m-%d"])
 
 

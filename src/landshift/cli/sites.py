@@ -29,10 +29,13 @@ def sites(
 
     Data: GeoNames and open-admin-data/north-korea-administrative-divisions, CC BY 4.0.
     """
+    if as_table and out is not None:
+        raise click.UsageError("--table prints; --out, which writes the list, does not go with it")
     from landshift.cli.gazetteer_list import print_counties, site_list
-    from landshift.errors import OutputError, SiteError
+    from landshift.errors import SiteError
     from landshift.gazetteer import find_counties
     from landshift.gazetteer.spelling import sound_keys
+    from landshift.placing import check_file, new_files
 
     found = find_counties(names, year)
     if province is not None:
@@ -46,10 +49,7 @@ def sites(
     if out is None:
         click.echo(text, nl=False)
         return
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists; --overwrite replaces it")
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{out} could not be written: {error.strerror}") from error
+    check_file(out, overwrite)
+    with new_files(out) as (fresh,):
+        fresh.write_text(text, encoding="utf-8")
     click.echo(f"{len(found)} sites written to {out}")

@@ -43,6 +43,8 @@ def print_summary(ledger: Ledger, summary: Mapping[str, Any]) -> None:
     console.print(_groups_table(summary))
     console.print()
     console.print(_totals_table(summary["all"]))
+    for caution in summary["cautions"]:
+        console.print(f"[yellow]![/] {escape(caution)}", soft_wrap=True)
     counts = summary["all"]["sites"]
     told = ", ".join(f"{counts[status]} {status}" for status in _COLOURS if counts[status])
     console.print(f"{counts['listed']} sites listed: {told}; an interval holds 90 % and takes the "

@@ -44,7 +44,7 @@ def render_index(
         sites=sites, outcomes={key: OUTCOMES[key] for key in OUTCOMES if key in present},
         provinces=_choices(sites, "province"), years=_choices(sites, "year"),
         grounds=_grounds(sites), placed=sum(site["lon"] is not None for site in sites),
-        charts=_charts(summary, kinds), software=summary["software"],
+        charts=_charts(summary, kinds), cautions=summary["cautions"], software=summary["software"],
         data={"named": _MOST_NAMES, "sites": [_on_map(site) for site in sites]},
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from rasterio import features
-from shapely.geometry import MultiPolygon, Polygon, shape
+from shapely.geometry import MultiPolygon, Polygon, box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
@@ -148,9 +148,10 @@ def inside(polygon: Polygon | MultiPolygon, grid: Grid) -> NDArray[np.bool_]:
         [(polygon, 1)], out_shape=grid.shape, transform=grid.transform, dtype="uint8"
     )
     if not burnt.any():
-        raise SiteError(
-            f"the aoi holds no pixel of {grid.gsd_m:.2f} m: it is too small or outside the pictures"
+        where = "it is smaller or narrower than one" if polygon.intersects(box(*grid.bounds)) else (
+            "it lies outside the pictures"
         )
+        raise SiteError(f"the aoi holds the middle of no pixel of {grid.gsd_m:.2f} m: {where}")
     return np.asarray(burnt, bool)
 
 

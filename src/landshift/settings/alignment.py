@@ -227,5 +227,5 @@ class AlignmentSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if self.max_shift_m is not None and self.max_shift_m <= 0:
+        if self.max_shift_m is not None and not self.max_shift_m > 0:  # nan too
             raise SettingsError(f"max_shift_m is {self.max_shift_m}; allowed is more than 0 metres")

@@ -84,6 +84,9 @@ class AreaSettings:
 class FitnessSettings:
     """When a pair is fit to answer, fit with caution, or not."""
 
+    refuse_pixels: int = 4
+    """Pixels of the aoi below which a pair is refused: fewer than two by two have no contrast and
+    no edges that anything could be judged by."""
     refuse_seen_share: float = 0.3
     """Share of the aoi seen by both pictures below which no hectare is given."""
     caution_seen_share: float = 0.95

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from landshift.errors import OutputError
+from landshift.placing import check_folder, new_folder
 from landshift.simulation.site_pictures import SitePicture, picture_site
 from landshift.simulation.sites import SITES, SiteScene, build_site
 from landshift.simulation.truth import NOTE, site_truth
 
 SAMPLE_SEED = 20
 """Seed of the sites in sample_tiles."""
+_FILES = re.compile(r"(before|after)\.tif|site\.geojson|truth\.json")
+"""What a site's folder holds."""
 
 
 def _write_picture(path: Path, picture: SitePicture, epsg: int, day: date, site: str) -> None:
@@ -86,33 +85,6 @@ def _site_feature(scene: SiteScene) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": [feature]}
 
 
-@contextmanager
-def _new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
-    """A folder to fill beside ``out`` that takes its place when all went well."""
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists; name another folder or allow overwriting")
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file, not a folder")
-    try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.absolute().parent))
-    except OSError as error:
-        raise OutputError(f"{out} could not be written: {error}") from error
-    try:
-        fresh = work / "new"
-        fresh.mkdir()
-        yield fresh
-        if out.exists():
-            out.rename(work / "old")
-        fresh.rename(out)
-    except OSError as error:
-        if not out.exists() and (work / "old").exists():
-            (work / "old").rename(out)
-        raise OutputError(f"{out} could not be written: {error}") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
 def write_site(name: str, seed: int, out: Path, overwrite: bool = False) -> dict[str, Any]:
     """Paint and photograph a named site into a folder, all or nothing; returns its truth.
 
@@ -125,7 +97,7 @@ def write_site(name: str, seed: int, out: Path, overwrite: bool = False) -> dict
     out
         Folder to make: before.tif, after.tif, site.geojson, truth.json.
     overwrite
-        Whether a folder of that name may be replaced.
+        Whether a folder of that name that holds the same files may be replaced.
 
     Raises
     ------
@@ -134,10 +106,11 @@ def write_site(name: str, seed: int, out: Path, overwrite: bool = False) -> dict
     OutputError
         When the folder exists or cannot be written.
     """
+    check_folder(out, overwrite, "truth.json", _FILES)
     scene = build_site(name, seed)
     truth = {**site_truth(scene), "seed": seed}
     recipe = scene.recipe
-    with _new_folder(out, overwrite) as folder:
+    with new_folder(out) as folder:
         pictures = picture_site(scene)
         for when, picture, day in zip(("before", "after"), pictures, recipe.dates, strict=True):
             _write_picture(folder / f"{when}.tif", picture, recipe.epsg, day, name)
@@ -149,6 +122,8 @@ def write_site(name: str, seed: int, out: Path, overwrite: bool = False) -> dict
 
 def write_samples(out: Path, overwrite: bool = False) -> list[str]:
     """Write all named sites, each into a folder of its own below ``out``; returns their names."""
+    for name in SITES:
+        check_folder(out / name, overwrite, "truth.json", _FILES)
     for name in SITES:
         write_site(name, SAMPLE_SEED, out / name, overwrite)
     return list(SITES)

@@ -1,0 +1,194 @@
+"""Where an answer goes: what may stand there, and all of it at once or nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rasterio.errors import RasterioError
+
+from landshift.errors import OutputError
+
+_RESULT = re.compile(
+    r"report\.(json|html)|changes\.(tif|qml|gpkg|parquet)|probability\.tif|buildings\.geojson|"
+    r"figure\.(png|svg|pdf)|site\.kmz|stac-item\.json"
+)
+"""What `landshift.writing.write_report` writes."""
+_ASIDE = re.compile(
+    r".+\.aux\.xml|.+\.ovr|.+-(wal|shm|journal)|\.DS_Store|\._.+|Thumbs\.db|desktop\.ini"
+)
+"""What programs leave beside a file that they only opened: GDAL, QGIS, SQLite, file managers."""
+
+
+def check_output(out: Path, overwrite: bool) -> None:
+    """`check_folder` for a result: what a comparison writes, ``report.json`` among it.
+
+    Raises
+    ------
+    OutputError
+        What stands in the way.
+    """
+    check_folder(out, overwrite, "report.json", _RESULT)
+
+
+def check_folder(out: Path, overwrite: bool, mark: str, ours: re.Pattern[str]) -> None:
+    """Refuse an output folder that exists or cannot be made, before the work is done.
+
+    An empty folder may be written into. Only a folder that holds ``mark``, and nothing but names
+    that ``ours`` matches, is overwritten: all of it goes, and whatever else stands there is not
+    landshift's to throw away.
+
+    Raises
+    ------
+    OutputError
+        What stands in the way.
+    """
+    if out.is_dir():
+        occupied = sorted(path.name for path in out.iterdir())
+        if occupied and not overwrite:
+            raise OutputError(f"{out} exists and is not empty; --overwrite replaces it")
+        if occupied and not (out / mark).is_file():
+            raise OutputError(f"{out} holds no {mark}; it is not a result and stays as it is")
+        foreign = [one for one in occupied if not (ours.fullmatch(one) or _ASIDE.fullmatch(one))]
+        if foreign:
+            others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+            raise OutputError(
+                f"{out} holds {foreign[0]}{others}, which landshift did not write and --overwrite "
+                "would remove; take it away or name another folder"
+            )
+    elif out.exists() or out.is_symlink():
+        raise OutputError(f"{out} exists and is no folder")
+    _check_parent(out)
+
+
+def check_file(path: Path, overwrite: bool, inputs: Collection[Path] = ()) -> None:
+    """Refuse an output file that exists or cannot be made, before the work is done.
+
+    Parameters
+    ----------
+    path
+        The file.
+    overwrite
+        Whether it may be replaced.
+    inputs
+        Files that are read, none of which it may be in any case.
+
+    Raises
+    ------
+    OutputError
+        What stands in the way.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; a file name is needed")
+    for one in inputs:
+        if path.exists() and one.exists() and path.samefile(one):
+            raise OutputError(f"{path} is the input {one}, which stays as it is; name another file")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; --overwrite replaces it")
+    _check_parent(path)
+
+
+def check_files(
+    paths: Collection[Path], overwrite: bool, inputs: Collection[Path] = ()
+) -> None:
+    """`check_file` for several files of one answer, no two of which may be one.
+
+    Raises
+    ------
+    OutputError
+        What stands in the way.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        place = os.path.realpath(path)
+        if place in seen:
+            raise OutputError(f"{path} is named for two outputs; each needs a file of its own")
+        seen.add(place)
+        check_file(path, overwrite, inputs)
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to fill beside ``out``, which takes its place when all went well.
+
+    Raises
+    ------
+    OutputError
+        When it cannot be written; nothing is left behind.
+    """
+    with _made_parents(out) as parent:
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=parent))
+        try:
+            fresh = work / "new"
+            fresh.mkdir()
+            yield fresh
+            if out.exists():
+                out.rename(work / "old")
+            try:
+                fresh.rename(out)
+            except BaseException:
+                if (work / "old").exists():
+                    (work / "old").rename(out)
+                raise
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def new_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Files to fill, each in a folder beside its place, which they take when all went well.
+
+    Raises
+    ------
+    OutputError
+        When one of them cannot be written; nothing is left behind.
+    """
+    if not paths:
+        yield ()
+        return
+    path, *others = paths
+    with _made_parents(path) as parent:
+        work = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=parent))
+        try:
+            fresh = work / path.name
+            with new_files(*others) as rest:
+                yield (fresh, *rest)
+            fresh.replace(path)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_parent(path: Path) -> None:
+    """Refuse a place whose nearest existing folder may not be written."""
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise OutputError(f"{path} cannot be made: {parent} is no folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be made: {parent} may not be written")
+
+
+@contextmanager
+def _made_parents(path: Path) -> Iterator[Path]:
+    """The folder of ``path``, made if need be, and unmade if what follows fails."""
+    missing = []
+    parent = path.absolute().parent
+    while not parent.exists():
+        missing.append(parent)
+        parent = parent.parent
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        yield path.absolute().parent
+    except BaseException as error:  # Ctrl-C too leaves nothing behind
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, OSError | RasterioError):
+            raise OutputError(f"{path} could not be written: {error}") from error
+        raise

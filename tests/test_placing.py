@@ -1,0 +1,131 @@
+"""What stands where an answer should go: what is ours is replaced, all else stays as it is."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from landshift.cli import main
+from landshift.errors import OutputError
+from landshift.placing import check_file, check_files, check_output, new_files
+from pictures import ground, write
+
+LIST = "id,before,after\na,none.tif,none.tif\n"
+
+
+@pytest.fixture
+def result(tmp_path):
+    """A folder as compare leaves it, opened in QGIS since."""
+    folder = tmp_path / "result"
+    folder.mkdir()
+    for name in ("report.json", "changes.tif", "changes.tif.aux.xml", "figure.png",
+                 "changes.gpkg", "changes.gpkg-wal", ".DS_Store"):  # fmt: skip
+        (folder / name).write_text(name)
+    return folder
+
+
+def refused(*args, code=1):
+    done = CliRunner().invoke(main, [str(arg) for arg in args])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_a_result_is_overwritten_when_told_so(result):
+    check_output(result, overwrite=True)
+    with pytest.raises(OutputError, match="--overwrite replaces it"):
+        check_output(result, overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "before.tif", "project.qgz", "sub/report.json"])
+def test_a_result_with_something_of_the_users_is_not(result, name):
+    (result / name).parent.mkdir(exist_ok=True)
+    (result / name).write_text("mine")
+    with pytest.raises(OutputError, match=f"holds {name.partition('/')[0]}, which landshift did"):
+        check_output(result, overwrite=True)
+
+
+def test_an_input_is_never_an_output(tmp_path):
+    picture, link = tmp_path / "picture.tif", tmp_path / "link.tif"
+    picture.write_text("picture")
+    link.symlink_to(picture)
+    for name in (picture, link, tmp_path / "." / "picture.tif"):
+        with pytest.raises(OutputError, match="is the input"):
+            check_file(name, overwrite=True, inputs=[tmp_path / "other.tif", picture])
+
+
+def test_two_outputs_are_two_files(tmp_path):
+    with pytest.raises(OutputError, match="named for two outputs"):
+        check_files([tmp_path / "a.tif", tmp_path / "b" / ".." / "a.tif"], overwrite=True)
+
+
+def test_several_files_take_their_places_together_or_not_at_all(tmp_path):
+    places = tmp_path / "new" / "x.tif", tmp_path / "x.tif", tmp_path / "x.json"
+    places[1].write_text("old")
+
+    def filled(count):
+        with new_files(*places) as fresh:
+            for path in fresh[:count]:
+                path.write_text("new")
+            if count < len(fresh):
+                raise OSError("no space")
+
+    with pytest.raises(OutputError, match="no space"):
+        filled(2)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+    filled(3)
+    assert [path.read_text() for path in places] == ["new"] * 3
+    assert sorted(os.listdir(tmp_path)) == ["new", "x.json", "x.tif"]
+
+
+def test_a_map_takes_no_style_and_no_picture_away(tmp_path):
+    picture = write(tmp_path / "picture.tif", ground(60, 60))
+    before = picture.read_bytes()
+    (tmp_path / "map.qml").write_text("my style")
+    told = refused("classify", picture, "--out", tmp_path / "map.tif")
+    assert "map.qml exists; --overwrite" in told
+    assert "is the input" in refused("classify", picture, "--out", picture, "--overwrite")
+    assert "two outputs" in refused("classify", picture, "--out", tmp_path / "map.qml",
+                                    "--overwrite")  # fmt: skip
+    align = ("align", picture, picture, "--overwrite", "--out")
+    assert "is the input" in refused(*align, picture)
+    assert "two outputs" in refused(*align, tmp_path / "a.tif", "--field", tmp_path / "a.tif")
+    assert picture.read_bytes() == before
+    assert (tmp_path / "map.qml").read_text() == "my style"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_batch_takes_no_place_but_its_own(tmp_path):
+    sites = tmp_path / "sites.csv"
+    sites.write_text(LIST)
+    assert "is the list itself" in refused("batch", sites, "--out", tmp_path)
+    other = tmp_path / "list.csv"
+    other.write_text(LIST)
+    assert "holds sites.csv and no ledger" in refused("batch", other, "--out", tmp_path)
+    assert sites.read_text() == LIST
+    sites.unlink()
+    (tmp_path / "sites" / "mine").mkdir(parents=True)
+    assert "holds sites and no ledger" in refused("batch", other, "--out", tmp_path)
+    (tmp_path / "sites" / "mine").rmdir()
+    for _ in range(2):  # and then it is a batch's own
+        refused("batch", other, "--out", tmp_path, code=3)
+    assert "is the list itself" in refused("batch", sites, "--out", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "sites --table --out {0}/list.csv",
+        "simulate --samples {0}/s --out {0}/o",
+        "simulate --samples {0}/s --seed 3",
+        "compare a.tif b.tif --geoparquet",
+        "compare a.tif b.tif --overwrite",
+        "compare a.tif b.tif --figure-format svg",
+        "compare a.tif b.tif --out {0}/o --figure-format svg --figure-format none",
+        "batch list.csv --out {0}/o --workers 2 --scheduler tcp://nowhere:1",
+    ],
+)
+def test_options_that_would_be_ignored_are_wrong_usage(tmp_path, args):
+    refused(*args.format(tmp_path).split(), code=2)
+    assert not list(tmp_path.iterdir())
