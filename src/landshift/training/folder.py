@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from landshift.errors import InputError
-from landshift.reading import describe_image, read_reference
+from landshift.reading import describe_image, read_covers
 from landshift.site import Image
 from landshift.training.material import Tile, fits_family
 from landshift.training.pictures import read_pixels
@@ -51,7 +51,7 @@ def read_folder(
             continue
         info = describe_image(Image(picture, own_gsd_m))
         if fits_family(info.sensor.bands, info.sensor.gsd_m, bands, gsd_m):
-            cover = read_reference(label, info.grid)
+            cover = read_covers(label, info.grid)
             pixels, seen = read_pixels(info, bands)
             cover = np.where(seen, cover, np.uint8(0))
             found.append(
