@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -64,6 +66,13 @@ def test_intervals_hold_the_truth_as_often_as_they_say(units):
         held[:3] += [s.low <= t <= s.high for s, t in zip(found.classes, truth, strict=True)]
         held[3] += found.overall_low <= rightly <= found.overall_high
     assert (held / drawn > 0.84).all()
+
+
+def test_a_class_that_is_not_on_the_map_has_no_number_that_json_lacks():
+    found = assess(np.array([[9, 1], [0, 0]]), np.array([4.0, 0.0]), ("a", "b"), 0.9)
+    told = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert told["classes"][1]["users_accuracy"] is None
+    assert told["classes"][1]["hectares"] == pytest.approx(0.4)
 
 
 codes = hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6)),

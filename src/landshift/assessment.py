@@ -87,13 +87,16 @@ class Assessment:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain nested values."""
+        """Plain nested values; None where there is nothing to divide by."""
         return {
             "labels": list(self.labels), "matrix": self.matrix.tolist(),
             "overall_accuracy": self.overall_accuracy, "overall_low": self.overall_low,
             "overall_high": self.overall_high,
             "confidence": self.confidence, "unassessed_hectares": self.unassessed_hectares,
-            "classes": [vars(score) for score in self.classes],
+            "classes": [
+                {name: None if value != value else value for name, value in vars(score).items()}
+                for score in self.classes
+            ],
         }  # fmt: skip
 
 

@@ -43,3 +43,7 @@ def teach(
         f"{out}: {lesson.regions} regions of {lesson.pixels} pixels; right before "
         f"{lesson.accuracy_before:.0%}, on regions left out {lesson.accuracy_left_out:.0%}"
     )
+    if lesson.kept:
+        click.echo(f"nothing was drawn of {', '.join(lesson.kept)}: kept as they were named")
+    if not lesson.helped:
+        click.echo("! named no better than before: keep the old model", err=True)
