@@ -10,7 +10,7 @@ import landshift
 from landshift.errors import ImageError, InputError, SiteError
 from landshift.grid import Grid
 from landshift.legend import Cover
-from landshift.reading import read_codes, read_covers, read_reference
+from landshift.reading import read_codes, read_covers, read_reference, unmet_features
 from landshift.training.folder import read_folder
 from pictures import CORNER, ground, north_up, write
 
@@ -83,6 +83,22 @@ def test_the_nodata_of_a_raster_of_codes_is_no_code(tmp_path, dtype, nodata):
     read, _ = read_codes(write(tmp_path / "c.tif", codes[None], nodata=nodata), None)
     assert not read[:10].any()
     assert np.array_equal(read[10:], COVERS[10:])
+
+
+def test_polygons_that_say_nothing_are_counted(tmp_path):
+    def square(row, col, side):
+        x, y = CORNER[0] + col, CORNER[1] - row
+        ring = [[x, y], [x + side, y], [x + side, y - side], [x, y - side], [x, y]]
+        return {"type": "Polygon", "coordinates": [ring]}
+
+    _, grid = read_codes(write(tmp_path / "map.tif", COVERS[None]), None)
+    drawn = features(
+        tmp_path / "p.geojson",
+        [square(5, 5, 4), square(500, 5, 4), square(20.1, 20.1, 0.2), square(4, 4, 9)],
+        ["cropland", "building", "building", "woody"],
+    )
+    assert unmet_features(drawn, grid) == 3
+    assert set(np.unique(read_reference(drawn, grid))) == {0, Cover.WOODY}
 
 
 def test_changes_are_not_scored_by_land_cover_nor_taught(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from landshift.reading import (
     read_covers,
     read_raster,
     read_reference,
+    unmet_features,
 )
 from landshift.settings import AssessmentSettings, Settings, TeachingSettings
 from landshift.site import Image
@@ -54,7 +56,7 @@ def teach_model(
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
-    return lesson
+    return replace(lesson, unmet=unmet_features(polygons, grid))
 
 
 def assess_map(

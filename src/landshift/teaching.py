@@ -47,6 +47,8 @@ class Lesson:
     """The same of the new classifier, for regions that its fit did not see."""
     kept: tuple[str, ...]
     """Classes of which nothing was drawn, and that the old model names on the picture."""
+    unmet: int = 0
+    """Polygons that taught nothing: outside the picture, between pixels, or covered by others."""
 
     @property
     def helped(self) -> bool:

@@ -43,6 +43,9 @@ def teach(
         f"{out}: {lesson.regions} regions of {lesson.pixels} pixels; right before "
         f"{lesson.accuracy_before:.0%}, on regions left out {lesson.accuracy_left_out:.0%}"
     )
+    if lesson.unmet:
+        click.echo(f"! {lesson.unmet} polygons taught nothing: outside the picture, smaller than a "
+                   "pixel, or covered by later ones", err=True)  # fmt: skip
     if lesson.kept:
         click.echo(f"nothing was drawn of {', '.join(lesson.kept)}: kept as they were named")
     if not lesson.helped:

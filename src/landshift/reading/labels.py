@@ -22,6 +22,9 @@ from landshift.site import Aoi, Image
 
 Codes = NDArray[np.uint8]
 
+_DRAWN = (".json", ".geojson")
+"""Suffixes of files that somebody drew."""
+
 
 def read_codes(path: Path, gsd_m: float | None) -> tuple[Codes, Grid]:
     """A raster of codes: land cover 1-8, or from→to 11-88; 0, 255 and nodata where there are none.
@@ -59,8 +62,9 @@ def read_reference(path: Path, grid: Grid, picture: Grid | None = None) -> Codes
     InputError
         What is wrong with the file.
     """
-    if path.suffix.lower() in (".json", ".geojson"):
-        return _drawn(path, grid)
+    if path.suffix.lower() in _DRAWN:
+        numbers, codes = _drawn(path, grid)
+        return codes[numbers]
     under = picture or grid
     codes, own = read_codes(path, under.gsd_m)
     if own.crs is None:
@@ -89,20 +93,33 @@ def read_covers(path: Path, grid: Grid, picture: Grid | None = None) -> Codes:
     return codes
 
 
-def _drawn(path: Path, grid: Grid) -> Codes:
+def unmet_features(path: Path, grid: Grid) -> int:
+    """How many polygons and points of a GeoJSON file say nothing on ``grid``; 0 of a raster.
+
+    They lie outside, hold the centre of no pixel, or later ones cover them.
+    """
+    if path.suffix.lower() not in _DRAWN:
+        return 0
+    numbers, codes = _drawn(path, grid)
+    return len(codes) - 1 - len(np.unique(numbers[numbers > 0]))
+
+
+def _drawn(path: Path, grid: Grid) -> tuple[NDArray[np.int32], Codes]:
+    """The number from 1 of the feature that holds at each pixel, else 0; and the code of each."""
     document = load_geojson(path)
     crs = crs_of(document, path)
     drawn = document.get("features")
     if not isinstance(drawn, list) or not drawn:
         raise SiteError(f"{path}: no polygons; a FeatureCollection with one or more is needed")
-    shapes = []
+    shapes, codes = [], [NOT_SEEN]
     for number, feature in enumerate(drawn, start=1):
         where = f"{path}: polygon {number}"
-        code = _class_of(feature, where)
-        shapes.append((_placed(feature.get("geometry") or {}, crs, grid, where), code))
-    lie = grid.transform
-    burnt: Codes = features.rasterize(shapes, grid.shape, 0, transform=lie, dtype="uint8")
-    return burnt
+        codes.append(_class_of(feature, where))
+        shapes.append((_placed(feature.get("geometry") or {}, crs, grid, where), number))
+    numbers: NDArray[np.int32] = features.rasterize(
+        shapes, grid.shape, 0, transform=grid.transform, dtype="int32"
+    )
+    return numbers, np.array(codes, np.uint8)
 
 
 def _placed(
