@@ -46,6 +46,8 @@ def test_drawn_regions_are_learned_and_the_old_network_kept(model, patches):
     taught, lesson = teach(raster, drawn, model, CHOSEN)
     assert lesson.regions == 16
     assert lesson.accuracy_left_out > 0.7
+    was, now = (classify(raster, m, 1).probability.argmax(axis=0) for m in (model, taught))
+    assert lesson.renamed == pytest.approx((was != now)[drawn == 0].mean(), abs=1e-3)
     assert right(raster, drawn, taught) > 0.7 > right(raster, drawn, model)
     for name, weight in model.layers.items():
         if not name.startswith("cls"):

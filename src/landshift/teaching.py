@@ -28,7 +28,7 @@ from landshift.settings import TeachingSettings
 Floats = NDArray[np.float64]
 
 _MOST_LOOKED_AT = 200_000
-"""Undrawn pixels that are named by the old model; 400 of a class are enough."""
+"""Undrawn pixels that are named; their share is then good to 0.1 %."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,9 @@ class Lesson:
     """The same of the new classifier, for regions that its fit did not see."""
     kept: tuple[str, ...]
     """Classes of which nothing was drawn, and that the old model names on the picture."""
+    renamed: float
+    """Share of the rest of the picture that has another name than before, 0-1. Nobody drew there:
+    it tells how much there is to look at, not whether it is better."""
     unmet: int = 0
     """Polygons that taught nothing: outside the picture, between pixels, or covered by others."""
 
@@ -106,7 +109,8 @@ def teach(
     spread = np.maximum(features[:, known].std(axis=1, dtype=np.float64), 1e-6)
     old = _classifier(model, mean, spread)
     lesson = _sampled(features, drawn, regions, mean, spread, settings)
-    kept = _kept(features, raster.valid & ~known, old, lesson, mean, spread, settings)
+    x = _looked_at(features, raster.valid & ~known, mean, spread)
+    kept = _kept(x, old, lesson, settings)
     taught = _joined(lesson, kept)
     left_out = [_left_out(taught, old, pull, settings) for pull in settings.pulls]
     best = int(np.argmin([loss for loss, _ in left_out]))
@@ -115,6 +119,7 @@ def teach(
     told = Lesson(
         int(regions.max()), int(known.sum()), pull, _accuracy(lesson, old), left_out[best][1],
         tuple(COVERS[number].label for number in np.unique(kept.truth)),
+        float(np.mean((x @ new.T).argmax(axis=1) != (x @ old.T).argmax(axis=1))) if len(x) else 0.0,
     )  # fmt: skip
     return _taught(model, new, mean, spread), told
 
@@ -150,19 +155,22 @@ def _sampled(
     )  # fmt: skip
 
 
-def _kept(
-    features: NDArray[np.float32], free: NDArray[np.bool_], old: Floats, lesson: _Drawn,
-    mean: Floats, spread: Floats, settings: TeachingSettings,
-) -> _Drawn:  # fmt: skip
+def _looked_at(
+    features: NDArray[np.float32], free: NDArray[np.bool_], mean: Floats, spread: Floats
+) -> Floats:
+    """(pixel, feature + 1) of evenly spaced pixels of ``free`` (row, col)."""
+    at = np.flatnonzero(free)
+    at = at[:: max(1, len(at) // _MOST_LOOKED_AT)]
+    x = (features.reshape(len(features), -1)[:, at].T - mean) / spread
+    return np.column_stack([x, np.ones(len(x))])
+
+
+def _kept(x: Floats, old: Floats, lesson: _Drawn, settings: TeachingSettings) -> _Drawn:
     """Undrawn pixels that the old model names as classes of which nothing was drawn.
 
     They weigh as much as they cover of the picture, one region at most: a hundred pixels that are
     named wrongly should not bend the rest.
     """
-    at = np.flatnonzero(free)
-    at = at[:: max(1, len(at) // _MOST_LOOKED_AT)]
-    x = (features.reshape(len(features), -1)[:, at].T - mean) / spread
-    x = np.column_stack([x, np.ones(len(x))])
     named = (x @ old.T).argmax(axis=1)
     per_pixel = lesson.weight.sum() / max(1, np.isin(named, lesson.truth).sum())
     picked, weight = [np.empty(0, np.intp)], [np.empty(0)]
