@@ -57,7 +57,8 @@ def raster(tile: Tile, date: int) -> Raster:
     grid = Grid(None, Affine.scale(tile.gsd_m), bands.shape[1:])
     family = next(name for name, roles in FAMILY_BANDS.items() if len(roles) == len(bands))
     sensor = Sensor(FAMILY_BANDS[family], tile.gsd_m)
-    return Raster(bands, np.ones(bands.shape[1:], bool), grid, sensor)
+    seen = np.ones(bands.shape[1:], bool) if tile.seen is None else tile.seen[date]
+    return Raster(bands, seen, grid, sensor)
 
 
 def named_rightly(tiles: list[Tile], model: Model) -> float:

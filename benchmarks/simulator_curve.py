@@ -44,7 +44,7 @@ def scored(model_path: Path, tiles) -> tuple[float, float, float]:
     matrix = np.zeros((9, 9), np.int64)
     for tile in tiles:
         bands = tile.bands[0].astype(np.float32)
-        valid = np.ones(bands.shape[1:], bool)
+        valid = np.ones(bands.shape[1:], bool) if tile.seen is None else tile.seen[0]
         grid = Grid(None, Affine.scale(tile.gsd_m), valid.shape)
         sensor = Sensor(FAMILY_BANDS["rgb"], tile.gsd_m)
         found = classify(Raster(bands, valid, grid, sensor), model)

@@ -15,6 +15,7 @@ from scipy import ndimage
 from conftest import CHECKOUT
 from landshift import explanation
 from landshift.cli import main
+from landshift.cli.explain import _amounts
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError, InputError, SettingsError
 from landshift.explanation import _region_checks, building_at, explain, pixel_at, pixel_under
@@ -290,3 +291,24 @@ def test_a_frame_that_stands_is_told_of(code, words):
     (note,) = explanation._notes(again, SimpleNamespace(row=0, col=0, building=None))
     assert note.startswith("by itself it would be greenhouse → bare")
     assert words in note
+
+
+def test_a_name_that_neither_date_alone_gives_is_told_of():
+    alone = [SimpleNamespace(probability=np.eye(8, dtype=np.float32)[code - 1][:, None, None])
+             for code in (1, 7)]  # fmt: skip
+    changes = SimpleNamespace(codes=np.array([[14]]))
+    again = SimpleNamespace(named=np.array([[14]]), changes=changes, covers=alone, reach_px=0.0)
+    place = SimpleNamespace(row=0, col=0, building=None)
+    (note,) = explanation._notes(again, place)
+    assert note.endswith("each date alone: cropland, herbaceous")
+    again.covers[1] = SimpleNamespace(probability=np.eye(8)[3][:, None, None])
+    assert explanation._notes(again, place) == ()
+
+
+@pytest.mark.parametrize(("found", "limit", "unit", "told"), [
+    (0.296, 0.3, "", ("0.296", "0.300")), (0.31, 0.3, "", ("0.31", "0.30")),
+    (9.01, 9.01, "m²", ("9 m²", "9 m²")), (8.9, 9.01, "m²", ("8.9 m²", "9.0 m²")),
+])  # fmt: skip
+def test_what_fell_short_does_not_look_like_enough(found, limit, unit, told):
+    check = explanation.Check("size", found, limit, unit, "some.setting", found >= limit)
+    assert _amounts(check) == told

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import special
 
 from landshift.errors import SettingsError
 from landshift.landcover import classify, learned_features
@@ -45,6 +46,8 @@ def test_drawn_regions_are_learned_and_the_old_network_kept(model, patches):
     taught, lesson = teach(raster, drawn, model, CHOSEN)
     assert lesson.regions == 16
     assert lesson.accuracy_left_out > 0.7
+    was, now = (classify(raster, m, 1).probability.argmax(axis=0) for m in (model, taught))
+    assert lesson.renamed == pytest.approx((was != now)[drawn == 0].mean(), abs=1e-3)
     assert right(raster, drawn, taught) > 0.7 > right(raster, drawn, model)
     for name, weight in model.layers.items():
         if not name.startswith("cls"):
@@ -83,3 +86,44 @@ def test_features_do_not_depend_on_threads(model):
     np.testing.assert_array_equal(
         learned_features(raster, model, 1), learned_features(raster, model, 2)
     )
+
+
+@pytest.mark.parametrize("looks", [[0.35, 0.2], [0.0, 0.0]])
+def test_the_classifier_reads_what_classify_means_all_ways_up_and_in_both_looks(looks, tmp_path):
+    model = random_model(tmp_path, seed=4, turns=4, second_look=looks)
+    raster = random_raster((96, 80), seed=6)
+    features = learned_features(raster, model, 1)
+    logits = np.tensordot(model.layers["cls.weight"].reshape(8, -1), features, 1)
+    logits += model.layers["cls.bias"][:, None, None]
+    scale, offset = (np.array(of)[:, None, None] for of in (model.cover.scale, model.cover.offset))
+    told = special.softmax(logits * scale + offset, axis=0)
+    np.testing.assert_allclose(told, classify(raster, model, 1).probability, atol=2e-5)
+
+
+def test_a_class_of_which_nothing_was_drawn_is_kept(model, patches):
+    """Water is known before; cropland and greenhouse, drawn later, have changed their names."""
+    raster, drawn = patches
+    bands = raster.bands.copy()
+    bands[2, :64] += 2.0  # the upper half is another ground altogether
+    whole = drawn.copy()
+    whole[:64] = np.where(drawn[:64] > 0, Cover.WATER, 0)
+    picture = Raster(bands, raster.valid.copy(), raster.grid, raster.sensor)
+    knowing, _ = teach(picture, whole, model, CHOSEN)
+    later = np.where(np.arange(128)[:, None] < 64, 0, whole)
+    swapped = np.array([0, Cover.GREENHOUSE, Cover.CROPLAND, *range(3, 9)], np.uint8)[later]
+    taught, lesson = teach(picture, swapped, knowing, CHOSEN)
+    assert "water" in lesson.kept
+    assert right(picture, swapped, taught) > 0.7 > right(picture, swapped, knowing)
+    wet = np.where(whole == Cover.WATER, whole, 0)
+    assert right(picture, wet, knowing) > 0.8
+    assert right(picture, wet, taught) > 0.5  # 0.0 where only what was drawn is learned from
+
+
+def test_it_is_said_when_teaching_did_not_help(model, patches):
+    raster, drawn = patches
+    taught, lesson = teach(raster, drawn, model, CHOSEN)
+    assert lesson.helped
+    named = classify(raster, taught, 1).probability.argmax(axis=0).astype(np.uint8) + 1
+    _, again = teach(raster, np.where(drawn > 0, named, 0).astype(np.uint8), taught, CHOSEN)
+    assert again.accuracy_before == pytest.approx(1.0)
+    assert not again.helped

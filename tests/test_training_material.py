@@ -454,7 +454,7 @@ def test_objects_are_pasted_among_pixels_of_like_size(monkeypatch):
     fine, coarse = tile(2, 1), dataclasses.replace(tile(2, 2), gsd_m=2.0)
     cutter, donors = Cutter([fine, coarse], recipe(crop_px=64, native_share=1.0)), []
     paste = cutter._pasted
-    monkeypatch.setattr(cutter, "_pasted", lambda *a: (donors.append(a[2].name), paste(*a))[1])
+    monkeypatch.setattr(cutter, "_pasted", lambda *a: (donors.append(a[3].name), paste(*a))[1])
     for seed in range(40):
         cutter.example(dataclasses.replace(fine, quiet=True), np.random.default_rng(seed))
     assert len(donors) > 20

@@ -252,8 +252,8 @@ def assess(
     mapped
         What `classify` or `compare` gave, or a raster that they wrote.
     reference
-        A raster of the same codes, 0 where nobody knows, or GeoJSON polygons with a property
-        ``class``.
+        A raster of the same codes, 0 where nobody knows, or GeoJSON polygons or points with a
+        property ``class``.
     gsd_m
         Side of a pixel of ``mapped`` in metres, where it is a file without CRS.
     confidence

@@ -86,7 +86,7 @@ class BandShift:
     before: float
     """Spreads from the picture's median, -6 to 6."""
     after: float
-    """The same of the after picture, drawn onto the before picture's values."""
+    """The same of the after picture."""
 
 
 @dataclass(frozen=True)
@@ -463,6 +463,10 @@ def _notes(again: Recomparison, place: Place) -> tuple[str, ...]:
                 "region was too small"
             )
         notes.append(f"by itself it would be {before.label} → {after.label}; {why}")
+    elif (alone := [COVERS[int(cover.probability[:, place.row, place.col].argmax())].label
+                    for cover in again.covers]) != [before.label, after.label]:  # fmt: skip
+        notes.append("named by both dates, neighbours and transition.pair_prior together; each "
+                     f"date alone: {alone[0]}, {alone[1]}")  # fmt: skip
     if again.reach_px > 0:
         notes.append(
             f"change narrower than {2 * int(again.reach_px) + 1} px was taken for misregistration "

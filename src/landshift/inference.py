@@ -64,7 +64,7 @@ def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:
         "r1": (2, 1, w.d1), "r0": (1, 1, w.c0), "cls": (0, 0, CLASSES),
         "chg2": (2, 1, w.h), "chg1": (1, 1, w.h), "chg0": (0, 1, w.h), "chg3": (0, 0, w.h),
         "chg4": (0, 0, CHANGES), "mean0": (0, 0, CLASSES), "mean1": (0, 0, CLASSES),
-        "mean2": (0, 0, CHANGES),
+        "mean2": (0, 0, CHANGES), "meanf": (0, 1, w.f),
     }  # fmt: skip
 
 
@@ -313,18 +313,34 @@ class Network:
             found = []
             for date, view in enumerate(views):
                 self.read(view, block, date)
-                found.append(self._mean(date, self.class_logits(block, date), block, turn))
+                found.append(self._mean(f"mean{date}", self.class_logits(block, date), block, turn))
             if len(views) == 2:
-                found.append(self._mean(2, self.change_logits(block), block, turn))
+                found.append(self._mean("mean2", self.change_logits(block), block, turn))
         return found
 
-    def _mean(self, number: int, logits: Plane, block: Block, turn: int) -> Plane:
+    def features(
+        self, view: View, block: Block, coarse: NDArray[np.float32] | None, share: float
+    ) -> Plane:
+        """What the classifier reads of a picture, all ways up and in both looks: it is linear.
+
+        ``coarse`` are the features of the second look, (feature, row, col), and ``share`` its own.
+        """
+        mean = self._plane("meanf", block)
+        for turn, layers in enumerate(self._weights.ways):
+            self._layers = layers
+            self.read(view, block, 0)
+            mean = self._mean("meanf", self._of_date("f", block, 0), block, turn)
+        if coarse is not None:
+            self._blend(mean, coarse, share)
+        return mean
+
+    def _mean(self, name: str, found: Plane, block: Block, turn: int) -> Plane:
         """The mean of what was found so far; the first ``turn`` begins it."""
-        mean = self._plane(f"mean{number}", block)
+        mean = self._plane(name, block)
         if turn == 0:
-            mean.array[:] = logits.array
+            mean.array[:] = found.array
         else:
-            mean.array[:] += (logits.array - mean.array) * np.float32(1 / (turn + 1))
+            mean.array[:] += (found.array - mean.array) * np.float32(1 / (turn + 1))
         return mean
 
     def read(self, view: View, block: Block, date: int) -> None:
@@ -371,10 +387,6 @@ class Network:
         own = into[:, block.row : block.row + block.rows, block.col : block.col + block.cols]
         row, col = block.row - plane.row + 1, block.col - plane.col + 1
         own[:] = plane.array[:, row : row + own.shape[1], col : col + own.shape[2]]
-
-    def features(self, block: Block) -> Plane:
-        """What the classifier reads of the first date."""
-        return self._of_date("f", block, 0)
 
     def class_logits(self, block: Block, date: int) -> Plane:
         """Logits of the classes of the date that was `read`."""

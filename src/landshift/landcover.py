@@ -157,9 +157,7 @@ def _second_look(
 
     20 numbers for every four pixels of a pair: less than the answer itself.
     """
-    shape, coarse_m = views[0].shape, 2 * views[0].gsd_m
-    known = reads_gsd(coarse_m, model.finest_gsd_m, model.coarsest_gsd_m)
-    if max(model.second_look) == 0 or not known or min(shape) < UNIT:
+    if max(model.second_look) == 0 or not _looks_twice(views[0], model):
         return None
     halved = [view.halved() for view in views]
     half = halved[0].shape
@@ -173,6 +171,12 @@ def _second_look(
 
     each_block(run, half, weights, len(views), threads)
     return CoarseLogits(classes, change, model.second_look)
+
+
+def _looks_twice(view: View, model: Model) -> bool:
+    """Whether the model can read pixels twice as coarse, and there are any."""
+    known = reads_gsd(2 * view.gsd_m, model.finest_gsd_m, model.coarsest_gsd_m)
+    return known and min(view.shape) >= UNIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,14 +252,25 @@ def learned_features(
 ) -> NDArray[np.float32]:
     """What the network makes of every pixel, (feature, row, col): the input of its classifier.
 
-    Parameters and errors as in `classify`.
+    The classifier is linear, and means of features over the ways up and both looks are what the
+    means of logits are made of: on these features it gives what `classify` gives. Parameters and
+    errors as there.
     """
-    view = View(raster, model)
-    features = np.empty((model.widths.f, *raster.grid.shape), np.float32)
+    view, weights = View(raster, model), Weights(model)
+    coarse, share = None, model.second_look[0]
+    if share > 0 and _looks_twice(view, model):
+        coarse = _features(view.halved(), weights, None, 0.0, threads)
+    return _features(view, weights, coarse, share, threads)
+
+
+def _features(
+    view: View, weights: Weights, coarse: NDArray[np.float32] | None, share: float,
+    threads: int | None,
+) -> NDArray[np.float32]:  # fmt: skip
+    features = np.empty((weights.widths.f, *view.shape), np.float32)
 
     def run(block: Block, net: Network) -> None:
-        net.read(view, block, 0)
-        net.hand_out(net.features(block), block, features)
+        net.hand_out(net.features(view, block, coarse, share), block, features)
 
-    each_block(run, raster.grid.shape, Weights(model), 1, threads)
+    each_block(run, view.shape, weights, 1, threads)
     return features

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,17 @@ from landshift.assessment import Assessment, assess, error_matrix, thinned
 from landshift.comparison import model_for
 from landshift.errors import InputError
 from landshift.grid import Grid
-from landshift.legend import code_label
+from landshift.legend import Cover, code_label
 from landshift.model import save_model
 from landshift.placing import check_file, new_files
-from landshift.reading import describe_image, plan_own_grid, read_raster, read_reference
+from landshift.reading import (
+    describe_image,
+    plan_own_grid,
+    read_covers,
+    read_raster,
+    read_reference,
+    unmet_features,
+)
 from landshift.settings import AssessmentSettings, Settings, TeachingSettings
 from landshift.site import Image
 from landshift.teaching import Lesson, model_meta, teach
@@ -39,12 +47,12 @@ def teach_model(
     old = model_for(info, info, model_name, settings)
     grid = plan_own_grid(info, settings.grid, old.finest_gsd_m)
     progress("reading")
-    raster, drawn = read_raster(image, grid), read_reference(polygons, grid)
+    raster, drawn = read_raster(image, grid), read_covers(polygons, grid, info.grid)
     progress("learning")
     new, lesson = teach(raster, drawn, old, TeachingSettings())
     with new_files(out) as (fresh,):
         save_model(fresh, model_meta(new), new.layers)
-    return lesson
+    return replace(lesson, unmet=unmet_features(polygons, grid))
 
 
 def assess_map(
@@ -62,6 +70,7 @@ def assess_map(
         When the reference cannot be used, or nothing of it lies on the map.
     """
     known = read_reference(reference, grid)
+    _refuse_other_legend(mapped, known, reference)
     sample = thinned(known, max(1, round(spacing_m / grid.gsd_m)))
     codes = np.union1d(mapped[mapped > 0], sample[(sample > 0) & (mapped > 0)])
     number = np.zeros(256, np.uint8)
@@ -75,3 +84,12 @@ def assess_map(
         return assess(matrix, np.array(hectares), labels, confidence)
     except ValueError as error:
         raise InputError(f"{reference}: {error}") from error
+
+
+def _refuse_other_legend(
+    mapped: NDArray[np.uint8], known: NDArray[np.uint8], reference: Path
+) -> None:
+    kinds = ["changes" if codes.max(initial=0) > max(Cover) else "land cover"
+             for codes in (mapped, known)]  # fmt: skip
+    if known.any() and mapped.any() and kinds[0] != kinds[1]:
+        raise InputError(f"{reference}: holds {kinds[1]}; the map holds {kinds[0]}, and so must it")

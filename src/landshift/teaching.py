@@ -1,7 +1,10 @@
 """A better map of one picture from twenty polygons drawn on it.
 
 The network stays as it is; only the classifier on its features is fitted again, held near what it
-was, as near as leaving out one drawn region after the other proves best.
+was, as near as leaving out one drawn region after the other proves best. A class of which nothing
+was drawn is kept by what the old model names so on the picture. Those who drew fields, roofs, trees
+and grass alone lost their roads: of eight simulated pictures 63 % were mapped rightly before, 53 %
+after, and 70 % so.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ from landshift.settings import TeachingSettings
 
 Floats = NDArray[np.float64]
 
+_MOST_LOOKED_AT = 200_000
+"""Undrawn pixels that are named; their share is then good to 0.1 %."""
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -39,6 +45,22 @@ class Lesson:
     """Share of the drawn pixels that the old model names rightly, regions weighing alike, 0-1."""
     accuracy_left_out: float
     """The same of the new classifier, for regions that its fit did not see."""
+    kept: tuple[str, ...]
+    """Classes of which nothing was drawn, and that the old model names on the picture."""
+    renamed: float
+    """Share of the rest of the picture that has another name than before, 0-1. Nobody drew there:
+    it tells how much there is to look at, not whether it is better."""
+    unmet: int = 0
+    """Polygons that taught nothing: outside the picture, between pixels, or covered by others."""
+
+    @property
+    def helped(self) -> bool:
+        """Whether regions that a fit did not see are named better by it than by the old model.
+
+        Those regions alone: they are purer than the rest of a picture, and each class is drawn as
+        often as its painter likes. `landshift.assess` judges the map.
+        """
+        return self.accuracy_left_out > self.accuracy_before
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +70,7 @@ class _Drawn:
     truth: NDArray[np.intp]
     """(pixel,) index of the class."""
     region: NDArray[np.intp]
-    """(pixel,) number of the drawn region, from 0."""
+    """(pixel,) number of the drawn region, from 0; -1 for what only keeps an undrawn class."""
     weight: Floats
     """(pixel,) such that no region outweighs the others."""
 
@@ -87,13 +109,18 @@ def teach(
     spread = np.maximum(features[:, known].std(axis=1, dtype=np.float64), 1e-6)
     old = _classifier(model, mean, spread)
     lesson = _sampled(features, drawn, regions, mean, spread, settings)
-    left_out = [_left_out(lesson, old, pull, settings) for pull in settings.pulls]
+    x = _looked_at(features, raster.valid & ~known, mean, spread)
+    kept = _kept(x, old, lesson, settings)
+    taught = _joined(lesson, kept)
+    left_out = [_left_out(taught, old, pull, settings) for pull in settings.pulls]
     best = int(np.argmin([loss for loss, _ in left_out]))
     pull = settings.pulls[best]
-    new = _fitted(lesson, lesson.weight, old, pull)
+    new = _fitted(taught, taught.weight, old, pull)
     told = Lesson(
-        int(regions.max()), int(known.sum()), pull, _accuracy(lesson, old), left_out[best][1]
-    )
+        int(regions.max()), int(known.sum()), pull, _accuracy(lesson, old), left_out[best][1],
+        tuple(COVERS[number].label for number in np.unique(kept.truth)),
+        float(np.mean((x @ new.T).argmax(axis=1) != (x @ old.T).argmax(axis=1))) if len(x) else 0.0,
+    )  # fmt: skip
     return _taught(model, new, mean, spread), told
 
 
@@ -128,6 +155,41 @@ def _sampled(
     )  # fmt: skip
 
 
+def _looked_at(
+    features: NDArray[np.float32], free: NDArray[np.bool_], mean: Floats, spread: Floats
+) -> Floats:
+    """(pixel, feature + 1) of evenly spaced pixels of ``free`` (row, col)."""
+    at = np.flatnonzero(free)
+    at = at[:: max(1, len(at) // _MOST_LOOKED_AT)]
+    x = (features.reshape(len(features), -1)[:, at].T - mean) / spread
+    return np.column_stack([x, np.ones(len(x))])
+
+
+def _kept(x: Floats, old: Floats, lesson: _Drawn, settings: TeachingSettings) -> _Drawn:
+    """Undrawn pixels that the old model names as classes of which nothing was drawn.
+
+    They weigh as much as they cover of the picture, one region at most: a hundred pixels that are
+    named wrongly should not bend the rest.
+    """
+    named = (x @ old.T).argmax(axis=1)
+    per_pixel = lesson.weight.sum() / max(1, np.isin(named, lesson.truth).sum())
+    picked, weight = [np.empty(0, np.intp)], [np.empty(0)]
+    for undrawn in np.setdiff1d(np.unique(named), lesson.truth):
+        there = np.flatnonzero(named == undrawn)
+        count = min(len(there), settings.region_pixels)
+        picked.append(there[np.linspace(0, len(there) - 1, count).astype(np.intp)])
+        weight.append(np.full(count, min(len(there) * per_pixel, settings.region_weight) / count))
+    rows = np.concatenate(picked)
+    return _Drawn(x[rows], named[rows], np.full(len(rows), -1), np.concatenate(weight))
+
+
+def _joined(one: _Drawn, other: _Drawn) -> _Drawn:
+    return _Drawn(
+        np.concatenate([one.features, other.features]), np.concatenate([one.truth, other.truth]),
+        np.concatenate([one.region, other.region]), np.concatenate([one.weight, other.weight]),
+    )  # fmt: skip
+
+
 def _classifier(model: Model, mean: Floats, spread: Floats) -> Floats:
     """The model's calibrated classifier for standardised features, (class, feature + 1)."""
     scale = np.asarray(model.cover.scale, np.float64)[:, None]
@@ -156,17 +218,18 @@ def _left_out(
     lesson: _Drawn, old: Floats, pull: float, settings: TeachingSettings
 ) -> tuple[float, float]:
     """Loss and accuracy over regions, each judged by a fit that did not see its fold."""
-    folds = lesson.region % settings.folds
-    losses, hits = np.empty(len(folds)), np.empty(len(folds))
-    for fold in np.unique(folds):
+    drawn = lesson.region >= 0
+    folds = np.where(drawn, lesson.region % settings.folds, -1)
+    losses, hits = np.zeros(len(folds)), np.zeros(len(folds))
+    for fold in np.unique(folds[drawn]):
         out = folds == fold
         new = _fitted(lesson, np.where(out, 0.0, lesson.weight), old, pull)
         z = lesson.features[out] @ new.T
         truth = lesson.truth[out]
         losses[out] = special.logsumexp(z, axis=1) - z[np.arange(len(z)), truth]
         hits[out] = z.argmax(axis=1) == truth
-    total = lesson.weight.sum()
-    return float(losses @ lesson.weight / total), float(hits @ lesson.weight / total)
+    weight = np.where(drawn, lesson.weight, 0.0)
+    return float(losses @ weight / weight.sum()), float(hits @ weight / weight.sum())
 
 
 def _accuracy(lesson: _Drawn, classifier: Floats) -> float:
@@ -180,11 +243,7 @@ def _taught(model: Model, new: Floats, mean: Floats, spread: Floats) -> Model:
     layers["cls.weight"] = weight.astype(np.float32).reshape(model.layers["cls.weight"].shape)
     layers["cls.bias"] = (new[:, -1] - weight @ mean).astype(np.float32)
     plain = Calibration((1.0,) * len(new), (0.0,) * len(new))
-    # What was drawn was judged at the picture's own pixels, so only they are asked.
-    looks = 0.0, model.second_look[1]
-    return replace(
-        model, name=f"{model.name}-taught", layers=layers, cover=plain, second_look=looks
-    )
+    return replace(model, name=f"{model.name}-taught", layers=layers, cover=plain)
 
 
 def model_meta(model: Model) -> Mapping[str, Any]:

@@ -24,8 +24,9 @@ def assess(
     """Compare MAP with REFERENCE: error matrix, scores per class, corrected hectares.
 
     MAP is what `classify` or `compare` wrote; REFERENCE a raster of the same codes, 0 where nobody
-    knows, or GeoJSON polygons with a property `class`. Areas are corrected after Olofsson et al.
-    2014, which supposes that REFERENCE was sampled at random within each class of MAP.
+    knows, or GeoJSON polygons or points with a property `class`; without a CRS a raster has MAP's
+    pixels. Areas are corrected after Olofsson et al. 2014, which supposes that REFERENCE was
+    sampled at random within each class of MAP.
     """
     import json
 

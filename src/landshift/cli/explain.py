@@ -144,10 +144,16 @@ def _thresholds(found: Explanation) -> Table:
     table = _table("threshold", "found", "needed", "passed")
     table.add_column("setting")
     for check in found.checks:
-        table.add_row(check.what, _amount(check, check.found), _amount(check, check.limit),
+        table.add_row(check.what, *_amounts(check),
                       "yes" if check.passed else "no", check.setting)  # fmt: skip
     return table
 
 
-def _amount(check: Check, number: float) -> str:
-    return f"{number:.0f} m²" if check.unit == "m²" else f"{number:.2f} {check.unit}".strip()
+def _amounts(check: Check) -> tuple[str, str]:
+    """What was found and what was needed, with the digits that tell one from the other."""
+    least = 0 if check.unit == "m²" else 2
+    for digits in range(least, 6):
+        found, limit = (f"{number:.{digits}f}" for number in (check.found, check.limit))
+        if found != limit or check.found == check.limit:
+            break
+    return f"{found} {check.unit}".strip(), f"{limit} {check.unit}".strip()

@@ -90,10 +90,11 @@ def print_assessment(found: Assessment) -> None:
         )  # fmt: skip
     console.print(table)
     if found.unassessed_hectares > 0:
-        console.print(f"[yellow]![/] {found.unassessed_hectares:.2f} ha are mapped as classes that "
-                      "the reference does not hold: not assessed")  # fmt: skip
+        console.print(f"[yellow]![/] {found.unassessed_hectares:.2f} ha are mapped as classes with "
+                      "fewer than 2 units in the reference: not assessed")  # fmt: skip
     console.print(
-        f"overall accuracy {found.overall_accuracy:.3f} ± {found.overall_error:.3f}, "
+        f"overall accuracy {found.overall_accuracy:.3f} "
+        f"({found.overall_low:.3f} – {found.overall_high:.3f}), "
         f"{int(found.matrix.sum())} units of reference"
     )
 

@@ -41,5 +41,13 @@ def teach(
     lesson = teach_model(picture, labels, out, model, settings, overwrite, progress_to_stderr())
     click.echo(
         f"{out}: {lesson.regions} regions of {lesson.pixels} pixels; right before "
-        f"{lesson.accuracy_before:.0%}, on regions left out {lesson.accuracy_left_out:.0%}"
+        f"{lesson.accuracy_before:.0%}, on regions left out {lesson.accuracy_left_out:.0%}; "
+        f"{lesson.renamed:.0%} of the rest of the picture has another name"
     )
+    if lesson.unmet:
+        click.echo(f"! {lesson.unmet} polygons taught nothing: outside the picture, smaller than a "
+                   "pixel, or covered by later ones", err=True)  # fmt: skip
+    if lesson.kept:
+        click.echo(f"nothing was drawn of {', '.join(lesson.kept)}: kept as they were named")
+    if not lesson.helped:
+        click.echo("! named no better than before: keep the old model", err=True)

@@ -8,7 +8,7 @@ from landshift.reading.aoi import (
     read_aoi,
     read_facts,
 )
-from landshift.reading.labels import read_codes, read_reference
+from landshift.reading.labels import read_codes, read_covers, read_reference, unmet_features
 from landshift.reading.picture import PictureInfo, describe_image, sha256_of
 from landshift.reading.planning import footprint, plan_grid, plan_own_grid
 from landshift.reading.resampling import nearest_codes, read_brightness, read_raster
@@ -27,8 +27,10 @@ __all__ = [
     "read_aoi",
     "read_brightness",
     "read_codes",
+    "read_covers",
     "read_facts",
     "read_raster",
     "read_reference",
     "sha256_of",
+    "unmet_features",
 ]

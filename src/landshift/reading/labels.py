@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyproj import CRS, Transformer
 from rasterio import features
+from shapely.geometry import MultiPolygon, Point, Polygon
 
 from landshift.errors import ImageError, SiteError
 from landshift.grid import Grid
-from landshift.legend import NOT_SEEN, OUTSIDE, TRANSITION_CODES, Cover
+from landshift.legend import NOT_SEEN, OUTSIDE, TRANSITION_CODES, Cover, code_label
 from landshift.reading.aoi import crs_of, load_geojson, polygon_from_geometry, project_aoi
 from landshift.reading.picture import describe_image, open_picture
 from landshift.reading.resampling import nearest_codes
@@ -19,9 +22,12 @@ from landshift.site import Aoi, Image
 
 Codes = NDArray[np.uint8]
 
+_DRAWN = (".json", ".geojson")
+"""Suffixes of files that somebody drew."""
+
 
 def read_codes(path: Path, gsd_m: float | None) -> tuple[Codes, Grid]:
-    """A raster of codes: land cover 1-8, or from→to 11-88; 0 and 255 where there are none.
+    """A raster of codes: land cover 1-8, or from→to 11-88; 0, 255 and nodata where there are none.
 
     ``gsd_m`` is the side of its pixels, needed only where it has no CRS.
 
@@ -35,44 +41,104 @@ def read_codes(path: Path, gsd_m: float | None) -> tuple[Codes, Grid]:
         if source.count != 1:
             raise ImageError(f"{path}: {source.count} bands; a map of codes has 1")
         codes = source.read(1)
+    if info.nodata is not None:
+        codes = np.where((codes == info.nodata) | np.isnan(codes), NOT_SEEN, codes)
     strange = sorted(set(np.unique(codes).tolist()) - _known())
     if strange:
         raise ImageError(f"{path}: code {strange[0]}; allowed are 1 to 8, 11 to 88, 0 and 255")
     return np.where(codes == OUTSIDE, NOT_SEEN, codes).astype(np.uint8), info.grid
 
 
-def read_reference(path: Path, grid: Grid) -> Codes:
-    """What is known of the ground, on ``grid``: a raster of codes, or GeoJSON polygons.
+def read_reference(path: Path, grid: Grid, picture: Grid | None = None) -> Codes:
+    """What is known of the ground, on ``grid``: a raster of codes, or GeoJSON polygons and points.
 
-    A polygon's ``class`` (or ``cover``) property is the name or the code of its class; where
-    polygons overlap the later one holds. Pixels belong to the polygon that holds their centre.
+    A feature's ``class`` (or ``cover``) property is the name or the code of its class; where
+    they overlap the later one holds. Pixels belong to the polygon that holds their centre, a
+    point to the pixel that holds it. A raster without CRS has the pixels of ``picture``, the one
+    that it was drawn on; ``grid`` where none is given.
 
     Raises
     ------
     InputError
         What is wrong with the file.
     """
-    if path.suffix.lower() in (".json", ".geojson"):
-        return _drawn(path, grid)
-    codes, own = read_codes(path, grid.gsd_m)
+    if path.suffix.lower() in _DRAWN:
+        numbers, codes = _drawn(path, grid)
+        return codes[numbers]
+    under = picture or grid
+    codes, own = read_codes(path, under.gsd_m)
+    if own.crs is None:
+        if own.shape != under.shape:
+            raise ImageError(
+                f"{path}: {own.shape[0]} x {own.shape[1]} pixels and no CRS; allowed without one "
+                f"are the {under.shape[0]} x {under.shape[1]} of the picture that it describes"
+            )
+        own = under
+    elif grid.crs is None:
+        raise ImageError(f"{path}: has a CRS and what it describes has none")
     return nearest_codes(codes, own, grid)
 
 
-def _drawn(path: Path, grid: Grid) -> Codes:
+def read_covers(path: Path, grid: Grid, picture: Grid | None = None) -> Codes:
+    """As `read_reference`, for land cover alone.
+
+    Raises
+    ------
+    InputError
+        What is wrong with the file, and where it holds a change.
+    """
+    codes = read_reference(path, grid, picture)
+    if codes.max(initial=0) > max(Cover):
+        raise ImageError(f"{path}: code {codes.max()} is a change; allowed are 1 to 8, and 0")
+    return codes
+
+
+def unmet_features(path: Path, grid: Grid) -> int:
+    """How many polygons and points of a GeoJSON file say nothing on ``grid``; 0 of a raster.
+
+    They lie outside, hold the centre of no pixel, or later ones cover them.
+    """
+    if path.suffix.lower() not in _DRAWN:
+        return 0
+    numbers, codes = _drawn(path, grid)
+    return len(codes) - 1 - len(np.unique(numbers[numbers > 0]))
+
+
+def _drawn(path: Path, grid: Grid) -> tuple[NDArray[np.int32], Codes]:
+    """The number from 1 of the feature that holds at each pixel, else 0; and the code of each."""
     document = load_geojson(path)
     crs = crs_of(document, path)
     drawn = document.get("features")
     if not isinstance(drawn, list) or not drawn:
         raise SiteError(f"{path}: no polygons; a FeatureCollection with one or more is needed")
-    shapes = []
+    shapes, codes = [], [NOT_SEEN]
     for number, feature in enumerate(drawn, start=1):
         where = f"{path}: polygon {number}"
-        code = _class_of(feature, where)
-        polygon = polygon_from_geometry(feature.get("geometry") or {}, where)
-        shapes.append((project_aoi(Aoi(polygon, crs), grid.crs), code))
-    lie = grid.transform
-    burnt: Codes = features.rasterize(shapes, grid.shape, 0, transform=lie, dtype="uint8")
-    return burnt
+        codes.append(_class_of(feature, where))
+        shapes.append((_placed(feature.get("geometry") or {}, crs, grid, where), number))
+    numbers: NDArray[np.int32] = features.rasterize(
+        shapes, grid.shape, 0, transform=grid.transform, dtype="int32"
+    )
+    return numbers, np.array(codes, np.uint8)
+
+
+def _placed(
+    geometry: dict[str, Any], crs: CRS | None, grid: Grid, where: str
+) -> Polygon | MultiPolygon | Point:
+    """A polygon or a point, in the grid's CRS."""
+    if geometry.get("type") != "Point":
+        return project_aoi(Aoi(polygon_from_geometry(geometry, where), crs), grid.crs)
+    if (crs is None) != (grid.crs is None):
+        raise SiteError(f"{where}: only one of the point and the picture has a CRS")
+    try:
+        x, y = (float(value) for value in geometry["coordinates"][:2])
+        if crs is not None and grid.crs is not None:
+            x, y = Transformer.from_crs(crs, grid.crs, always_xy=True).transform(x, y)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SiteError(f"{where}: the point's coordinates cannot be read") from error
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise SiteError(f"{where}: the point lies nowhere in the CRS of the picture")
+    return Point(x, y)
 
 
 def _class_of(feature: Any, where: str) -> int:
@@ -80,9 +146,10 @@ def _class_of(feature: Any, where: str) -> int:
     properties = properties if isinstance(properties, dict) else {}
     given = properties.get("class", properties.get("cover"))
     names = {cover.label: int(cover) for cover in Cover}
-    if isinstance(given, str) and given.lower() in names:
-        return names[given.lower()]
-    if isinstance(given, int) and not isinstance(given, bool) and given in names.values():
+    every = names | {code_label(code): code for code in TRANSITION_CODES}
+    if isinstance(given, str) and given.lower() in every:
+        return every[given.lower()]
+    if isinstance(given, int) and not isinstance(given, bool) and given in every.values():
         return given
     raise SiteError(f"{where}: class is {str(given)[:40]!r}; allowed are {', '.join(names)}")
 

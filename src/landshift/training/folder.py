@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landshift.errors import InputError
-from landshift.reading import PictureInfo, describe_image, read_reference
-from landshift.reading.picture import open_picture
+from landshift.reading import describe_image, read_covers
 from landshift.site import Image
-from landshift.training.material import Tile, fits_family, scaled
+from landshift.training.material import Tile, fits_family
+from landshift.training.pictures import read_pixels
 
 PICTURES = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg")
 """Suffixes of what may be a picture."""
@@ -52,9 +51,13 @@ def read_folder(
             continue
         info = describe_image(Image(picture, own_gsd_m))
         if fits_family(info.sensor.bands, info.sensor.gsd_m, bands, gsd_m):
-            cover = read_reference(label, info.grid)
-            pixels = _pixels(info, bands)
-            found.append(Tile(picture.name, pixels[None], cover[None], info.sensor.gsd_m, True))
+            cover = read_covers(label, info.grid)
+            pixels, seen = read_pixels(info, bands)
+            cover = np.where(seen, cover, np.uint8(0))
+            found.append(
+                Tile(picture.name, pixels[None], cover[None], info.sensor.gsd_m, True,
+                     seen=seen[None])
+            )  # fmt: skip
     if not found:
         raise InputError(
             f"{folder}: no labelled picture with {' '.join(bands)} at {gsd_m[0]:g} to "
@@ -72,8 +75,3 @@ def _label_of(picture: Path) -> Path | None:
     candidates = (picture.with_name(picture.stem + end) for end in LABELS)
     return next((path for path in candidates if path.exists()), None)
 
-
-def _pixels(info: PictureInfo, bands: tuple[str, ...]) -> NDArray[np.float16]:
-    """Bands in the family's order, (band, row, col)."""
-    with open_picture(info.image.path, info.driver) as source:
-        return scaled(source.read([info.sensor.bands.index(role) + 1 for role in bands]))

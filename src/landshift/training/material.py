@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from landshift.errors import InputError
+from landshift.errors import ImageError, InputError
 from landshift.features import normalise_bands
 from landshift.legend import Cover
+from landshift.reading import describe_image
+from landshift.site import Image
+from landshift.training.pictures import read_pixels
 from landshift.training.recipe import Recipe
 
 _Value = TypeVar("_Value", bound=np.generic)
@@ -58,6 +62,8 @@ class Tile:
     """(row, col); keys of `ALLOWED` and IGNORED, where change was drawn apart from the covers."""
     simulated: bool = False
     """Whether its pixels already have a random side; pictures are brought to one."""
+    seen: NDArray[np.bool_] | None = None
+    """(dates, row, col); False where a picture shows nothing; None where each shows all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,37 +108,44 @@ def read_tiles(
                 if row.get("second"):
                     dates.append((row["second"], row.get("second_label") or ""))
                 meaning = [int(code) for code in (row.get("classes") or "").split()]
-                seen = [_read_date(table.parent, *date, roles, bands, meaning) for date in dates]
-                rows, cols = (min(sides) for sides in zip(*(c.shape for _, c in seen), strict=True))
-                pictures = np.stack([picture[:, :rows, :cols] for picture, _ in seen])
-                covers = np.stack([cover[:rows, :cols] for _, cover in seen])
+                told = [
+                    _read_date(Image(table.parent / image, side_m, tuple(roles)),
+                               table.parent / label if label else None, bands, meaning)
+                    for image, label in dates
+                ]  # fmt: skip
+                shapes = (cover.shape for _, _, cover in told)
+                rows, cols = (min(sides) for sides in zip(*shapes, strict=True))
+                pictures, seen, covers = (
+                    np.stack([each[..., :rows, :cols] for each in every])
+                    for every in zip(*told, strict=True)
+                )
                 name = " and ".join(Path(image).name for image, _ in dates)
                 change = row.get("change") or ""
                 kind = _read_kinds(table.parent, change, covers, side_m) if change else None
-                found.append((row["split"], Tile(name, pictures, covers, side_m, not change, kind)))
-            except (KeyError, ValueError, rasterio.errors.RasterioError) as error:
+                tile = Tile(name, pictures, covers, side_m, not change, kind, seen=seen)
+                found.append((row["split"], tile))
+            except (KeyError, ValueError, ImageError, rasterio.errors.RasterioError) as error:
                 raise InputError(f"line {number} of {table}: {error}") from error
     return found
 
 
 def _read_date(
-    folder: Path, image: str, label: str, roles: list[str], bands: tuple[str, ...],
-    meaning: list[int],
-) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:  # fmt: skip
-    """One picture's bands, (band, row, col), and its cover codes, (row, col)."""
+    image: Image, label: Path | None, bands: tuple[str, ...], meaning: list[int]
+) -> tuple[NDArray[np.float16], NDArray[np.bool_], NDArray[np.uint8]]:
+    """One picture's bands, (band, row, col), where it was seen and its cover codes, (row, col)."""
     import rasterio  # only here: simulation alone needs no files
 
-    with rasterio.open(folder / image) as source:
-        picture = scaled(source.read([roles.index(role) + 1 for role in bands]))
-    if not label:
-        return picture, np.zeros(picture.shape[1:], np.uint8)
-    with rasterio.open(folder / label) as source:
+    picture, seen = read_pixels(describe_image(image), bands)
+    if label is None:
+        return picture, seen, np.zeros(seen.shape, np.uint8)
+    with rasterio.open(label) as source:
         cover = source.read(1)
     if meaning:
         cover = np.array(meaning + [0] * (256 - len(meaning)), np.uint8)[cover]
-    rows, cols = (min(a, b) for a, b in zip(picture.shape[1:], cover.shape, strict=True))
-    known = np.where(cover > len(Cover), 0, cover).astype(np.uint8)
-    return picture[:, :rows, :cols], known[:rows, :cols]
+    rows, cols = (min(a, b) for a, b in zip(seen.shape, cover.shape, strict=True))
+    picture, seen, cover = picture[:, :rows, :cols], seen[:rows, :cols], cover[:rows, :cols]
+    known = seen & (cover <= len(Cover))
+    return picture, seen, np.where(known, cover, 0).astype(np.uint8)
 
 
 def _read_kinds(
@@ -160,12 +173,6 @@ def fits_family(
     coarser ones are drawn up to half again as large.
     """
     return set(bands) <= set(roles) and gsd_m[0] / 4 <= side_m <= gsd_m[1] * 1.5
-
-
-def scaled(picture: NDArray[np.generic]) -> NDArray[np.float16]:
-    """Stored numbers as display values from 0 to 1, or reflectance."""
-    top = 255.0 if picture.dtype == np.uint8 else 10_000.0
-    return (picture.astype(np.float32) / top).astype(np.float16)
 
 
 def kinds(before: NDArray[np.uint8], after: NDArray[np.uint8], gsd_m: float) -> NDArray[np.uint8]:
@@ -214,8 +221,9 @@ class Cutter:
 
     def example(self, tile: Tile, rng: np.random.Generator, calm: bool = False) -> Example:
         """One crop of ``tile``; ``calm`` leaves out pasting and disturbance, for held-out tiles."""
-        bands, covers, drawn, gsd_m = self._window(tile, rng, calm)
+        bands, seen, covers, drawn, gsd_m = self._window(tile, rng, calm)
         before, after = bands[0], bands[-1]
+        seen_before, seen_after = seen[0], seen[-1]
         cover_before, cover_after = covers[0], covers[-1]
         if len(bands) == 1 and not calm:
             after, cover_after = after.copy(), cover_after.copy()
@@ -223,23 +231,27 @@ class Cutter:
         donors = np.flatnonzero(np.abs(np.log(self.sides_m / gsd_m)) < np.log(_LIKE_SIDE))
         if not calm and donors.size and rng.random() < (0.75 if tile.quiet else 0.15):
             donor = self.tiles[rng.choice(donors)]
-            after, cover_after, pasted = self._pasted(after, cover_after, donor, rng)
+            after, cover_after, pasted = self._pasted(after, seen_after, cover_after, donor, rng)
         kind = kinds(cover_before, cover_after, gsd_m)
         if drawn is not None:
             kind = np.where(pasted, kind, drawn)
         elif tile.quiet:
             kind[~pasted] = SAME
+        kind[~(seen_before & seen_after)] = IGNORED
         if not calm and rng.random() < 0.5:
             before, after, cover_before, cover_after = after, before, cover_after, cover_before
+            seen_before, seen_after = seen_after, seen_before
             kind = _SWAPPED[kind]
         if not calm:
-            after, cover_after, kind = _moved(after, cover_after, kind, rng)
-        inputs = [self._input(b, gsd_m, rng, calm) for b in (before, after)]
+            after, seen_after, cover_after, kind = _moved(after, seen_after, cover_after, kind, rng)
+        dates = (before, seen_before), (after, seen_after)
+        inputs = [self._input(*date, gsd_m, rng, calm) for date in dates]
         return self._cropped(inputs, cover_before, cover_after, kind, rng, calm)
 
     def _window(
         self, tile: Tile, rng: np.random.Generator, calm: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8] | None, float]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8],
+               NDArray[np.uint8] | None, float]:
         """A part of the tile, half again the crop at most, brought to a side the network reads."""
         rows, cols = tile.covers.shape[1:]
         zoom = self._zoom(tile, rng, calm)
@@ -247,6 +259,7 @@ class Cutter:
         r, c = rng.integers(0, rows - side + 1), rng.integers(0, cols - side + 1)
         bands = tile.bands[:, :, r : r + side, c : c + side].astype(np.float32)
         covers = tile.covers[:, r : r + side, c : c + side]
+        seen = _seen_of(tile)[:, r : r + side, c : c + side]
         drawn = None if tile.kinds is None else tile.kinds[r : r + side, c : c + side]
         if zoom != 1.0:
             size = int(side * zoom)
@@ -259,8 +272,12 @@ class Cutter:
                                for b in date] for date in bands])  # fmt: skip
             near = np.clip(np.round(at), 0, side - 1).astype(int)
             covers = covers[:, near[:, None], near[None, :]]
+            if not seen.all():  # what was mixed with nothing is not seen either
+                reach = 2 * math.ceil(1 / zoom) - 1
+                seen = ndimage.binary_erosion(seen, np.ones((1, reach, reach)), border_value=1)
+            seen = seen[:, near[:, None], near[None, :]]
             drawn = None if drawn is None else drawn[near[:, None], near[None, :]]
-        return bands, covers, drawn, tile.gsd_m / zoom
+        return bands, seen, np.where(seen, covers, np.uint8(0)), drawn, tile.gsd_m / zoom
 
     def _zoom(self, tile: Tile, rng: np.random.Generator, calm: bool) -> float:
         """Pixels of the example for one of the tile."""
@@ -278,6 +295,7 @@ class Cutter:
     def _pasted(
         self,
         bands: NDArray[np.float32],
+        seen: NDArray[np.bool_],
         cover: NDArray[np.uint8],
         donor: Tile,
         rng: np.random.Generator,
@@ -296,6 +314,9 @@ class Cutter:
         r, c = rng.integers(0, rows - size + 1), rng.integers(0, cols - size + 1)
         other = donor.bands[date, :, r : r + size, c : c + size].astype(np.float32)
         other_cover = donor.covers[date, r : r + size, c : c + size]
+        other_seen = _seen_of(donor)[date, r : r + size, c : c + size]
+        if not (seen.any() and other_seen.any()):
+            return bands, cover, np.zeros(cover.shape, bool)
         wanted = rng.choice([Cover.BUILDING, Cover.BUILDING, Cover.GREENHOUSE, 0])
         if wanted and (other_cover == wanted).any():
             regions, count = ndimage.label(other_cover == wanted)
@@ -308,20 +329,24 @@ class Cutter:
                 height, width = rng.integers(size // 12, size // 3, 2)
                 top, left = rng.integers(0, size - height), rng.integers(0, size - width)
                 mask[top : top + height, left : left + width] = True
+        mask &= seen & other_seen
         soft = ndimage.gaussian_filter(mask.astype(np.float32), rng.uniform(0.4, 1.2))
-        own, theirs = bands.mean((1, 2)), other.mean((1, 2))
+        soft[~(seen & other_seen)] = 0.0
+        own, theirs = bands[:, seen].mean(axis=1), other[:, other_seen].mean(axis=1)
         gain = rng.uniform(0, 1) * (own - theirs)
         mixed = bands * (1 - soft) + (other + gain[:, None, None]) * soft
         return mixed, np.where(mask, other_cover, cover), mask
 
     def _input(
-        self, bands: NDArray[np.float32], gsd_m: float, rng: np.random.Generator, calm: bool
-    ) -> NDArray[np.float32]:
+        self, bands: NDArray[np.float32], seen: NDArray[np.bool_], gsd_m: float,
+        rng: np.random.Generator, calm: bool,
+    ) -> NDArray[np.float32]:  # fmt: skip
         if not calm:
             bands = _recoloured(bands, rng)
-        x = normalise_bands(bands, np.ones(bands.shape[1:], bool))
+        x = normalise_bands(bands, seen)
         if not calm:
             x = _disturbed(x, rng)
+            x[:, ~seen] = 0.0  # as at work
         level = np.full((1, *x.shape[1:]), np.log2(gsd_m / self.reference_gsd_m), np.float32)
         return np.concatenate([x.astype(np.float32), level])
 
@@ -354,22 +379,29 @@ class Cutter:
         )
 
 
+def _seen_of(tile: Tile) -> NDArray[np.bool_]:
+    """(dates, row, col)."""
+    return np.ones(tile.covers.shape, bool) if tile.seen is None else tile.seen
+
+
 def _moved(
     bands: NDArray[np.float32],
+    seen: NDArray[np.bool_],
     cover: NDArray[np.uint8],
     kind: NDArray[np.uint8],
     rng: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8], NDArray[np.uint8]]:
     """The picture off by what registration may leave, its own labels with it.
 
     The kinds of change move as far as the picture shows them (`settled_kinds`).
     """
     if rng.random() < 0.4:
-        return bands, cover, kind
+        return bands, seen, cover, kind
     rows, cols = np.clip(np.round(rng.normal(0, 1.0, 2)), -3, 3).astype(int)
     moved = _rolled(kind, rows, cols, IGNORED)
     return (
-        _rolled(bands, rows, cols, 0), _rolled(cover, rows, cols, 0), settled_kinds(kind, moved)
+        _rolled(bands, rows, cols, 0), _rolled(seen, rows, cols, 0),
+        _rolled(cover, rows, cols, 0), settled_kinds(kind, moved),
     )  # fmt: skip
 
 

@@ -1,0 +1,118 @@
+"""What people know of the ground, laid where it belongs, whatever kind of file it comes in."""
+
+import json
+
+import numpy as np
+import pytest
+from affine import Affine
+
+import landshift
+from landshift.errors import ImageError, InputError, SiteError
+from landshift.grid import Grid
+from landshift.legend import Cover
+from landshift.reading import read_codes, read_covers, read_reference, unmet_features
+from landshift.training.folder import read_folder
+from pictures import CORNER, ground, north_up, write
+
+SIDE = 80
+COVERS = np.kron(np.array([[1, 3], [6, 8]]), np.ones((SIDE // 2, SIDE // 2))).astype(np.uint8)
+
+
+def features(path, geometries, classes):
+    crs = {"type": "name", "properties": {"name": "EPSG:32652"}}
+    drawn = [
+        {"type": "Feature", "properties": {"class": name}, "geometry": geometry}
+        for geometry, name in zip(geometries, classes, strict=True)
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": drawn}))
+    return path
+
+
+def point(row, col):
+    return {"type": "Point", "coordinates": [CORNER[0] + col + 0.5, CORNER[1] - row - 0.5]}
+
+
+def test_points_are_units_of_a_reference(tmp_path):
+    cover = write(tmp_path / "map.tif", COVERS[None])
+    rng = np.random.default_rng(0)
+    places = {tuple(place) for place in rng.integers(0, SIDE, (60, 2)).tolist()}
+    names = [Cover(COVERS[place]).label for place in sorted(places)]
+    drawn = features(tmp_path / "p.geojson", [point(*place) for place in sorted(places)], names)
+    _, grid = read_codes(cover, None)
+    known = read_reference(drawn, grid)
+    assert all(known[place] == COVERS[place] for place in places)
+    assert (known > 0).sum() == len(places)
+    found = landshift.assess(cover, drawn)
+    assert found.matrix.sum() > 0.8 * len(places)  # two side by side are one
+    assert found.overall_accuracy == 1.0
+
+
+@pytest.mark.parametrize("wrong", [["a", 1], [1], None, [1e400, 0]])
+def test_a_point_that_is_none_is_named(tmp_path, wrong):
+    bad = {"type": "Point", "coordinates": wrong}
+    drawn = features(tmp_path / "p.geojson", [bad], ["building"])
+    _, grid = read_codes(write(tmp_path / "map.tif", COVERS[None]), None)
+    with pytest.raises(SiteError, match="polygon 1: the point"):
+        read_reference(drawn, grid)
+
+
+def test_labels_without_a_crs_lie_on_the_picture_they_describe(tmp_path):
+    write(tmp_path / "town.tif", ground(SIDE, SIDE), transform=north_up(0.6))
+    write(tmp_path / "town.label.png", COVERS[None], crs=None, driver="PNG")
+    ((_, tile),) = read_folder(tmp_path, ("red", "green", "blue"), (0.4, 2.0), None)
+    assert np.array_equal(tile.covers[0], COVERS)
+    cover = write(tmp_path / "map.tif", COVERS[None])
+    assert landshift.assess(cover, tmp_path / "town.label.png").overall_accuracy == 1.0
+    small = write(tmp_path / "small.png", COVERS[None, :40, :40], crs=None, driver="PNG")
+    with pytest.raises(ImageError, match="40 x 40 pixels and no CRS; allowed"):
+        landshift.assess(cover, small)
+
+
+def test_labels_of_a_picture_finer_than_the_model_lie_where_they_were_drawn(tmp_path):
+    labels = write(tmp_path / "labels.png", COVERS[None], crs=None, driver="PNG")
+    picture = Grid(None, Affine(0.25, 0, 0, 0, -0.25, 0), (SIDE, SIDE))
+    worked_on = Grid(None, Affine(0.5, 0, 0, 0, -0.5, 0), (SIDE // 2, SIDE // 2))
+    assert np.array_equal(read_covers(labels, worked_on, picture), COVERS[1::2, 1::2])
+
+
+@pytest.mark.parametrize(("dtype", "nodata"), [("uint8", 99), ("int16", -9999),
+                                               ("float64", np.nan)])  # fmt: skip
+def test_the_nodata_of_a_raster_of_codes_is_no_code(tmp_path, dtype, nodata):
+    codes = COVERS.astype(dtype)
+    codes[:10] = nodata
+    read, _ = read_codes(write(tmp_path / "c.tif", codes[None], nodata=nodata), None)
+    assert not read[:10].any()
+    assert np.array_equal(read[10:], COVERS[10:])
+
+
+def test_polygons_that_say_nothing_are_counted(tmp_path):
+    def square(row, col, side):
+        x, y = CORNER[0] + col, CORNER[1] - row
+        ring = [[x, y], [x + side, y], [x + side, y - side], [x, y - side], [x, y]]
+        return {"type": "Polygon", "coordinates": [ring]}
+
+    _, grid = read_codes(write(tmp_path / "map.tif", COVERS[None]), None)
+    drawn = features(
+        tmp_path / "p.geojson",
+        [square(5, 5, 4), square(500, 5, 4), square(20.1, 20.1, 0.2), square(4, 4, 9)],
+        ["cropland", "building", "building", "woody"],
+    )
+    assert unmet_features(drawn, grid) == 3
+    assert set(np.unique(read_reference(drawn, grid))) == {0, Cover.WOODY}
+
+
+def test_changes_are_not_scored_by_land_cover_nor_taught(tmp_path):
+    changes = write(tmp_path / "changes.tif", (COVERS + 10)[None])
+    covers = write(tmp_path / "covers.tif", COVERS[None])
+    for one, other in ((changes, covers), (covers, changes)):
+        with pytest.raises(InputError, match="the map holds"):
+            landshift.assess(one, other)
+    names = ["cropland → cropland", 13, "cropland → woody", "cropland → water"]
+    places = [point(9, 9), point(9, 60), point(60, 9), point(60, 60)]
+    drawn = features(tmp_path / "p.geojson", places * 2, names * 2)
+    with pytest.raises(InputError, match="no class of the map has 2 units"):
+        landshift.assess(changes, drawn)
+    _, grid = read_codes(changes, None)
+    assert read_reference(drawn, grid)[9, 60] == 13
+    with pytest.raises(ImageError, match="is a change; allowed are 1 to 8"):
+        read_covers(changes, grid)
