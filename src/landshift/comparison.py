@@ -10,6 +10,7 @@ from importlib import metadata
 from landshift.alignment import Alignment, estimate_alignment
 from landshift.area import measure_area, measure_balance
 from landshift.buildings import outline_buildings
+from landshift.clouds import without_clouds
 from landshift.errors import ImageError, UnfitPairError
 from landshift.fitness import Fitness, judge_fitness
 from landshift.landcover import classify_pair, shares_of_place
@@ -73,7 +74,9 @@ def compare_site(
     alignment = align_pictures(after, pictures, settings)
     before = read_raster(site.before, grid, alignment)  # warped once, from the source's own pixels
     aoi = inside(outline, grid) if outline else before.valid & after.valid
-    fitness = judge_fitness(before, after, alignment, aoi, settings.fitness)
+    shown = before, after
+    before, after, clouds = without_clouds(before, after, settings.clouds)
+    fitness = judge_fitness(before, after, alignment, aoi, settings.fitness, clouds)
     _refuse_unfit(site, fitness)
     progress("classifying")
     cover_before, cover_after, evidence = classify_pair(before, after, model, threads)
@@ -90,8 +93,8 @@ def compare_site(
         fitness=fitness, alignment=alignment, changes=changes, transitions=transitions,
         totals=totals, buildings=buildings, clusters=clusters,
         seen_share=float(changes.seen_hectares.sum() / changes.aoi_hectares),
-        outline=outline, before_picture=make_preview(before, settings.preview),
-        after_picture=make_preview(after, settings.preview),
+        outline=outline, before_picture=make_preview(shown[0], settings.preview),
+        after_picture=make_preview(shown[1], settings.preview),
         warnings=_warnings(pictures, fitness, alignment, model), settings=settings.as_dict(),
         software=_software(model),
         balance=measure_balance(changes, alignment, settings.area),

@@ -56,11 +56,13 @@ class Finding:
 
 
 def judge_fitness(
-    before: Raster, after: Raster, alignment: Alignment, inside: Mask, settings: FitnessSettings
-) -> Fitness:
+    before: Raster, after: Raster, alignment: Alignment, inside: Mask, settings: FitnessSettings,
+    clouds: tuple[Mask, Mask] | None = None,
+) -> Fitness:  # fmt: skip
     """Judge two aligned pictures of one grid over the aoi, ``inside`` (row, col).
 
-    ``before`` is expected where the alignment has put it, both with their own values.
+    ``before`` is expected where the alignment has put it, both with their own values and without
+    the ``clouds`` that were found in each, (row, col).
     """
     if not before.grid == after.grid or before.grid.shape != inside.shape:
         raise ValueError("pictures and aoi lie on different grids")
@@ -71,6 +73,7 @@ def judge_fitness(
         return Fitness("refuse", (told,))
     seen = inside & before.valid & after.valid
     findings = [
+        *_clouds(clouds, inside),
         *_seen_share(before, after, inside, settings),
         *_alignment(alignment, before.grid.gsd_m, settings),
         *_gsd(before.grid.gsd_m, settings),
@@ -86,6 +89,17 @@ def judge_fitness(
     if findings:
         verdict = "refuse" if findings[0].refuses else "caution"
     return Fitness(verdict, tuple(finding.reason for finding in findings))
+
+
+def _clouds(clouds: tuple[Mask, Mask] | None, inside: Mask) -> list[Finding]:
+    findings = []
+    for when, hidden in zip(("before", "after"), clouds or (), strict=False):
+        if hidden.any():
+            share = float(hidden[inside].mean())
+            where = f"hides {share:.0%} of the site" if share >= 0.005 else "lies beside the site"
+            reason = f"cloud or snow {where} in the {when} picture; thin parts may be left"
+            findings.append(Finding(False, reason))
+    return findings
 
 
 def _seen_share(

@@ -24,6 +24,7 @@ from landshift import __version__, transition
 from landshift.alignment import Alignment
 from landshift.buildings import Building, outline_buildings
 from landshift.change_map import ChangeMap
+from landshift.clouds import without_clouds
 from landshift.comparison import align_pictures
 from landshift.errors import ImageError, InputError, ModelError, SettingsError
 from landshift.grid import Grid
@@ -221,6 +222,7 @@ def compare_again(
     infos = describe_image(images[0]), describe_image(images[1])
     alignment = align_pictures(after, infos, settings)
     before = read_raster(images[0], result.grid, alignment)
+    before, after, _ = without_clouds(before, after, settings.clouds)
     progress("classifying")
     *covers, evidence = classify_pair(before, after, model, threads)
     progress("explaining")

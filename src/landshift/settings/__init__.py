@@ -22,6 +22,7 @@ from landshift.settings.answers import (
 )
 from landshift.settings.changes import BuildingSettings, TransitionSettings
 from landshift.settings.pictures import (
+    CloudSettings,
     CoverSettings,
     GridSettings,
     PreviewSettings,
@@ -30,9 +31,9 @@ from landshift.settings.range import UTM_SLACK, is_up_to
 
 __all__ = [
     "UTM_SLACK", "AlignmentSettings", "AreaSettings", "AssessmentSettings", "BlockSettings",
-    "BuildingSettings", "ClueWeights", "CoverSettings", "DrawingSettings", "FieldSettings",
-    "FitnessSettings", "GridSettings", "PreviewSettings", "Settings", "SummarySettings",
-    "TeachingSettings", "TransitionSettings", "UncertaintySettings", "is_up_to",
+    "BuildingSettings", "CloudSettings", "ClueWeights", "CoverSettings", "DrawingSettings",
+    "FieldSettings", "FitnessSettings", "GridSettings", "PreviewSettings", "Settings",
+    "SummarySettings", "TeachingSettings", "TransitionSettings", "UncertaintySettings", "is_up_to",
 ]  # fmt: skip
 
 
@@ -42,6 +43,7 @@ class Settings:
 
     grid: GridSettings = field(default_factory=GridSettings)
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
+    clouds: CloudSettings = field(default_factory=CloudSettings)
     cover: CoverSettings = field(default_factory=CoverSettings)
     transition: TransitionSettings = field(default_factory=TransitionSettings)
     buildings: BuildingSettings = field(default_factory=BuildingSettings)

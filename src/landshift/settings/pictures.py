@@ -32,6 +32,57 @@ class GridSettings:
 
 
 @dataclass(frozen=True)
+class CloudSettings:
+    """What is taken for cloud or snow over one of two pictures, and not for what was built.
+
+    Chosen on simulated pairs, with and without clouds (`landshift.simulation.clouds`).
+    """
+
+    cell_m: float = 2.0
+    """Side of the squares that are looked at, metres; pixels where they are coarser."""
+    reflectance: float = 0.4
+    """Least of a cloud's darkest visible band, its median. Pale concrete reaches 0.28, film and
+    white sheet 0.4 to 0.5 where they fill a pixel."""
+    display: float = 0.75
+    """The same of pictures for the eye, over their full scale: pale earthworks reach 0.7."""
+    level: float = 0.55
+    """Least level of the darkest visible band, from 0, the picture's median, to 1, its brightest
+    square."""
+    above_ground: float = 3.0
+    """The same in distances of the dark end (5th percentile) from the median."""
+    lift: float = 0.25
+    """How far that level lies above the other picture's, at the least."""
+    colourless: float = 0.85
+    """Least of darkest over brightest visible band."""
+    least_radius_m: float = 20.0
+    """Radius of the circle that a cloud holds somewhere: halls are up to 33 m wide, roads 40."""
+    least_radius_px: float = 3.0
+    """The same in squares, where that is more."""
+    most_straight: float = 0.7
+    """Share of the outline in long straight runs beyond which it is a roof or a yard."""
+    most_bright_already: float = 0.5
+    """Share of it that may be among the brightest fifth of the other picture; of a cloud, which
+    lies anywhere, that is about a fifth."""
+    shred_level: float = 0.6
+    """Level of what is taken for shreds of a cloud that is sure, as a share of its own."""
+    rim_share: float = 0.4
+    """Share of `above_ground` and `lift` that the rim of a cloud still has."""
+    rim_m: float = 60.0
+    """How far a rim reaches, metres."""
+    margin_m: float = 10.0
+    """Width of ground around a cloud that is left out with it, metres."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        for name in ("reflectance", "display", "level", "lift", "colourless", "most_straight",
+                     "most_bright_already", "shred_level", "rim_share"):  # fmt: skip
+            check_range(name, getattr(self, name), 0.0, 1.0)
+        for name in ("cell_m", "above_ground", "least_radius_m", "least_radius_px", "rim_m",
+                     "margin_m"):  # fmt: skip
+            check_range(name, getattr(self, name), 0.0, 1000.0)
+
+
+@dataclass(frozen=True)
 class CoverSettings:
     """How classes are weighed by how common each is at the place."""
 

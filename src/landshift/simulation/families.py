@@ -10,6 +10,7 @@ import numpy as np
 
 from landshift.sensor import FAMILY_BANDS
 from landshift.simulation.canvas import Canvas, FloatArray
+from landshift.simulation.clouds import draw_cloud, under_cloud
 from landshift.simulation.geolocation import Displacement, displaced
 from landshift.simulation.greenhouses import paint_tunnels
 from landshift.simulation.layout import PLACES, paint_land
@@ -23,9 +24,9 @@ from landshift.simulation.spectra import mix, spectrum
 from landshift.simulation.stage import Stage, Zone, draw_plan, set_stage
 from landshift.simulation.surfaces import CROPLAND, GREENHOUSE, HERBACEOUS, WATER, WOODY, Look
 
-QUIET_FAMILIES = ("season", "sun", "view", "film", "haze", "shift")
+QUIET_FAMILIES = ("season", "sun", "view", "film", "haze", "shift", "cloud")
 """What may differ: the season; sun and shadow; the lean of the view; film off some greenhouses;
-haze; where the picture lies, by one pixel."""
+haze; where the picture lies, by one pixel; a cloud over a tenth to a third of it."""
 _STREAM = 23
 """Seeds of these pairs begin their own stream: no pair of `simulate_pair` shares a scene."""
 _BANDS = FAMILY_BANDS["rgb"]
@@ -197,6 +198,12 @@ def _hazy(scene: _Scene, before: FloatArray, gsd_m: float) -> _Changed:
     return before * (1 - patchy) + veil * patchy, Displacement()
 
 
+def _clouded(scene: _Scene, before: FloatArray, gsd_m: float) -> _Changed:
+    rng = np.random.default_rng((*scene.seed, 3))
+    cloud = draw_cloud(rng, before.shape[1:], scene.stage.canvas.pixel_m, rng.uniform(0.1, 0.33))
+    return under_cloud(rng, before, cloud, _BANDS), Displacement()
+
+
 def _moved(scene: _Scene, before: FloatArray, gsd_m: float) -> _Changed:
     rng = np.random.default_rng((*scene.seed, 3))
     toward = rng.uniform(0, 2 * math.pi)
@@ -211,5 +218,6 @@ _CHANGES: dict[str, Callable[[_Scene, FloatArray, float], _Changed]] = {
     "film": _film_off,
     "haze": _hazy,
     "shift": _moved,
+    "cloud": _clouded,
 }
 """What makes the after picture of each family."""

@@ -14,7 +14,7 @@ from landshift.simulation.noise import noise
 from landshift.simulation.spectra import BAND_NAMES, spectrum
 from landshift.simulation.surfaces import BUILDING, GREENHOUSE, SurfaceTable
 
-_SKYLIGHT = np.asarray([0.32, 0.26, 0.21, 0.18, 0.16, 0.15, 0.13, 0.12, 0.08, 0.06], np.float32)
+SKYLIGHT = np.asarray([0.32, 0.26, 0.21, 0.18, 0.16, 0.15, 0.13, 0.12, 0.08, 0.06], np.float32)
 """Light of the clear sky against sun and sky together, by band: shadows are blue."""
 
 
@@ -164,7 +164,7 @@ def render(
     direct = sunlight(seen, weather.sun, texture["gloss"][surface])
     below, above = table.spectra(date, index)
     out = np.empty((len(bands), *shape), np.float32)
-    sky = np.minimum(_SKYLIGHT[index] * weather.diffuse, 0.75)
+    sky = np.minimum(SKYLIGHT[index] * weather.diffuse, 0.75)
     for k in range(len(bands)):
         out[k] = below[k][surface] + above[k][surface] * share
     out *= light

@@ -1,0 +1,245 @@
+"""Two pictures of one ground → where cloud or snow hides it in one of them.
+
+The classes know no cloud, and it looks like what is asked about: white, smooth, new. So it is taken
+out before anything is classified, and counts as not seen.
+
+A cloud is bright, colourless, brighter than the same ground on the other date, wide, and of ragged
+outline. New roofs and yards of concrete are all of that but the last: their outlines run straight.
+It lies anywhere; what was among the brightest ground before is that ground, exposed more.
+Where one cloud is sure, what looks like it around it is taken for its rims and shreds. Thin cloud
+is not found, nor what is as bright on both dates, nor shadows of clouds, which the models take for
+what they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage import measure
+
+from landshift.fitness import full_scale
+from landshift.raster import Raster
+from landshift.settings import CloudSettings
+
+Mask = NDArray[np.bool_]
+Cells = NDArray[np.float32]
+
+_VISIBLE = ("red", "green", "blue")
+_LEAST_SPAN = 1e-6
+"""Keeps a picture of one colour finite."""
+_BRIGHT_FROM = 0.8
+"""Share of a picture's cells that are darker than its bright ones."""
+_OUTLINE_ERROR_CELLS = 1.0
+"""Most that a simplified outline may lie off: a straight edge is a staircase of cells."""
+
+
+def without_clouds(
+    before: Raster, after: Raster, settings: CloudSettings
+) -> tuple[Raster, Raster, tuple[Mask, Mask]]:
+    """Both pictures, each without its clouds: what they hide is not valid; and their clouds.
+
+    Parameters
+    ----------
+    before, after
+        Both dates on one grid.
+    settings
+        What is taken for cloud.
+    """
+    clouds = find_clouds(before, after, settings), find_clouds(after, before, settings)
+    return _uncovered(before, clouds[0]), _uncovered(after, clouds[1]), clouds
+
+
+def _uncovered(picture: Raster, hidden: Mask) -> Raster:
+    if not hidden.any():
+        return picture
+    bands = np.where(hidden, np.float32(0.0), picture.bands)
+    return replace(picture, bands=bands, valid=picture.valid & ~hidden)
+
+
+def find_clouds(picture: Raster, other: Raster, settings: CloudSettings) -> Mask:
+    """Where cloud or snow hides the ground in ``picture`` and not in ``other``.
+
+    Parameters
+    ----------
+    picture, other
+        Both dates on one grid.
+    settings
+        What is taken for cloud.
+
+    Returns
+    -------
+    ndarray of bool, shape (row, col)
+        Nowhere in a picture without red, green and blue.
+    """
+    nowhere = np.zeros(picture.grid.shape, np.bool_)
+    seen = picture.valid & other.valid
+    roles = set(picture.sensor.bands) & set(other.sensor.bands)
+    if not roles.issuperset(_VISIBLE) or not seen.any():
+        return nowhere
+    factor = max(1, round(settings.cell_m / picture.grid.gsd_m))
+    if min(picture.grid.shape) < factor:
+        return nowhere
+    cell_m = picture.grid.gsd_m * factor
+    light = _Light.of(picture, other, seen, factor)
+    measured = picture.sensor.scale is not None
+    least_white = settings.reflectance if measured else settings.display
+    sure = _sure(light, cell_m, least_white, settings)
+    if not sure.any():
+        return nowhere
+    cells = _spread(sure, light, cell_m, settings)
+    whole = np.repeat(np.repeat(cells, factor, axis=0), factor, axis=1)
+    rows, cols = picture.grid.shape
+    missing = (0, max(rows - whole.shape[0], 0)), (0, max(cols - whole.shape[1], 0))
+    return np.pad(whole, missing, mode="edge")[:rows, :cols]
+
+
+@dataclass(frozen=True, eq=False)
+class _Light:
+    """What the light of a picture says, cell by cell, each (row, col)."""
+
+    darkest: Cells
+    """Its darkest visible band, over white."""
+    level: Cells
+    """The same; 0 the median of the picture, 1 its brightest cell."""
+    above_ground: Cells
+    """The same, in distances of the picture's dark end (5th percentile) from its median."""
+    lift: Cells
+    """Its level less the other picture's."""
+    colourless: Cells
+    """Darkest over brightest visible band, 0-1."""
+    bright_already: Mask
+    """Whether the other picture's level is among its own highest fifth."""
+
+    @staticmethod
+    def of(picture: Raster, other: Raster, seen: Mask, factor: int) -> _Light:
+        """Of means of ``factor`` × ``factor`` pixels; pixels not seen by both count as dark."""
+        shown = _pooled(seen.astype(np.float32), factor)
+        held = shown > 0.5
+        if not held.any():
+            held = np.ones(shown.shape, np.bool_)
+        (darkest, brightest), (darkest_other, _) = (
+            _extremes(raster, seen, shown, factor) for raster in (picture, other)
+        )
+        level, above = _levels(darkest, held)
+        lift = level - _levels(darkest_other, held)[0]
+        bright_already = darkest_other > np.quantile(darkest_other[held], _BRIGHT_FROM)
+        colourless = np.asarray(darkest / np.maximum(brightest, _LEAST_SPAN), np.float32)
+        none = ~held
+        for part in (level, above, lift):
+            part[none] = -1.0
+        white = full_scale(picture) if picture.sensor.scale is None else 1.0
+        return _Light(
+            darkest / np.float32(white), level, above, lift, colourless, bright_already
+        )
+
+    def over(self, level: float, above: float, lift: float, colourless: float) -> Mask:
+        """Cells that reach all four."""
+        return np.asarray(
+            (self.level >= level) & (self.above_ground >= above)
+            & (self.lift >= lift) & (self.colourless >= colourless)
+        )  # fmt: skip
+
+
+def _pooled(values: Cells, factor: int) -> Cells:
+    """Means over squares of ``factor`` pixels; rows and columns beyond the last are left out."""
+    rows, cols = (side // factor * factor for side in values.shape)
+    cut = values[:rows, :cols]
+    return np.asarray(
+        cut.reshape(rows // factor, factor, cols // factor, factor).mean(axis=(1, 3)), np.float32
+    )
+
+
+def _extremes(raster: Raster, seen: Mask, shown: Cells, factor: int) -> tuple[Cells, Cells]:
+    """Darkest and brightest visible band of each cell, of the pixels seen."""
+    means = np.stack([
+        _pooled(np.where(seen, band, np.float32(0)), factor) / np.maximum(shown, _LEAST_SPAN)
+        for band in raster.select(_VISIBLE)
+    ])  # fmt: skip
+    return means.min(axis=0), means.max(axis=0)
+
+
+def _levels(darkest: Cells, held: Mask) -> tuple[Cells, Cells]:
+    """Levels over the median, in spans to the brightest cell and to the dark end."""
+    own = darkest[held]
+    dark, median = np.quantile(own, (0.05, 0.5))
+    over = darkest - np.float32(median)
+    white = max(float(own.max() - median), _LEAST_SPAN)
+    span = max(float(median - dark), _LEAST_SPAN)
+    return np.asarray(over / white, np.float32), np.asarray(over / span, np.float32)
+
+
+def _sure(light: _Light, cell_m: float, least_white: float, settings: CloudSettings) -> Mask:
+    """Cells of wide ragged regions that look like cloud."""
+    core = light.over(
+        settings.level, settings.above_ground, settings.lift, settings.colourless
+    )
+    radius = _least_radius(cell_m, settings)
+    wide = ndimage.binary_opening(np.pad(core, int(radius) + 1, mode="edge"), _disc(radius))
+    inner = np.s_[int(radius) + 1 : -int(radius) - 1]
+    names, _ = ndimage.label(core)
+    sure = np.zeros(core.shape, np.bool_)
+    wide_names = np.unique(names[wide[inner, inner] & core])
+    places = ndimage.find_objects(names)
+    for name in wide_names[wide_names > 0]:
+        region = names == name
+        if (
+            float(np.median(light.darkest[region])) >= least_white
+            and float(light.bright_already[region].mean()) <= settings.most_bright_already
+            and _straight_share(region, places[name - 1]) <= settings.most_straight
+        ):
+            sure |= region
+    return sure
+
+
+def _least_radius(cell_m: float, settings: CloudSettings) -> float:
+    """Of the circle that a cloud holds somewhere, cells."""
+    return max(settings.least_radius_m / cell_m, settings.least_radius_px)
+
+
+def _disc(radius: float) -> Mask:
+    reach = int(radius)
+    down, right = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    return np.asarray(down**2 + right**2 <= radius**2)
+
+
+def _straight_share(region: Mask, place: tuple[slice, slice]) -> float:
+    """Share of the outline of ``region`` (row, col) in long straight runs; it lies in ``place``.
+
+    Long is 0.4 of the root of its area: all of a rectangle's sides up to 6 to 1. The rim of the
+    picture is no outline.
+    """
+    least = 0.4 * np.sqrt(np.count_nonzero(region[place]))
+    straight = total = 0.0
+    padded = np.pad(region[place], 1).astype(np.float32)
+    for line in measure.find_contours(padded, 0.5):  # type: ignore[no-untyped-call]
+        corners = measure.approximate_polygon(  # type: ignore[no-untyped-call]
+            line, _OUTLINE_ERROR_CELLS
+        )
+        corners += [place[0].start - 1, place[1].start - 1]
+        ends = np.array(region.shape) - 1
+        rim = ((corners[1:] <= 0) & (corners[:-1] <= 0)) | (
+            (corners[1:] >= ends) & (corners[:-1] >= ends)
+        )
+        runs = np.hypot(*np.diff(corners, axis=0).T)[~rim.any(axis=1)]
+        straight += float(runs[runs >= least].sum())
+        total += float(runs.sum())
+    return straight / total if total else 0.0
+
+
+def _spread(sure: Mask, light: _Light, cell_m: float, settings: CloudSettings) -> Mask:
+    """``sure`` with its rims, and shreds as bright as it, and a margin."""
+    level = settings.shred_level * float(np.median(light.level[sure]))
+    shreds = light.over(level, settings.above_ground, settings.lift, settings.colourless)
+    shreds = ndimage.binary_opening(shreds, _disc(max(_least_radius(cell_m, settings) / 2, 1.0)))
+    rims = light.over(
+        0.0, settings.rim_share * settings.above_ground,
+        settings.rim_share * settings.lift, settings.colourless,
+    )  # fmt: skip
+    reach = max(1, round(settings.rim_m / cell_m))
+    near = ndimage.binary_dilation(sure | shreds, _disc(reach))
+    found = ndimage.binary_propagation(sure | shreds, mask=(rims & near) | sure | shreds)
+    margin = max(1, round(settings.margin_m / cell_m))
+    return np.asarray(ndimage.binary_fill_holes(ndimage.binary_dilation(found, _disc(margin))))

@@ -1,0 +1,165 @@
+"""Clouds are taken out before anything is classified; what was built is not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from affine import Affine
+
+from landshift.alignment import Alignment
+from landshift.clouds import find_clouds, without_clouds
+from landshift.fitness import judge_fitness
+from landshift.grid import Grid
+from landshift.raster import Raster
+from landshift.sensor import FAMILY_BANDS, Sensor
+from landshift.settings import CloudSettings, FitnessSettings
+from landshift.simulation import simulate_pair
+from landshift.simulation.clouds import Cloud, draw_cloud, under_cloud
+
+SETTINGS = CloudSettings()
+SIDE_PX = 160
+GSD_M = {"rgb": 1.0, "multispectral": 10.0}
+
+
+def raster(bands, family, gsd_m, valid=None):
+    grid = Grid(None, Affine(gsd_m, 0, 0, 0, -gsd_m, 0), bands.shape[1:])
+    seen = np.ones(grid.shape, bool) if valid is None else valid
+    sensor = Sensor(FAMILY_BANDS[family], gsd_m, scale=None if family == "rgb" else 1e-4)
+    return Raster(np.ascontiguousarray(bands, np.float32), seen, grid, sensor)
+
+
+def thick(shape, rows, cols, depth=4.0):
+    """A round tower of cloud, ragged at its rim."""
+    down, right = np.mgrid[: shape[0], : shape[1]]
+    ragged = np.random.default_rng(1).standard_normal(shape)
+    distance = np.hypot((down - rows[0]) / rows[1], (right - cols[0]) / cols[1])
+    waves = 0.25 * np.sin(7 * np.arctan2(down - rows[0], right - cols[0]))
+    opacity = 1 - np.exp(-depth * np.maximum(1.2 + waves + 0.02 * ragged - distance, 0))
+    return Cloud(opacity.astype(np.float32), np.zeros(shape, np.float32))
+
+
+@pytest.fixture(scope="module", params=sorted(GSD_M))
+def scene(request):
+    family = request.param
+    gsd_m = GSD_M[family]
+    pair = simulate_pair(family, 8, (SIDE_PX, SIDE_PX), gsd_m, unchanged=True)
+    return family, gsd_m, pair
+
+
+@pytest.fixture
+def clouded(scene):
+    family, gsd_m, pair = scene
+    cloud = thick((SIDE_PX, SIDE_PX), (60, 35), (90, 30))
+    rng = np.random.default_rng(3)
+    after = np.clip(under_cloud(rng, pair.after, cloud, FAMILY_BANDS[family]), 0, 1)
+    if family == "rgb":  # of pictures for the eye clouds are white
+        after = pair.after * (1 - cloud.opacity) + 0.97 * cloud.opacity
+    return raster(pair.before, family, gsd_m), raster(after, family, gsd_m), cloud
+
+
+def test_a_thick_cloud_is_found_in_the_picture_that_it_hides(clouded):
+    before, after, cloud = clouded
+    found = find_clouds(after, before, SETTINGS)
+    assert found[cloud.opacity > 0.5].mean() > 0.95
+    assert found[cloud.opacity == 0].mean() < 0.3  # a margin of 10 m
+    assert not find_clouds(before, after, SETTINGS).any()
+
+
+def test_what_it_hides_is_not_valid_and_the_pair_is_told_so(clouded):
+    before, after, _ = clouded
+    clear_before, clear_after, clouds = without_clouds(before, after, SETTINGS)
+    assert clear_before is before
+    np.testing.assert_array_equal(clear_after.valid, ~clouds[1])
+    assert not clear_after.bands[:, clouds[1]].any()
+    np.testing.assert_array_equal(
+        clear_after.bands[:, ~clouds[1]], after.bands[:, ~clouds[1]]
+    )
+    inside = np.ones(after.grid.shape, bool)
+    fitness = judge_fitness(
+        clear_before, clear_after, Alignment.identity(after.grid), inside, FitnessSettings(),
+        clouds,
+    )  # fmt: skip
+    share = f"{clouds[1].mean():.0%}"
+    assert fitness.verdict == "caution"
+    assert any(f"hides {share} of the site in the after picture" in one for one in fitness.reasons)
+
+
+def test_nothing_is_taken_out_of_a_pair_without_clouds(scene):
+    family, gsd_m, pair = scene
+    before, after = (raster(one, family, gsd_m) for one in (pair.before, pair.after))
+    clear_before, clear_after, clouds = without_clouds(before, after, SETTINGS)
+    assert clear_before is before
+    assert clear_after is after
+    assert not any(cloud.any() for cloud in clouds)
+
+
+def test_a_new_white_hall_is_no_cloud_though_it_is_as_wide_as_one(scene):
+    family, gsd_m, pair = scene
+    after = pair.after.copy()
+    after[:, 40:100, 50:120] = 0.97 if family == "rgb" else 0.5
+    before, after = raster(pair.before, family, gsd_m), raster(after, family, gsd_m)
+    assert not find_clouds(after, before, SETTINGS).any()
+    lenient = replace(SETTINGS, most_straight=1.0)
+    assert find_clouds(after, before, lenient)[45:95, 55:115].all()
+
+
+def test_bright_ground_exposed_more_is_no_cloud(clouded):
+    _, after, _ = clouded
+    ground = after.bands * np.float32(0.85)  # it was there before, and a little darker
+    ground[:, :30, :30] = after.bands[:, :30, :30]
+    family = "rgb" if after.sensor.scale is None else "multispectral"
+    earlier = raster(ground, family, after.grid.gsd_m)
+    assert not find_clouds(after, earlier, SETTINGS).any()
+
+
+def test_ground_seen_by_one_picture_alone_and_no_ground_at_all(clouded):
+    before, after, _ = clouded
+    family = "rgb" if after.sensor.scale is None else "multispectral"
+    nothing = np.zeros(after.grid.shape, bool)
+    blind = raster(before.bands, family, before.grid.gsd_m, nothing)
+    assert not find_clouds(after, blind, SETTINGS).any()
+    few = nothing.copy()
+    few[0, 0] = True
+    assert not find_clouds(after, raster(before.bands, family, before.grid.gsd_m, few),
+                           SETTINGS).any()  # fmt: skip
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 7])
+def test_pictures_of_a_few_pixels_have_no_cloud(side):
+    bright = raster(np.ones((3, side, side)), "rgb", 1.0)
+    dark = raster(np.zeros((3, side, side)), "rgb", 1.0)
+    assert find_clouds(bright, dark, SETTINGS).shape == (side, side)
+
+
+def test_a_picture_of_one_band_is_left_as_it_is():
+    grid = Grid(None, Affine(1, 0, 0, 0, -1, 0), (64, 64))
+    pan = Raster(np.ones((1, 64, 64), np.float32), np.ones((64, 64), bool), grid,
+                 Sensor(("pan",), 1.0))  # fmt: skip
+    assert not find_clouds(pan, pan, SETTINGS).any()
+
+
+def test_simulated_clouds_cover_what_is_asked_and_repeat():
+    shares = []
+    for seed in range(12):
+        one, two = (
+            draw_cloud(np.random.default_rng(seed), (128, 96), 2.0, 0.25) for _ in range(2)
+        )
+        np.testing.assert_array_equal(one.opacity, two.opacity)
+        np.testing.assert_array_equal(one.shade, two.shade)
+        for part in (one.opacity, one.shade):
+            assert part.shape == (128, 96)
+            assert part.min() >= 0
+            assert part.max() <= 1
+        shares.append((one.opacity > 0).mean())
+    assert abs(np.mean(shares) - 0.25) < 0.05
+
+
+def test_under_thick_cloud_nothing_is_left_and_its_shadow_is_blue():
+    ground = np.full((3, 8, 8), 0.1, np.float32)
+    full, none = np.ones((8, 8), np.float32), np.zeros((8, 8), np.float32)
+    rng = np.random.default_rng(0)
+    hidden = under_cloud(rng, ground, Cloud(full, none), ("red", "green", "blue"))
+    assert np.ptp(hidden) < 1e-6
+    assert 0.45 <= hidden.min() <= 0.9
+    red, _, blue = under_cloud(rng, ground, Cloud(none, full), ("red", "green", "blue"))[:, 0, 0]
+    assert red < blue < 0.1 * 0.5
