@@ -3,7 +3,7 @@
     python benchmarks/false_alarms.py [--pairs 20] [--model open] [--families season,sun]
 
 For each family (`landshift.simulation.families`: season, sun and shadow, lean of the view, film off
-greenhouses, haze, one pixel of residual shift) simulated pairs of 320 × 320 px, at 0.5 and 1 m in
+greenhouses, haze, one pixel of residual shift, a cloud over a tenth to a third) simulated pairs of 320 × 320 px, at 0.5 and 1 m in
 turn, are written as GeoTIFF and compared as ``landshift compare`` does. Printed, as markdown: how
 many pairs were refused, and of the others the share of the aoi (the inner 256 × 256 px) that was
 falsely lost (cropland or greenhouse) or built (new building), as the mean, the median and the worst

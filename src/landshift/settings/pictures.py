@@ -43,18 +43,18 @@ class CloudSettings:
     reflectance: float = 0.4
     """Least of a cloud's darkest visible band, its median. Pale concrete reaches 0.28, film and
     white sheet 0.4 to 0.5 where they fill a pixel."""
-    display: float = 0.75
+    display: float = 0.82
     """The same of pictures for the eye, over their full scale: pale earthworks reach 0.7."""
     level: float = 0.55
     """Least level of the darkest visible band, from 0, the picture's median, to 1, its brightest
     square."""
-    above_ground: float = 3.0
+    above_ground: float = 1.5
     """The same in distances of the dark end (5th percentile) from the median."""
     lift: float = 0.25
     """How far that level lies above the other picture's, at the least."""
     colourless: float = 0.85
     """Least of darkest over brightest visible band."""
-    least_radius_m: float = 20.0
+    least_radius_m: float = 15.0
     """Radius of the circle that a cloud holds somewhere: halls are up to 33 m wide, roads 40."""
     least_radius_px: float = 3.0
     """The same in squares, where that is more."""
