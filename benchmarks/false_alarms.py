@@ -3,11 +3,12 @@
     python benchmarks/false_alarms.py [--pairs 20] [--model open] [--families season,sun]
 
 For each family (`landshift.simulation.families`: season, sun and shadow, lean of the view, film off
-greenhouses, haze, one pixel of residual shift, a cloud over a tenth to a third) simulated pairs of 320 × 320 px, at 0.5 and 1 m in
-turn, are written as GeoTIFF and compared as ``landshift compare`` does. Printed, as markdown: how
-many pairs were refused, and of the others the share of the aoi (the inner 256 × 256 px) that was
-falsely lost (cropland or greenhouse) or built (new building), as the mean, the median and the worst
-pair, and how many keep below 0.5 %. Buildings falsely removed stand beside them.
+greenhouses, haze, one pixel of residual shift, a cloud over a tenth to a third) simulated pairs of
+320 × 320 px, at 0.5 and 1 m in turn, are written as GeoTIFF and compared as ``landshift compare``
+does. Printed, as markdown: how many pairs were refused, and of the others the share of the aoi (the
+inner 256 × 256 px) that was falsely lost (cropland or greenhouse) or built (new building), as the
+mean, the median and the worst pair, and how many keep below 0.5 %. Buildings falsely removed stand
+beside them.
 
 The shift of a pixel would be registered away; what is asked is what a residual of that size does.
 So for that family the alignment is taken as it is when a picture is left in its frame: identity,

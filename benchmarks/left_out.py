@@ -1,7 +1,8 @@
 """How well do the halves of `research` do on the scenes that each had not learned from?
 
     python benchmarks/training_tiles.py research DATA --without a > a.csv      # and b
-    landshift train --recipe research-rgb-half --tiles a.csv --out research-rgb-without-a.npz
+    landshift train --recipe research-rgb-half-first --tiles a.csv --out research-rgb-half-first.npz
+    landshift train --recipe research-rgb-half-second … and, after it, research-rgb-half
     python benchmarks/left_out.py DATA research-rgb-without-a.npz research-rgb-without-b.npz
 
 Each model is scored on the half of the scenes (`training_tiles.FIRST_HALF`) that its list left out.

@@ -341,7 +341,7 @@ def test_output_place_that_refuses(pair, model, monkeypatch):
     def locked(*args, **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("landshift.writing.tempfile.mkdtemp", locked)
+    monkeypatch.setattr("landshift.placing.tempfile.mkdtemp", locked)
     line = compare(pair, model, "--out", pair[0].parent / "deep" / "out")
     assert "could not be written: [Errno 13] Permission denied" in line
 
