@@ -32,6 +32,8 @@ _LEAST_SPAN = 1e-6
 """Keeps a picture of one colour finite."""
 _BRIGHT_FROM = 0.8
 """Share of a picture's cells that are darker than its bright ones."""
+_LEAST_OUTLINED_CELLS = 9
+"""Regions of fewer cells have no outline to speak of."""
 _OUTLINE_ERROR_CELLS = 1.0
 """Most that a simplified outline may lie off: a straight edge is a staircase of cells."""
 
@@ -101,7 +103,7 @@ class _Light:
     """What the light of a picture says, cell by cell, each (row, col)."""
 
     darkest: Cells
-    """Its darkest visible band, over white."""
+    """Its darkest visible band, over white; 1 where blank."""
     level: Cells
     """The same; 0 the median of the picture, 1 its brightest cell."""
     above_ground: Cells
@@ -112,6 +114,8 @@ class _Light:
     """Darkest over brightest visible band, 0-1."""
     bright_already: Mask
     """Whether the other picture's level is among its own highest fifth."""
+    blank: Mask
+    """Whether the other picture alone shows it: burnt-out cloud is read as a blank margin."""
 
     @staticmethod
     def of(picture: Raster, other: Raster, seen: Mask, factor: int) -> _Light:
@@ -131,9 +135,9 @@ class _Light:
         for part in (level, above, lift):
             part[none] = -1.0
         white = full_scale(picture) if picture.sensor.scale is None else 1.0
-        return _Light(
-            darkest / np.float32(white), level, above, lift, colourless, bright_already
-        )
+        blank = _pooled((other.valid & ~picture.valid).astype(np.float32), factor) > 0.5
+        over_white = np.where(blank, np.float32(1.0), darkest / np.float32(white))
+        return _Light(over_white, level, above, lift, colourless, bright_already, blank)
 
     def over(self, level: float, above: float, lift: float, colourless: float) -> Mask:
         """Cells that reach all four."""
@@ -172,31 +176,30 @@ def _levels(darkest: Cells, held: Mask) -> tuple[Cells, Cells]:
 
 
 def _sure(light: _Light, cell_m: float, least_white: float, settings: CloudSettings) -> Mask:
-    """Cells of wide ragged regions that look like cloud."""
-    core = light.over(
+    """Cells of wide ragged regions that look like cloud, with blank ground that they go over to."""
+    bright = light.over(
         settings.level, settings.above_ground, settings.lift, settings.colourless
     )
-    radius = _least_radius(cell_m, settings)
-    wide = ndimage.binary_opening(np.pad(core, int(radius) + 1, mode="edge"), _disc(radius))
-    inner = np.s_[int(radius) + 1 : -int(radius) - 1]
-    names, _ = ndimage.label(core)
+    core = bright | light.blank
+    radius = max(settings.least_radius_m / cell_m, settings.least_radius_px)
+    rim = int(radius) + 1  # what goes on beyond the picture may be as wide as it likes
+    wide = ndimage.binary_opening(np.pad(core, rim, mode="edge"), _disc(radius))[rim:-rim, rim:-rim]
+    names, count = ndimage.label(core)
+    holds_circle = np.zeros(count + 1, np.bool_)
+    holds_circle[names[wide & core]] = True
     sure = np.zeros(core.shape, np.bool_)
-    wide_names = np.unique(names[wide[inner, inner] & core])
-    places = ndimage.find_objects(names)
-    for name in wide_names[wide_names > 0]:
-        region = names == name
+    for name, place in enumerate(ndimage.find_objects(names), 1):
+        region = names[place] == name
+        shown = region & bright[place]
         if (
-            float(np.median(light.darkest[region])) >= least_white
-            and float(light.bright_already[region].mean()) <= settings.most_bright_already
-            and _straight_share(region, places[name - 1]) <= settings.most_straight
+            holds_circle[name]
+            and shown.any()
+            and float(np.median(light.darkest[place][region])) >= least_white
+            and light.bright_already[place][shown].mean() <= settings.most_bright_already
+            and _straight_share(region, place, core.shape) <= settings.most_straight
         ):
-            sure |= region
+            sure[place] |= region
     return sure
-
-
-def _least_radius(cell_m: float, settings: CloudSettings) -> float:
-    """Of the circle that a cloud holds somewhere, cells."""
-    return max(settings.least_radius_m / cell_m, settings.least_radius_px)
 
 
 def _disc(radius: float) -> Mask:
@@ -205,21 +208,32 @@ def _disc(radius: float) -> Mask:
     return np.asarray(down**2 + right**2 <= radius**2)
 
 
-def _straight_share(region: Mask, place: tuple[slice, slice]) -> float:
-    """Share of the outline of ``region`` (row, col) in long straight runs; it lies in ``place``.
+def _straight_share(
+    region: Mask, place: tuple[slice, slice], shape: tuple[int, ...]
+) -> float:
+    """Share of the outline of ``region`` in long straight runs.
 
     Long is 0.4 of the root of its area: all of a rectangle's sides up to 6 to 1. The rim of the
     picture is no outline.
+
+    Parameters
+    ----------
+    region
+        (row, col) of a window.
+    place
+        Where the window lies in the picture.
+    shape
+        Rows and columns of the picture.
     """
-    least = 0.4 * np.sqrt(np.count_nonzero(region[place]))
+    least = 0.4 * np.sqrt(np.count_nonzero(region))
     straight = total = 0.0
-    padded = np.pad(region[place], 1).astype(np.float32)
+    padded = np.pad(region, 1).astype(np.float32)
     for line in measure.find_contours(padded, 0.5):  # type: ignore[no-untyped-call]
         corners = measure.approximate_polygon(  # type: ignore[no-untyped-call]
             line, _OUTLINE_ERROR_CELLS
         )
         corners += [place[0].start - 1, place[1].start - 1]
-        ends = np.array(region.shape) - 1
+        ends = np.array(shape) - 1
         rim = ((corners[1:] <= 0) & (corners[:-1] <= 0)) | (
             (corners[1:] >= ends) & (corners[:-1] >= ends)
         )
@@ -230,16 +244,24 @@ def _straight_share(region: Mask, place: tuple[slice, slice]) -> float:
 
 
 def _spread(sure: Mask, light: _Light, cell_m: float, settings: CloudSettings) -> Mask:
-    """``sure`` with its rims, and shreds as bright as it, and a margin."""
-    level = settings.shred_level * float(np.median(light.level[sure]))
+    """``sure`` with its rims, and ragged shreds as bright as it, and a margin."""
+    level = settings.shred_level * float(np.median(light.level[sure & ~light.blank]))
     shreds = light.over(level, settings.above_ground, settings.lift, settings.colourless)
-    shreds = ndimage.binary_opening(shreds, _disc(max(_least_radius(cell_m, settings) / 2, 1.0)))
+    names, _ = ndimage.label(shreds | sure)
+    cloud = np.zeros(sure.shape, np.bool_)
+    for name, place in enumerate(ndimage.find_objects(names), 1):
+        region = names[place] == name
+        if (
+            sure[place][region].any()
+            or np.count_nonzero(region) < _LEAST_OUTLINED_CELLS
+            or _straight_share(region, place, sure.shape) <= settings.most_straight
+        ):
+            cloud[place] |= region
     rims = light.over(
         0.0, settings.rim_share * settings.above_ground,
         settings.rim_share * settings.lift, settings.colourless,
     )  # fmt: skip
-    reach = max(1, round(settings.rim_m / cell_m))
-    near = ndimage.binary_dilation(sure | shreds, _disc(reach))
-    found = ndimage.binary_propagation(sure | shreds, mask=(rims & near) | sure | shreds)
+    near = ndimage.binary_dilation(cloud, _disc(max(1, round(settings.rim_m / cell_m))))
+    found = ndimage.binary_propagation(cloud, mask=(rims & near) | cloud)
     margin = max(1, round(settings.margin_m / cell_m))
     return np.asarray(ndimage.binary_fill_holes(ndimage.binary_dilation(found, _disc(margin))))
