@@ -251,16 +251,19 @@ def _spread(sure: Mask, light: _Light, cell_m: float, settings: CloudSettings) -
     cloud = np.zeros(sure.shape, np.bool_)
     for name, place in enumerate(ndimage.find_objects(names), 1):
         region = names[place] == name
-        if (
-            sure[place][region].any()
-            or np.count_nonzero(region) < _LEAST_OUTLINED_CELLS
-            or _straight_share(region, place, sure.shape) <= settings.most_straight
+        if sure[place][region].any() or (
+            light.bright_already[place][region].mean() <= settings.most_bright_already
+            and (
+                np.count_nonzero(region) < _LEAST_OUTLINED_CELLS
+                or _straight_share(region, place, sure.shape) <= settings.most_straight
+            )
         ):
             cloud[place] |= region
     rims = light.over(
         0.0, settings.rim_share * settings.above_ground,
         settings.rim_share * settings.lift, settings.colourless,
     )  # fmt: skip
+    rims &= ~light.bright_already
     near = ndimage.binary_dilation(cloud, _disc(max(1, round(settings.rim_m / cell_m))))
     found = ndimage.binary_propagation(cloud, mask=(rims & near) | cloud)
     margin = max(1, round(settings.margin_m / cell_m))
