@@ -54,7 +54,7 @@ def test_a_point_and_a_radius_become_a_square_on_the_ground(tmp_path):
 
 
 def test_what_the_outlines_file_says_of_its_dates_counts_as_in_one_comparison(tmp_path):
-    said = {"name": "경성", "before_date": "2023-05-12", "after_date": "2024-10-03"}
+    said = {"name": "경성", "before_date": "2023-05-12T10:30:00Z", "after_date": "2024-10-03"}
     outline = {"type": "Feature", "properties": said,
                "geometry": shapely.geometry.mapping(shapely.from_wkt(SQUARE))}  # fmt: skip
     (tmp_path / "site.geojson").write_text(json.dumps(outline))
@@ -68,6 +68,7 @@ BAD = {
     ",,,,a.tif,b.tif,,,,,,,,,": "id is missing",
     "x,,,,,b.tif,,,,,,,,,": "before is missing",
     "x,,,,a.tif,b.tif,12.5.2023,,,,,,,,": "before_date is '12.5.2023'; a day is written",
+    "x,,,,a.tif,b.tif,2024-05-299,,,,,,,,": "before_date is '2024-05-299'",
     "x,,,,a.tif,b.tif,,,,41,,3000,,,": "lat, lon and radius_m go together",
     "x,,,,a.tif,b.tif,,,,91,129,3000,,,": "lat is 91; allowed are -90 to 90",
     "x,,,,a.tif,b.tif,,,,41,129,nan,,,": "radius_m is nan",

@@ -7,7 +7,7 @@ import os
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,7 @@ def _date(cells: Mapping[str, str], column: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text[:10])
+        return datetime.fromisoformat(text).date()
     except ValueError:
         raise SiteError(f"{column} is {text[:40]!r}; a day is written 2024-05-29") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,8 @@ def read_facts(path: Path) -> dict[str, str]:
     """What the one Feature of a GeoJSON file says of its site: id, name, before_date, after_date.
 
     Empty where there is no Feature, or more than one: their outlines are then one site's, and no
-    one of them speaks for it. Values that are no text are left out, and so are dates that are none.
+    one of them speaks for it. Values that are no text are left out, and so are dates that are none;
+    of a date with a time the day is taken.
     """
     document = load_geojson(path)
     features_ = document.get("features") if document.get("type") == "FeatureCollection" else None
@@ -72,7 +73,7 @@ def read_facts(path: Path) -> dict[str, str]:
     facts = {key: given[key] for key in ("id", "name") if isinstance(given.get(key), str)}
     for key in ("before_date", "after_date"):
         try:
-            facts[key] = date.fromisoformat(given[key]).isoformat()
+            facts[key] = datetime.fromisoformat(given[key]).date().isoformat()
         except (KeyError, TypeError, ValueError):
             continue
     return facts
