@@ -46,7 +46,12 @@ def test_a_mapped_class_without_reference_is_not_guessed():
     found = assess(matrix, MAPPED, LABELS, 0.9)
     assert found.unassessed_hectares == pytest.approx(MAPPED[1])
     assert np.isnan(found.classes[1].users_accuracy)
-    assert sum(s.hectares for s in found.classes) == pytest.approx(MAPPED.sum() - MAPPED[1])
+    told = found.classes[1]
+    assert np.isnan([told.hectares, told.standard_error, told.low, told.high]).all()
+    assert "cannot be told" in found._repr_html_()
+    missed = MATRIX[[0, 2, 3], 1] / MATRIX[[0, 2, 3]].sum(axis=1) @ MAPPED[[0, 2, 3]]
+    others = sum(s.hectares for s in found.classes if s.label != told.label)
+    assert others == pytest.approx(MAPPED.sum() - MAPPED[1] - missed)
     with pytest.raises(ValueError, match="no class of the map"):
         assess(np.zeros((4, 4), int), MAPPED, LABELS, 0.9)
 

@@ -12,6 +12,7 @@ cases from 2 units a class on (`tests/test_assessment.py`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -26,7 +27,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How well one class was mapped; shares 0-1, nan where there is nothing to divide by."""
+    """How well one class was mapped; shares 0-1, nan where there is nothing to divide by.
+
+    Corrected hectares are nan where the map has the class and the reference fewer than 2 units of
+    its ground: they cannot be told.
+    """
 
     label: str
     users_accuracy: float
@@ -76,7 +81,7 @@ class Assessment:
             f"<tr><th>{escape(score.label)}</th>"
             + "".join(f"<td>{units}</td>" for units in row)
             + f"<td>{score.f1:.2f}</td><td>{score.mapped_hectares:.2f}</td>"
-            f"<td>{score.hectares:.2f} ({score.low:.2f} to {score.high:.2f})</td></tr>"
+            f"<td>{_hectares_words(score)}</td></tr>"
             for score, row in zip(self.classes, self.matrix, strict=True)
         )
         return (
@@ -98,6 +103,12 @@ class Assessment:
                 for score in self.classes
             ],
         }  # fmt: skip
+
+
+def _hectares_words(score: ClassScore) -> str:
+    if math.isnan(score.hectares):
+        return "cannot be told"
+    return f"{score.hectares:.2f} ({score.low:.2f} to {score.high:.2f})"
 
 
 def assess(
@@ -140,13 +151,19 @@ def assess(
     area = total * p.sum(axis=0)
     low, high = area - total * _joined(below), area + total * _joined(above)
     overall = float(right.sum())
+    # Of a class whose own ground nobody looked at, what other strata hold of it is no area.
+    untold = (sampled < 2) & (mapped_hectares > 0)
+    area, errors, low, high = (
+        np.where(untold, np.nan, part)
+        for part in (area, errors, np.maximum(low, 0.0), np.minimum(high, total))
+    )
     hits, rows, cols = np.diagonal(matrix), sampled, matrix.sum(axis=0)
     scores = tuple(
         ClassScore(
             label, _ratio(share[k, k], float(rows[k] > 0)), _ratio(right[k], p[:, k].sum()),
             _ratio(2 * hits[k], rows[k] + cols[k]), _ratio(hits[k], rows[k] + cols[k] - hits[k]),
-            float(mapped_hectares[k]), float(area[k]), float(errors[k]), float(max(0.0, low[k])),
-            float(min(total, high[k])),
+            float(mapped_hectares[k]), float(area[k]), float(errors[k]), float(low[k]),
+            float(high[k]),
         )
         for k, label in enumerate(labels)
     )  # fmt: skip

@@ -84,9 +84,12 @@ def print_assessment(found: Assessment) -> None:
         table.add_column(head, justify="right")
     for s in found.classes:
         shares = (s.users_accuracy, s.producers_accuracy, s.f1, s.iou)
+        hectares = UNTOLD, ""
+        if not math.isnan(s.hectares):
+            hectares = f"{s.hectares:.2f}", f"{s.low:.2f} – {s.high:.2f}"
         table.add_row(
             s.label, *("-" if math.isnan(share) else f"{share:.2f}" for share in shares),
-            f"{s.mapped_hectares:.2f}", f"{s.hectares:.2f}", f"{s.low:.2f} – {s.high:.2f}",
+            f"{s.mapped_hectares:.2f}", *hectares,
         )  # fmt: skip
     console.print(table)
     if found.unassessed_hectares > 0:
