@@ -25,7 +25,7 @@ from landshift.batch.ledger import LEDGER_FILE, Ledger, sole_writer
 from landshift.batch.night import BatchPlan, run_batch
 from landshift.batch.site_list import read_site_list
 from landshift.cli import main
-from landshift.errors import OutputError, SettingsError
+from landshift.errors import ModelError, OutputError, SettingsError
 from landshift.settings import Settings
 from site_folders import write_list, write_pairs
 
@@ -38,7 +38,7 @@ from landshift.batch.child import Limits
 from landshift.batch.night import BatchPlan, run_batch
 from landshift.batch.site_list import read_site_list
 from landshift.settings import Settings
-for one in run_batch(BatchPlan(read_site_list(Path(sys.argv[1])), Path(sys.argv[2]), "none",
+for one in run_batch(BatchPlan(read_site_list(Path(sys.argv[1])), Path(sys.argv[2]), "open",
                                Settings(), 2, Limits(), compare=sys.argv[3])):
     print(one.outcome.status, flush=True)
 """
@@ -62,7 +62,7 @@ def listed(pictures, name, count, faults=None):
 
 
 def plan(sites, out, compare=MADE, **more):
-    given = {"limits": Limits(), "workers": 2, "model": "none", **more}
+    given = {"limits": Limits(), "workers": 2, "model": "open", **more}
     return BatchPlan(read_site_list(sites), out, settings=Settings(), compare=compare, **given)
 
 
@@ -288,6 +288,12 @@ def _children(pid):
 def test_a_second_batch_is_kept_out(pictures, tmp_path):
     with sole_writer(tmp_path), pytest.raises(OutputError, match="another batch is writing"):
         list(run_batch(plan(listed(pictures, "second", 1), tmp_path)))
+
+
+def test_a_model_that_is_not_there_is_told_before_anything_is_begun(pictures, tmp_path):
+    with pytest.raises(ModelError, match="no model 'nosuch': neither packaged nor a file"):
+        run(listed(pictures, "model.csv", 1), tmp_path / "out", model="nosuch")
+    assert not (tmp_path / "out").exists()
 
 
 def test_limits_that_cannot_be_meant_are_refused():

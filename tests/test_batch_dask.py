@@ -60,7 +60,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(cluster, tmp_path, m
 
     def run(out, scheduler):
         return run_batch(BatchPlan(
-            read_site_list(sites), out, "none", Settings(), 2, Limits(timeout_s=120.0),
+            read_site_list(sites), out, "open", Settings(), 2, Limits(timeout_s=120.0),
             scheduler=scheduler, compare=MADE,
         ))  # fmt: skip
 
@@ -78,7 +78,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(cluster, tmp_path, m
 def test_no_scheduler_is_one_clear_line(tmp_path, monkeypatch):
     monkeypatch.setattr("landshift.batch.cluster._CONNECT_S", 1)
     sites = write_list(tmp_path / "sites.csv", write_pairs(tmp_path, 1), 1)
-    plan = BatchPlan(read_site_list(Path(sites)), tmp_path / "o", "none", Settings(), 1, Limits(),
+    plan = BatchPlan(read_site_list(Path(sites)), tmp_path / "o", "open", Settings(), 1, Limits(),
                      scheduler="tcp://127.0.0.1:9", compare=MADE)  # fmt: skip
     with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
         list(run_batch(plan))

@@ -12,6 +12,7 @@ from landshift import __version__
 from landshift.batch.fetching import is_remote, version_of
 from landshift.batch.ledger import Ledger
 from landshift.batch.listed_site import ListedSite
+from landshift.errors import ModelError
 from landshift.reading import sha256_of
 from landshift.settings import Settings
 from landshift.site import Aoi, Image
@@ -71,16 +72,26 @@ def _hash(what: dict[str, Any]) -> str:
 
 
 def model_hash(name_or_path: str) -> str:
-    """Hash of a model file, or of all packaged models of that name."""
+    """Hash of a model file, or of all packaged models of that name.
+
+    Raises
+    ------
+    ModelError
+        When there is neither.
+    """
     path = Path(name_or_path)
     if path.is_file():
         return sha256_of(path)
     packaged = resources.files("landshift").joinpath("models")
+    files = [
+        file for file in packaged.iterdir()
+        if file.name.startswith(f"{name_or_path}-") and file.name.endswith(".npz")
+    ]  # fmt: skip
+    if not files:
+        raise ModelError(f"no model {name_or_path!r}: neither packaged nor a file")
     whole = hashlib.sha256(name_or_path.encode())
-    if packaged.is_dir():
-        for file in sorted(packaged.iterdir(), key=lambda file: file.name):
-            if file.name.startswith(f"{name_or_path}-") and file.name.endswith(".npz"):
-                whole.update(file.read_bytes())
+    for file in sorted(files, key=lambda file: file.name):
+        whole.update(file.read_bytes())
     return whole.hexdigest()
 
 

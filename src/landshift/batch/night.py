@@ -79,17 +79,19 @@ def run_batch(plan: BatchPlan) -> Iterator[SiteOutcome]:
 
     Raises
     ------
+    ModelError
+        When there is no such model; nothing is begun.
     OutputError
         When the folder cannot be written, holds what would be lost, or another batch is writing
         there.
     """
+    model_sha256 = model_hash(plan.model)
     sites_folder = plan.out.absolute() / SITES_FOLDER
     check_batch_folder(plan.out, plan.sites.path)
     with _ledger(plan.out, sites_folder) as ledger:
         _remove_unfinished(sites_folder)
         if plan.fresh:
             ledger.forget_outcomes()
-        model_sha256 = model_hash(plan.model)
 
         def asked(listed: ListedSite) -> str:
             settings = _settings(plan, listed)
