@@ -35,7 +35,9 @@ class GridSettings:
 class CloudSettings:
     """What is taken for cloud or snow over one of two pictures, and not for what was built.
 
-    Chosen on simulated pairs, with and without clouds (`landshift.simulation.clouds`).
+    Chosen on simulated pairs, with and without clouds (`landshift.simulation.clouds`); `display`
+    then raised until pale ground of real pairs without clouds, LEVIR-CD and DSIFN-CD among them, is
+    left alone.
     """
 
     cell_m: float = 2.0
@@ -44,7 +46,8 @@ class CloudSettings:
     """Least of a cloud's darkest visible band, its median. Pale concrete reaches 0.28, film and
     white sheet 0.4 to 0.5 where they fill a pixel."""
     display: float = 0.82
-    """The same of pictures for the eye, over their full scale: pale earthworks reach 0.7."""
+    """The same of pictures for the eye, over their full scale: pale earthworks and
+    sports grounds reach 0.8."""
     level: float = 0.55
     """Least level of the darkest visible band, from 0, the picture's median, to 1, its brightest
     square."""
@@ -55,7 +58,7 @@ class CloudSettings:
     colourless: float = 0.85
     """Least of darkest over brightest visible band."""
     least_radius_m: float = 15.0
-    """Radius of the circle that a cloud holds somewhere: halls are up to 33 m wide, roads 40."""
+    """Radius of the circle that a cloud holds somewhere: what is narrower is a road or a house."""
     least_radius_px: float = 3.0
     """The same in squares, where that is more."""
     most_straight: float = 0.7
