@@ -4,17 +4,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
+from click.testing import CliRunner
 
+from conftest import CHECKOUT
 from landshift.alignment import Alignment
+from landshift.cli import main
 from landshift.clouds import find_clouds, without_clouds
+from landshift.comparison import compare_site
 from landshift.fitness import judge_fitness
 from landshift.grid import Grid
 from landshift.raster import Raster
+from landshift.reading import read_aoi
 from landshift.sensor import FAMILY_BANDS, Sensor
-from landshift.settings import CloudSettings, FitnessSettings
+from landshift.settings import CloudSettings, FitnessSettings, Settings
 from landshift.simulation import simulate_pair
 from landshift.simulation.clouds import Cloud, draw_cloud, under_cloud
+from landshift.site import Image, Site
+from landshift.writing import write_report
 
 SETTINGS = CloudSettings()
 SIDE_PX = 160
@@ -163,3 +171,32 @@ def test_under_thick_cloud_nothing_is_left_and_its_shadow_is_blue():
     assert 0.45 <= hidden.min() <= 0.9
     red, _, blue = under_cloud(rng, ground, Cloud(none, full), ("red", "green", "blue"))[:, 0, 0]
     assert red < blue < 0.1 * 0.5
+
+
+@pytest.mark.jit
+def test_a_cloud_over_a_site_is_not_seen_from_end_to_end(tmp_path):
+    tile = CHECKOUT / "sample_tiles" / "songchon"  # 0.37 ha built
+    with rasterio.open(tile / "after.tif") as source:
+        profile, pixels = source.profile, source.read()
+    cloud = draw_cloud(np.random.default_rng(4), pixels.shape[1:], 0.5, 0.2)
+    clouded = pixels * (1 - 0.5 * cloud.shade) * (1 - cloud.opacity) + 250 * cloud.opacity
+    with rasterio.open(tmp_path / "after.tif", "w", **profile) as target:
+        target.write(np.clip(clouded, 1, 254).astype(np.uint8))
+    site = Site("songchon", Image(tile / "before.tif"), Image(tmp_path / "after.tif"),
+                read_aoi(tile / "site.geojson"))  # fmt: skip
+    report = compare_site(site, "open", Settings(), lambda stage: None)
+    assert any("of the site in the after picture" in one for one in report.fitness.reasons)
+    assert 0.6 < report.seen_share < 0.85
+    built = report.totals["new_building"]
+    assert built.low <= 0.37 <= built.high
+    assert (report.after_picture.rgba[..., 3] == 255).all()  # the picture shows the cloud
+
+    write_report(report, tmp_path / "out", False, ())
+    with rasterio.open(tmp_path / "out" / "changes.tif") as source:
+        rows, cols = np.nonzero(source.read(1) == 0)
+    middle = len(rows) // 2
+    said = CliRunner().invoke(
+        main, ["explain", str(tmp_path / "out"), "--pixel", f"{rows[middle]},{cols[middle]}"]
+    )
+    assert said.exit_code == 1
+    assert "was not seen: cloud or snow hides it in the after picture" in said.stderr

@@ -67,6 +67,8 @@ class Recomparison:
     model: Model
     pictures: tuple[Raster, Raster]
     """Before as aligned, and after: what is classified."""
+    clouds: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    """(row, col); what was taken out of each as cloud or snow."""
     covers: tuple[LandCover, LandCover]
     """Class probabilities as the network gives them."""
     evidence: Evidence
@@ -222,7 +224,7 @@ def compare_again(
     infos = describe_image(images[0]), describe_image(images[1])
     alignment = align_pictures(after, infos, settings)
     before = read_raster(images[0], result.grid, alignment)
-    before, after, _ = without_clouds(before, after, settings.clouds)
+    before, after, clouds = without_clouds(before, after, settings.clouds)
     progress("classifying")
     *covers, evidence = classify_pair(before, after, model, threads)
     progress("explaining")
@@ -237,7 +239,8 @@ def compare_again(
     )
     decided = transition.decide_kinds(found, own)
     return Recomparison(
-        result=result, model=model, pictures=(before, after), covers=(covers[0], covers[1]),
+        result=result, model=model, pictures=(before, after), clouds=clouds,
+        covers=(covers[0], covers[1]),
         evidence=evidence, alignment=alignment, reach_px=found.reach_px,
         without_rims=transition.without_rims(evidence.probability, found.reach_px),
         weighed=transition.weighed_kinds(evidence, found.valid, found.reach_px, own),
