@@ -21,7 +21,7 @@ from scipy import ndimage
 from skimage import measure
 
 from landshift.fitness import full_scale
-from landshift.raster import Raster
+from landshift.raster import Raster, block_means
 from landshift.settings import CloudSettings
 
 Mask = NDArray[np.bool_]
@@ -50,7 +50,7 @@ def without_clouds(
     settings
         What is taken for cloud.
     """
-    clouds = find_clouds(before, after, settings), find_clouds(after, before, settings)
+    clouds = find_clouds(before, after, settings)
     return _uncovered(before, clouds[0]), _uncovered(after, clouds[1]), clouds
 
 
@@ -61,12 +61,12 @@ def _uncovered(picture: Raster, hidden: Mask) -> Raster:
     return replace(picture, bands=bands, valid=picture.valid & ~hidden)
 
 
-def find_clouds(picture: Raster, other: Raster, settings: CloudSettings) -> Mask:
-    """Where cloud or snow hides the ground in ``picture`` and not in ``other``.
+def find_clouds(before: Raster, after: Raster, settings: CloudSettings) -> tuple[Mask, Mask]:
+    """Where cloud or snow hides the ground in one picture and not in the other.
 
     Parameters
     ----------
-    picture, other
+    before, after
         Both dates on one grid.
     settings
         What is taken for cloud.
@@ -74,28 +74,38 @@ def find_clouds(picture: Raster, other: Raster, settings: CloudSettings) -> Mask
     Returns
     -------
     ndarray of bool, shape (row, col)
-        Nowhere in a picture without red, green and blue.
+        In the picture before; nowhere where one of both has no red, green and blue.
+    ndarray of bool, shape (row, col)
+        In the picture after.
     """
-    nowhere = np.zeros(picture.grid.shape, np.bool_)
-    seen = picture.valid & other.valid
-    roles = set(picture.sensor.bands) & set(other.sensor.bands)
-    if not roles.issuperset(_VISIBLE) or not seen.any():
+    shape = before.grid.shape
+    nowhere = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+    if not all(set(_VISIBLE) <= set(picture.sensor.bands) for picture in (before, after)):
         return nowhere
-    factor = max(1, round(settings.cell_m / picture.grid.gsd_m))
-    if min(picture.grid.shape) < factor:
+    factor = max(1, round(settings.cell_m / before.grid.gsd_m))
+    cell_m = before.grid.gsd_m * factor
+    seen = before.valid & after.valid
+    cells = [block_means(one.select(_VISIBLE), seen, factor) for one in (before, after)]
+    held = cells[0][1]
+    if not held.any():
         return nowhere
-    cell_m = picture.grid.gsd_m * factor
-    light = _Light.of(picture, other, seen, factor)
-    measured = picture.sensor.scale is not None
-    least_white = settings.reflectance if measured else settings.display
-    sure = _sure(light, cell_m, least_white, settings)
-    if not sure.any():
-        return nowhere
-    cells = _spread(sure, light, cell_m, settings)
-    whole = np.repeat(np.repeat(cells, factor, axis=0), factor, axis=1)
-    rows, cols = picture.grid.shape
-    missing = (0, max(rows - whole.shape[0], 0)), (0, max(cols - whole.shape[1], 0))
-    return np.pad(whole, missing, mode="edge")[:rows, :cols]
+    extremes = [(means.min(axis=0), means.max(axis=0)) for means, _ in cells]
+    found = []
+    for place, (picture, other) in enumerate(((before, after), (after, before))):
+        alone = (other.valid & ~picture.valid).astype(np.float32)
+        blank = block_means(alone[None], np.ones(shape, np.bool_), factor)[0][0] > 0.5
+        white, least_white = 1.0, settings.reflectance
+        if picture.sensor.scale is None:
+            white, least_white = full_scale(picture), settings.display
+        light = _Light.of(*extremes[place], extremes[1 - place][0], held, blank, white)
+        sure = _sure(light, cell_m, least_white, settings)
+        if not sure.any():
+            found.append(nowhere[place])
+            continue
+        hidden = _spread(sure, light, cell_m, settings)
+        whole = np.repeat(np.repeat(hidden, factor, axis=0), factor, axis=1)
+        found.append(whole[: shape[0], : shape[1]])
+    return found[0], found[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,26 +128,20 @@ class _Light:
     """Whether the other picture alone shows it: burnt-out cloud is read as a blank margin."""
 
     @staticmethod
-    def of(picture: Raster, other: Raster, seen: Mask, factor: int) -> _Light:
-        """Of means of ``factor`` × ``factor`` pixels; pixels not seen by both count as dark."""
-        shown = _pooled(seen.astype(np.float32), factor)
-        held = shown > 0.5
-        if not held.any():
-            held = np.ones(shown.shape, np.bool_)
-        (darkest, brightest), (darkest_other, _) = (
-            _extremes(raster, seen, shown, factor) for raster in (picture, other)
-        )
+    def of(
+        darkest: Cells, brightest: Cells, darkest_other: Cells, held: Mask, blank: Mask,
+        white: float,
+    ) -> _Light:  # fmt: skip
+        """Of darkest and brightest visible bands; cells that are not ``held`` count as dark."""
         level, above = _levels(darkest, held)
         lift = level - _levels(darkest_other, held)[0]
-        bright_already = darkest_other > np.quantile(darkest_other[held], _BRIGHT_FROM)
-        colourless = np.asarray(darkest / np.maximum(brightest, _LEAST_SPAN), np.float32)
-        none = ~held
         for part in (level, above, lift):
-            part[none] = -1.0
-        white = full_scale(picture) if picture.sensor.scale is None else 1.0
-        blank = _pooled((other.valid & ~picture.valid).astype(np.float32), factor) > 0.5
-        over_white = np.where(blank, np.float32(1.0), darkest / np.float32(white))
-        return _Light(over_white, level, above, lift, colourless, bright_already, blank)
+            part[~held] = -1.0
+        return _Light(
+            np.where(blank, np.float32(1.0), darkest / np.float32(white)), level, above, lift,
+            np.asarray(darkest / np.maximum(brightest, _LEAST_SPAN), np.float32),
+            darkest_other > np.quantile(darkest_other[held], _BRIGHT_FROM), blank,
+        )  # fmt: skip
 
     def over(self, level: float, above: float, lift: float, colourless: float) -> Mask:
         """Cells that reach all four."""
@@ -145,24 +149,6 @@ class _Light:
             (self.level >= level) & (self.above_ground >= above)
             & (self.lift >= lift) & (self.colourless >= colourless)
         )  # fmt: skip
-
-
-def _pooled(values: Cells, factor: int) -> Cells:
-    """Means over squares of ``factor`` pixels; rows and columns beyond the last are left out."""
-    rows, cols = (side // factor * factor for side in values.shape)
-    cut = values[:rows, :cols]
-    return np.asarray(
-        cut.reshape(rows // factor, factor, cols // factor, factor).mean(axis=(1, 3)), np.float32
-    )
-
-
-def _extremes(raster: Raster, seen: Mask, shown: Cells, factor: int) -> tuple[Cells, Cells]:
-    """Darkest and brightest visible band of each cell, of the pixels seen."""
-    means = np.stack([
-        _pooled(np.where(seen, band, np.float32(0)), factor) / np.maximum(shown, _LEAST_SPAN)
-        for band in raster.select(_VISIBLE)
-    ])  # fmt: skip
-    return means.min(axis=0), means.max(axis=0)
 
 
 def _levels(darkest: Cells, held: Mask) -> tuple[Cells, Cells]:

@@ -57,12 +57,12 @@ class Finding:
 
 def judge_fitness(
     before: Raster, after: Raster, alignment: Alignment, inside: Mask, settings: FitnessSettings,
-    clouds: tuple[Mask, Mask] | None = None,
+    clouds: tuple[Mask, ...] = (),
 ) -> Fitness:  # fmt: skip
     """Judge two aligned pictures of one grid over the aoi, ``inside`` (row, col).
 
     ``before`` is expected where the alignment has put it, both with their own values and without
-    the ``clouds`` that were found in each, (row, col).
+    the ``clouds`` that were found in each, (row, col); none, where nobody looked for any.
     """
     if not before.grid == after.grid or before.grid.shape != inside.shape:
         raise ValueError("pictures and aoi lie on different grids")
@@ -91,9 +91,9 @@ def judge_fitness(
     return Fitness(verdict, tuple(finding.reason for finding in findings))
 
 
-def _clouds(clouds: tuple[Mask, Mask] | None, inside: Mask) -> list[Finding]:
+def _clouds(clouds: tuple[Mask, ...], inside: Mask) -> list[Finding]:
     findings = []
-    for when, hidden in zip(("before", "after"), clouds or (), strict=False):
+    for when, hidden in zip(("before", "after"), clouds, strict=False):
         if hidden.any():
             share = float(hidden[inside].mean())
             where = f"hides {share:.0%} of the site" if share >= 0.005 else "lies beside the site"

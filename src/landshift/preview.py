@@ -9,7 +9,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from landshift.grid import Grid
-from landshift.raster import Raster
+from landshift.raster import Raster, block_means
 from landshift.settings import PreviewSettings
 
 _VISIBLE = ("red", "green", "blue")
@@ -39,7 +39,7 @@ def make_preview(raster: Raster, settings: PreviewSettings) -> Preview:
     """
     factor = -(-max(raster.grid.shape) // settings.most_side_px)
     bands = raster.select(_shown_roles(raster))
-    means, seen = _reduced(bands, raster.valid, factor)
+    means, seen = block_means(bands, raster.valid, factor)
     shown = _stretched(means, seen, raster.sensor.scale is not None, settings)
     rgba = np.dstack([*np.broadcast_to(shown, (3, *seen.shape)), np.where(seen, 255, 0)])
     grid = raster.grid
@@ -53,24 +53,6 @@ def _shown_roles(raster: Raster) -> tuple[str, ...]:
     if set(_VISIBLE) <= set(roles):
         return _VISIBLE
     return ("pan",) if "pan" in roles else (next(role for role in roles if role),)
-
-
-def _reduced(
-    bands: NDArray[np.float32], valid: NDArray[np.bool_], factor: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Means of the valid pixels of each block of ``factor`` × ``factor``; seen where half are."""
-    if factor == 1:
-        return bands, valid
-    at = [np.arange(0, side, factor) for side in valid.shape]
-
-    def sums(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = np.add.reduceat(values, at[0], axis=0, dtype=np.float32)
-        return np.asarray(np.add.reduceat(rows, at[1], axis=1), np.float32)
-
-    count = sums(valid.astype(np.float32))
-    whole = sums(np.ones(valid.shape, np.float32))
-    means = np.stack([sums(band * valid) for band in bands]) / np.maximum(count, 1)
-    return means.astype(np.float32), count * 2 >= whole
 
 
 def _stretched(

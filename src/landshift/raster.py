@@ -70,3 +70,36 @@ class Brightness:
             raise ValueError(f"{shapes} do not lie on grid {self.grid.shape}")
         self.pixels.flags.writeable = False
         self.valid.flags.writeable = False
+
+
+def block_means(
+    bands: NDArray[np.float32], valid: NDArray[np.bool_], factor: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Means of the valid pixels of each block of ``factor`` × ``factor``; seen where half are.
+
+    Parameters
+    ----------
+    bands
+        (band, row, col).
+    valid
+        (row, col).
+    factor
+        Side of a block, pixels; blocks of the last row and column may be cut.
+
+    Returns
+    -------
+    ndarray of float32, shape (band, block row, block col)
+    ndarray of bool, shape (block row, block col)
+    """
+    if factor == 1:
+        return bands, valid
+    at = [np.arange(0, side, factor) for side in valid.shape]
+
+    def sums(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = np.add.reduceat(values, at[0], axis=0, dtype=np.float32)
+        return np.asarray(np.add.reduceat(rows, at[1], axis=1), np.float32)
+
+    count = sums(valid.astype(np.float32))
+    whole = sums(np.ones(valid.shape, np.float32))
+    means = np.stack([sums(band * valid) for band in bands]) / np.maximum(count, 1)
+    return means.astype(np.float32), count * 2 >= whole
