@@ -1,0 +1,89 @@
+"""Which pairs are listed, whose noise they carry, and how far off a balance is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from landshift.area import measure_area, measure_balance
+from landshift.legend import Cover, transition_code
+from landshift.settings import AreaSettings
+from posteriors import Aligned, change_map, utm_grid
+
+SETTINGS = AreaSettings()
+
+
+def map_of(*rows_of_codes, replaced_rows=0):
+    """100 x 100 pixels of 1 m, cropland but for so many rows of each code from the top."""
+    grid = utm_grid(100, 100, 1.0)
+    codes, replaced = np.full(grid.shape, 11), np.zeros(grid.shape, bool)
+    first = 0
+    for code, rows in rows_of_codes:
+        codes[first : first + rows] = code
+        first += rows
+    codes[first : first + replaced_rows] = 33
+    replaced[first : first + replaced_rows] = True
+    return change_map(codes, grid, replaced=replaced)
+
+
+def test_every_pair_carries_the_pixel_noise_of_its_own():
+    noise = np.arange(64.0).reshape(8, 8) / 1e5
+    changes = replace(
+        map_of((13, 20), (34, 10), replaced_rows=10),
+        noise_hectares=noise, replaced_noise_hectares=0.01,
+    )  # fmt: skip
+    pairs, _ = measure_area(changes, Aligned(0.2), SETTINGS)
+    found = {transition_code(one.before, one.after): one.hectares.clues.noise for one in pairs}
+    assert found == {13: noise[0, 2], 34: noise[2, 3], 33: 0.01}
+
+
+def test_only_what_is_of_note_and_changed_is_listed():
+    changes = map_of((13, 20), (34, 1), (44, 10))  # 0.2 ha, 0.01 ha, bare ground that stayed
+    for least, listed in ((0.011, [13]), (0.009, [13, 34])):
+        settings = replace(SETTINGS, least_reported_hectares=least)
+        pairs, totals = measure_area(changes, Aligned(0.2), settings)
+        assert [transition_code(one.before, one.after) for one in pairs] == listed
+        assert totals["removed_building"].value == pytest.approx(0.01, rel=1e-2)
+
+
+def test_replaced_buildings_are_bounded_by_new_building_alone():
+    pairs, totals = measure_area(map_of(replaced_rows=20), Aligned(0.2), SETTINGS)
+    (only,) = pairs
+    assert (only.before, only.after) == (Cover.BUILDING, Cover.BUILDING)
+    new = totals["new_building"]
+    assert (only.hectares.low, only.hectares.high) == pytest.approx((new.low, new.high))
+    assert only.hectares.low > 0.05
+
+
+def test_errors_of_gained_and_lost_go_into_the_net_in_quadrature():
+    changes = map_of((13, 10), (41, 20), (51, 30))
+    balances = measure_balance(changes, Aligned(0.2), SETTINGS)
+    (crops,) = (one for one in balances if one.cover is Cover.CROPLAND)
+    gained, lost = crops.gained, crops.lost
+    assert gained.value > 4 * lost.value > 0.3
+    down = np.hypot(gained.value - gained.low, lost.high - lost.value)
+    up = np.hypot(gained.high - gained.value, lost.value - lost.low)
+    assert crops.net_low == pytest.approx(gained.value - lost.value - down)
+    assert crops.net_high == pytest.approx(gained.value - lost.value + up)
+    covers = {one.cover for one in balances}
+    assert covers == {Cover.CROPLAND, Cover.BUILDING, Cover.BARE, Cover.PAVED}
+    none = replace(SETTINGS, least_reported_hectares=0.7)
+    assert measure_balance(changes, Aligned(0.2), none) == ()
+
+
+def test_doubt_is_that_of_the_pixels_that_say_so_and_of_all_that_was_seen():
+    changes = map_of((13, 20), (0, 10), replaced_rows=20)
+    codes, probability = changes.codes.copy(), np.ones((100, 100), np.float32)
+    probability[:20], probability[20:30], probability[30:50] = 0.75, 0.0, 0.5
+    codes[90:], probability[90:] = 255, 0.0
+    changes = replace(changes, codes=codes, probability=probability)
+    _, totals = measure_area(changes, Aligned(), SETTINGS)
+    new, lost = totals["new_building"].clues, totals["cropland_loss"].clues
+    assert float(new.unsure) == pytest.approx((20 * 0.25 + 20 * 0.5) / 40)
+    assert float(lost.unsure) == pytest.approx(0.25)
+    assert float(totals["greenhouse_loss"].clues.unsure) == 0.0
+    for total in totals.values():
+        assert float(total.clues.doubt) == pytest.approx((20 * 0.25 + 20 * 0.5) / 80)
+    side_m = 100 * np.pi / 4  # of each line across the picture
+    assert float(lost.outline_m) == pytest.approx(side_m, rel=2e-3)
+    assert float(new.outline_m) == pytest.approx(3 * side_m, rel=2e-3)
