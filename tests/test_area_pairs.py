@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landshift.area import measure_area, measure_balance
+from landshift.area import Clues, ends, interval, measure_area, measure_balance
 from landshift.legend import Cover, transition_code
 from landshift.settings import AreaSettings
 from posteriors import Aligned, change_map, utm_grid
@@ -87,3 +87,27 @@ def test_doubt_is_that_of_the_pixels_that_say_so_and_of_all_that_was_seen():
     side_m = 100 * np.pi / 4  # of each line across the picture
     assert float(lost.outline_m) == pytest.approx(side_m, rel=2e-3)
     assert float(new.outline_m) == pytest.approx(3 * side_m, rel=2e-3)
+
+
+@pytest.mark.parametrize("value", [0.1, 2.9])
+def test_the_unseen_may_hold_as_much_of_itself_as_the_seen(value):
+    still = replace(SETTINGS, floor_hectares=0.0, floor_px=0.0)
+    plain = dict.fromkeys(Clues.__dataclass_fields__, 0.0)
+    plain |= {"value": value, "building": 1.0, "gsd_m": 0.5, "seen": 3.0}
+    whole, partly = (
+        ends(Clues(**{name: np.array(number) for name, number in (plain | {"aoi": aoi}).items()}),
+             still) for aoi in (3.0, 4.0)
+    )  # fmt: skip
+    prior = still.unseen_prior_hectares
+    may_hold = 1.0 * (whole[1] + prior) / (3.0 + prior)
+    assert float(partly[2].unseen) == pytest.approx(float(may_hold))
+    assert float(partly[1] - whole[1]) == pytest.approx(float(may_hold))
+    assert (float(whole[2].unseen), partly[0]) == (0.0, whole[0])
+    assert (whole[1] == 3.0) == (value == 2.9)
+
+
+def test_an_interval_is_a_factor_of_value_and_floor_together():
+    low, high = interval(1.0, 0.2, 0.5)
+    assert (low + 0.5) * (high + 0.5) == pytest.approx(1.5**2)
+    factor = np.exp(1.644854 * np.sqrt(np.log1p((0.2 / 1.5) ** 2)))
+    assert high + 0.5 == pytest.approx(1.5 * factor, rel=1e-6)
