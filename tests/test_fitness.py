@@ -72,6 +72,9 @@ def test_residual_shift(residual_m, verdict):
         coarse = judge(scene(1, 10.0), scene(2, 10.0), Aligned(residual_m))
         assert coarse.verdict == "caution"
         assert not any("shift" in reason for reason in coarse.reasons)
+        far = judge(scene(1, 10.0), scene(2, 10.0), Aligned(31.0), refuse_residual_px=3.0)
+        assert far.verdict == "refuse"
+        assert "the most allowed is 30.0 m" in far.reasons[0]
 
 
 @pytest.mark.parametrize(

@@ -139,10 +139,9 @@ def _alignment(alignment: Alignment, gsd_m: float, settings: FitnessSettings) ->
     if not np.isfinite(residual_m):
         return findings
     text = f"{residual_m:.1f} m of shift remain between the pictures ({residual_m / gsd_m:.1f} px)"
-    if residual_m > max(settings.refuse_residual_m, settings.refuse_residual_px * gsd_m):
-        findings.append(
-            Finding(True, f"{text}; the most allowed is {settings.refuse_residual_m:.1f} m")
-        )
+    most_m = max(settings.refuse_residual_m, settings.refuse_residual_px * gsd_m)
+    if residual_m > most_m:
+        findings.append(Finding(True, f"{text}; the most allowed is {most_m:.1f} m"))
     elif residual_m > settings.caution_residual_px * gsd_m:
         findings.append(Finding(False, text))
     return findings
