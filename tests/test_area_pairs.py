@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landshift.area import Clues, ends, interval, measure_area, measure_balance
+from landshift.area import Clues, ends, floor_hectares, interval, measure_area, measure_balance
 from landshift.legend import Cover, transition_code
 from landshift.settings import AreaSettings
 from posteriors import Aligned, change_map, utm_grid
@@ -89,15 +89,27 @@ def test_doubt_is_that_of_the_pixels_that_say_so_and_of_all_that_was_seen():
     assert float(new.outline_m) == pytest.approx(3 * side_m, rel=2e-3)
 
 
+def clues_of(**given):
+    """Clues of no error at all at half a metre, and what is said otherwise."""
+    plain = dict.fromkeys(Clues.__dataclass_fields__, 0.0) | {"building": 1.0, "gsd_m": 0.5}
+    return Clues(**{name: np.array(number) for name, number in (plain | given).items()})
+
+
+@pytest.mark.parametrize(
+    ("given", "floor"),
+    [({"aoi": 4.0, "seen": 1.0, "gsd_m": 0.5}, 0.06),  # the root of the aoi, seen or not
+     ({"aoi": 4.0, "seen": 1.0, "gsd_m": 20.0}, 0.2),  # five pixels
+     ({"aoi": 4.0, "seen": 0.01, "gsd_m": 20.0}, 0.01)],  # no more than was looked at
+)  # fmt: skip
+def test_the_least_that_is_told_from_none(given, floor):
+    settings = replace(SETTINGS, floor_hectares=0.03, floor_px=5.0)
+    assert float(floor_hectares(clues_of(**given), settings)) == pytest.approx(floor)
+
+
 @pytest.mark.parametrize("value", [0.1, 2.9])
 def test_the_unseen_may_hold_as_much_of_itself_as_the_seen(value):
     still = replace(SETTINGS, floor_hectares=0.0, floor_px=0.0)
-    plain = dict.fromkeys(Clues.__dataclass_fields__, 0.0)
-    plain |= {"value": value, "building": 1.0, "gsd_m": 0.5, "seen": 3.0}
-    whole, partly = (
-        ends(Clues(**{name: np.array(number) for name, number in (plain | {"aoi": aoi}).items()}),
-             still) for aoi in (3.0, 4.0)
-    )  # fmt: skip
+    whole, partly = (ends(clues_of(value=value, seen=3.0, aoi=aoi), still) for aoi in (3.0, 4.0))
     prior = still.unseen_prior_hectares
     may_hold = 1.0 * (whole[1] + prior) / (3.0 + prior)
     assert float(partly[2].unseen) == pytest.approx(float(may_hold))
