@@ -123,3 +123,11 @@ def test_an_interval_is_a_factor_of_value_and_floor_together():
     assert (low + 0.5) * (high + 0.5) == pytest.approx(1.5**2)
     factor = np.exp(1.644854 * np.sqrt(np.log1p((0.2 / 1.5) ** 2)))
     assert high + 0.5 == pytest.approx(1.5 * factor, rel=1e-6)
+
+
+def test_terms_along_outlines():
+    clues = clues_of(outline_m=300.0, gsd_m=3.0, shift_m=2.0, seen=9.0, aoi=9.0)
+    _, _, terms = ends(clues, SETTINGS)
+    # along 100 sides of pixels each errs by itself, evenly over a pixel: deviation 1 / sqrt(12)
+    assert float(terms.mixed) == pytest.approx(3.0 * 3.0 * np.sqrt(100 / 12) / 1e4)
+    assert float(terms.edge) == pytest.approx(2.0 * 300 / np.pi / 1e4)
