@@ -22,7 +22,7 @@ from landshift.patches import find_patches
 from landshift.reading import read_aoi, read_codes, read_facts
 from landshift.report import SiteReport
 from landshift.settings import Settings
-from landshift.site import Image, Site
+from landshift.site import Image, Site, site_id
 from landshift.writing import write_report
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def compare(
         for given, key in ((before_date, "before_date"), (after_date, "after_date"))
     ]
     site = Site(
-        id=_site_id(facts.get("id") or name or before.stem),
+        id=site_id(facts.get("id") or name or before.stem),
         before=Image(before, gsd_m, roles, days[0]),
         after=Image(after, gsd_m, roles, days[1]),
         aoi=None if aoi is None else read_aoi(Path(aoi)),
@@ -369,9 +369,3 @@ def _at(settings: Settings | None, gsd_m: float | None) -> Settings:
     if gsd_m is None:
         return settings
     return replace(settings, grid=replace(settings.grid, gsd_m=gsd_m))
-
-
-def _site_id(words: str) -> str:
-    """A short name that is safe as a file name."""
-    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in words)
-    return kept.strip("-")[:64] or "site"

@@ -58,10 +58,13 @@ class Hectares:
     clues: Clues | None = None
     """What the interval was made from."""
 
+    def numbers(self) -> dict[str, float]:
+        """Value and interval, rounded to a square metre."""
+        return _rounded(self.value, self.low, self.high)
+
     def as_json(self, with_clues: bool = False) -> dict[str, Any]:
         """Plain values; with the clues, the interval can be made anew and its weights fitted."""
-        told: dict[str, Any] = _rounded(self.value, self.low, self.high)
-        told["dominant"] = self.dominant
+        told: dict[str, Any] = {**self.numbers(), "dominant": self.dominant}
         if with_clues and self.clues is not None:
             clues = self.clues.as_dict().items()
             told["clues"] = {name: round(number, _CLUE_DECIMALS) for name, number in clues}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landshift.change_map import ChangeMap
-from landshift.legend import COVERS, Cover, split_code, transition_code
+from landshift.legend import COVERS, Cover, change_codes, split_code
 
 REPLACED_CODE = 133
 """Building → another building, in `shown_codes` only: on disk it is code 33 like a building that
@@ -34,38 +34,35 @@ class ChangeKind:
     """Lines over the colour, so that nobody needs to tell colours apart."""
 
 
-def _codes(before: tuple[Cover, ...], after: tuple[Cover, ...]) -> tuple[int, ...]:
-    return tuple(transition_code(b, a) for b in before for a in after if b is not a)
-
-
 _BUILDING, _PAVED, _BARE = (Cover.BUILDING,), (Cover.PAVED,), (Cover.BARE,)
 _FARMED = (Cover.CROPLAND, Cover.GREENHOUSE)
 _OTHER = tuple(cover for cover in COVERS if cover not in (*_FARMED, Cover.BUILDING))
 _SHOWN = (
-    *_codes(COVERS, _BUILDING), *_codes(_BUILDING, COVERS), *_codes(_FARMED, _PAVED),
-    *_codes((*_FARMED, Cover.WOODY, Cover.HERBACEOUS), _BARE),
+    *change_codes(COVERS, _BUILDING), *change_codes(_BUILDING, COVERS),
+    *change_codes(_FARMED, _PAVED),
+    *change_codes((*_FARMED, Cover.WOODY, Cover.HERBACEOUS), _BARE),
 )  # fmt: skip
 
 CHANGE_KINDS: tuple[ChangeKind, ...] = (
-    ChangeKind("crop_built", "cropland → building", _codes((Cover.CROPLAND,), _BUILDING),
+    ChangeKind("crop_built", "cropland → building", change_codes((Cover.CROPLAND,), _BUILDING),
                (213, 94, 0), "rising"),
     ChangeKind("greenhouse_built", "greenhouse → building",
-               _codes((Cover.GREENHOUSE,), _BUILDING), (204, 121, 167), "crossed"),
-    ChangeKind("other_built", "other ground → building", _codes(_OTHER, _BUILDING),
+               change_codes((Cover.GREENHOUSE,), _BUILDING), (204, 121, 167), "crossed"),
+    ChangeKind("other_built", "other ground → building", change_codes(_OTHER, _BUILDING),
                (230, 159, 0), "falling"),
     ChangeKind("replaced", "building → another building", (REPLACED_CODE,),
                (150, 60, 20), "upright"),
-    ChangeKind("removed", "building removed", _codes(_BUILDING, COVERS),
+    ChangeKind("removed", "building removed", change_codes(_BUILDING, COVERS),
                (0, 114, 178), "falling"),
-    ChangeKind("farm_paved", "cropland or greenhouse → paved", _codes(_FARMED, _PAVED),
+    ChangeKind("farm_paved", "cropland or greenhouse → paved", change_codes(_FARMED, _PAVED),
                (60, 60, 70), "level"),
     ChangeKind("greenhouse_cleared", "greenhouse → bare",
-               _codes((Cover.GREENHOUSE,), _BARE), (0, 158, 115), "grid"),
+               change_codes((Cover.GREENHOUSE,), _BARE), (0, 158, 115), "grid"),
     ChangeKind("cleared", "cropland or plants → bare",
-               _codes((Cover.CROPLAND, Cover.WOODY, Cover.HERBACEOUS), _BARE),
+               change_codes((Cover.CROPLAND, Cover.WOODY, Cover.HERBACEOUS), _BARE),
                (240, 228, 66), "dots"),
     ChangeKind("other", "any other change",
-               tuple(c for c in _codes(COVERS, COVERS) if c not in _SHOWN),
+               tuple(c for c in change_codes(COVERS, COVERS) if c not in _SHOWN),
                (86, 180, 233), "none"),
 )  # fmt: skip
 """Every code of a change belongs to exactly one kind. Colours after Okabe and Ito (2008), which

@@ -9,24 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landshift.grid import Grid
-from landshift.legend import COVERS, Cover, transition_code
-
-
-def _codes(before: tuple[Cover, ...], after: tuple[Cover, ...]) -> tuple[int, ...]:
-    return tuple(transition_code(b, a) for b in before for a in after if b is not a)
-
+from landshift.legend import COVERS, Cover, change_codes
 
 _NOT_BUILDING = tuple(cover for cover in COVERS if cover is not Cover.BUILDING)
 _CLEARABLE = (Cover.CROPLAND, Cover.GREENHOUSE, Cover.WOODY, Cover.HERBACEOUS)
 
 TOTALS: dict[str, tuple[int, ...]] = {
-    "cropland_loss": _codes((Cover.CROPLAND,), (Cover.BUILDING, Cover.PAVED)),
-    "greenhouse_loss": _codes((Cover.GREENHOUSE,), (Cover.BUILDING, Cover.PAVED, Cover.BARE)),
-    "new_building": _codes(_NOT_BUILDING, (Cover.BUILDING,)),
-    "removed_building": _codes((Cover.BUILDING,), _NOT_BUILDING),
-    "building_change": _codes(_NOT_BUILDING, (Cover.BUILDING,))
-    + _codes((Cover.BUILDING,), _NOT_BUILDING),
-    "cleared_ground": _codes(_CLEARABLE, (Cover.BARE,)),
+    "cropland_loss": change_codes((Cover.CROPLAND,), (Cover.BUILDING, Cover.PAVED)),
+    "greenhouse_loss": change_codes((Cover.GREENHOUSE,), (Cover.BUILDING, Cover.PAVED, Cover.BARE)),
+    "new_building": change_codes(_NOT_BUILDING, (Cover.BUILDING,)),
+    "removed_building": change_codes((Cover.BUILDING,), _NOT_BUILDING),
+    "building_change": change_codes(_NOT_BUILDING, (Cover.BUILDING,))
+    + change_codes((Cover.BUILDING,), _NOT_BUILDING),
+    "cleared_ground": change_codes(_CLEARABLE, (Cover.BARE,)),
 }
 """The codes that each total adds up. They overlap on purpose: cropland→building is both cropland
 lost and new building, greenhouse→bare both greenhouse lost and ground cleared. Cropland→bare is no

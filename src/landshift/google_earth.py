@@ -54,7 +54,7 @@ def kmz_bytes(report: SiteReport, patches: Sequence[Patch]) -> bytes | None:
         _add_overlay(document, which, spans[which], box, order)
     to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
     _add_site(document, report, to_degrees)
-    _add_changes(document, report, patches[:_MOST_PATCHES], to_degrees, since)
+    _add_changes(document, patches[:_MOST_PATCHES], to_degrees, since)
     _add_buildings(document, report, to_degrees, since)
     text = ElementTree.tostring(kml, encoding="utf-8", xml_declaration=True)
     return _zipped({"doc.kml": text, **members})
@@ -157,8 +157,8 @@ def _add_site(
 
 
 def _add_changes(
-    document: ElementTree.Element, report: SiteReport, patches: Sequence[Patch],
-    to_degrees: Transformer, since: str | None,
+    document: ElementTree.Element, patches: Sequence[Patch], to_degrees: Transformer,
+    since: str | None,
 ) -> None:  # fmt: skip
     folders: dict[str, ElementTree.Element] = {}
     for patch in patches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum
 
 
@@ -55,6 +56,11 @@ COLOURS: dict[Cover, tuple[int, int, int]] = {
 def transition_code(before: Cover | int, after: Cover | int) -> int:
     """The uint8 code of a from→to pair: 10 · before + after."""
     return 10 * int(before) + int(after)
+
+
+def change_codes(before: Collection[Cover], after: Collection[Cover]) -> tuple[int, ...]:
+    """The codes of every change from one of ``before`` to one of ``after``, row by row."""
+    return tuple(transition_code(b, a) for b in before for a in after if b is not a)
 
 
 def split_code(code: int) -> tuple[Cover, Cover]:

@@ -194,7 +194,6 @@ def compare_again(
     result: WrittenResult,
     model_name: str | None,
     progress: Callable[[str], None],
-    threads: int | None = None,
 ) -> Recomparison:
     """Make the comparison behind a result again.
 
@@ -206,8 +205,6 @@ def compare_again(
         A packaged model's name, or the path of a model file; None: as the report says.
     progress
         Told the name of each stage as it begins.
-    threads
-        As in `landcover.classify_pair`.
 
     Raises
     ------
@@ -226,7 +223,7 @@ def compare_again(
     before = read_raster(images[0], result.grid, alignment)
     before, after, clouds = without_clouds(before, after, settings.clouds)
     progress("classifying")
-    *covers, evidence = classify_pair(before, after, model, threads)
+    *covers, evidence = classify_pair(before, after, model)
     progress("explaining")
     shares = shares_of_place(covers, model, settings.cover)
     own = transition.settings_of_place(settings.transition, shares)

@@ -52,3 +52,9 @@ class Site:
     """What people call it."""
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Anything else that the site list said."""
+
+
+def site_id(words: str) -> str:
+    """A short name that is safe as a file name."""
+    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in words)
+    return kept.strip("-")[:64] or "site"

@@ -108,7 +108,7 @@ class Windows:
 
 
 def build_level(
-    image: gradient.Pixels, valid: NDArray[np.bool_], factor: int, blur_px: float = 0.0
+    image: gradient.Pixels, valid: NDArray[np.bool_], factor: int
 ) -> Level:
     """A level and its noise floor: twice the median difference of diagonal neighbours."""
     rows, cols = image.shape
@@ -119,7 +119,7 @@ def build_level(
     # Flat ground (water, filled collars) says nothing of the noise; what stands out of it does.
     stands_out = found[found > 0.01 * np.quantile(found, 0.99)] if many else found
     middle = float(np.median(stands_out)) if stands_out.size else 0.0
-    return Level(image, valid, factor, blur_px, max(2.0 * middle, 1e-12), bool(valid.all()))
+    return Level(image, valid, factor, 0.0, max(2.0 * middle, 1e-12), bool(valid.all()))
 
 
 def pyramid(image: gradient.Pixels, valid: NDArray[np.bool_], most_px: int) -> list[Level]:

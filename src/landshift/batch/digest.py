@@ -38,14 +38,13 @@ def digest_of(report: SiteReport) -> dict[str, Any]:
         "before_date": report.before.date,
         "after_date": report.after.date,
         "totals": {
-            name: {**_hectares(total), "model_error": _model_error(total, area),
+            name: {**total.numbers(), "model_error": _model_error(total, area),
                    "left_out": _left_out(total, area)}
             for name, total in report.totals.items()
         },
         "transitions": [
-            {"before": one.before.label, "after": one.after.label, **_hectares(one.hectares)}
+            {"before": one.before.label, "after": one.after.label, **one.hectares.numbers()}
             for one in report.transitions
-            if one.before is not one.after or one.before is Cover.BUILDING
         ],
         "greenhouse_kept_hectares": round(float(kept), _DECIMALS),
         "buildings": [
@@ -72,14 +71,6 @@ def _local_outline(report: SiteReport) -> tuple[str, str] | None:
         return None
     outline = report.outline or box(*report.changes.grid.bounds)
     return report.after.sha256, shapely.set_precision(outline, 0.01).wkb_hex
-
-
-def _hectares(hectares: Hectares) -> dict[str, float]:
-    return {
-        "hectares": round(hectares.value, _DECIMALS),
-        "low": round(hectares.low, _DECIMALS),
-        "high": round(hectares.high, _DECIMALS),
-    }
 
 
 def _model_error(total: Hectares, settings: AreaSettings) -> float:

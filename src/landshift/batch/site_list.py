@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -244,8 +244,3 @@ def _middle(aoi: Aoi | None) -> tuple[float | None, float | None]:
         return None, None
     west, south, east, north = project_aoi(aoi, WGS84).bounds
     return round((west + east) / 2, 6), round((south + north) / 2, 6)
-
-
-def good_sites(sites: SiteList) -> Iterator[ListedSite]:
-    """The rows that can be worked on, in the list's order."""
-    return (site for site in sites.sites if not site.problem)

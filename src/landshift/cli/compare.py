@@ -69,7 +69,7 @@ def compare(
     from landshift.precompile import compiling_ahead
     from landshift.reading import read_aoi, read_facts
     from landshift.settings import GridSettings, Settings
-    from landshift.site import Image, Site
+    from landshift.site import Image, Site, site_id
     from landshift.writing import load_views, report_as_json, write_report
 
     if out is not None:
@@ -81,7 +81,7 @@ def compare(
         for given, key in ((before_date, "before_date"), (after_date, "after_date"))
     ]
     site = Site(
-        id=_site_id(facts.get("id") or (aoi or before).stem),
+        id=site_id(facts.get("id") or (aoi or before).stem),
         name=facts.get("name", ""),
         before=Image(before, gsd, roles[0], days[0]),
         after=Image(after, gsd, roles[-1], days[1]),
@@ -106,9 +106,3 @@ def compare(
         click.echo(json.dumps(report_as_json(report), indent=1, allow_nan=False))
     else:
         print_report(report, out)
-
-
-def _site_id(name: str) -> str:
-    """A short name that is safe as a file name."""
-    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
-    return kept.strip("-")[:64] or "site"

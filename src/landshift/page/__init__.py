@@ -45,7 +45,7 @@ Rings = list[list[list[float]]]
 
 def render(report: SiteReport, patches: Sequence[Patch]) -> str:
     """The page, as text; `self_contained.fill` says what it allows itself."""
-    kinds = _kinds(report, patches)
+    kinds = _kinds(patches)
     before, after = (
         data_uri(jpeg_bytes(picture.rgba), "image/jpeg")
         for picture in (report.before_picture, report.after_picture)
@@ -150,7 +150,7 @@ def _bar(hectares: Hectares, most: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _kinds(report: SiteReport, patches: Sequence[Patch]) -> list[dict[str, Any]]:
+def _kinds(patches: Sequence[Patch]) -> list[dict[str, Any]]:
     present = {KIND_OF_CODE[patch.code].key for patch in patches}
     return [
         {

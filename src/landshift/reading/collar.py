@@ -42,7 +42,7 @@ class Collar:
 
 
 def find_collar(
-    shape: tuple[int, int], value: float, blank_rows: ReadRows, least_share: float = 0.0
+    shape: tuple[int, int], value: float, blank_rows: ReadRows, least_share: float
 ) -> Collar:
     """Regions of ``value`` that touch the picture's border, ``least_share`` of it at least.
 

@@ -174,9 +174,9 @@ def set_building(
         What the record shall say: "hall", "house", "suburban", "block" or "shed".
     """
     length, width = size
-    record = BuildingRecord(x, y, heading, length, width, eaves, kind)
+    record = BuildingRecord(x, y, heading, length, width, kind)
     if width > length:
-        record = BuildingRecord(x, y, heading + math.pi / 2, width, length, eaves, kind)
+        record = BuildingRecord(x, y, heading + math.pi / 2, width, length, kind)
     if kind != "shed":
         stage.buildings.append(record)
     x, y, heading, length, width = (

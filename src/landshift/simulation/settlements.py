@@ -289,7 +289,7 @@ def _parking(stage: Stage, zone: Zone) -> None:
                 car(stage, x, y, stage.plan.heading_at(float(u), float(v)) + math.pi / 2)
 
 
-def set_halls(stage: Stage, zone: Zone, roofs: list[Roof], count: int, kind: str = "hall") -> int:
+def set_halls(stage: Stage, zone: Zone, roofs: list[Roof], count: int) -> int:
     """Stand up to ``count`` halls side by side in a zone, all with one heading; how many fit."""
     rng = stage.rng
     along_u = zone.size[0] >= zone.size[1] if rng.random() < 0.7 else rng.random() < 0.5
@@ -311,7 +311,7 @@ def set_halls(stage: Stage, zone: Zone, roofs: list[Roof], count: int, kind: str
         u, v = (zone.u0 + a, zone.v0 + b) if along_u else (zone.u0 + b, zone.v0 + a)
         x, y = stage.plan.to_ground(u, v)
         roof = roofs[int(rng.integers(len(roofs)))]
-        set_building(stage, x, y, heading, (length, width), roof, rng.uniform(4.5, 10), kind)
+        set_building(stage, x, y, heading, (length, width), roof, rng.uniform(4.5, 10), "hall")
         offset += width + rng.uniform(4, 22)
         done += 1
     return done

@@ -142,8 +142,6 @@ class BuildingRecord:
     """Outer length."""
     width_m: float
     """Outer width."""
-    height_m: float
-    """Height of the eaves."""
     kind: str
     """"hall", "house", "suburban", "block", "shed" or "frame"."""
 
