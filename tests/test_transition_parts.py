@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from landshift.change_map import TOTALS
+from landshift.change_map import MIRRORED_TOTALS, TOTALS
 from landshift.landcover import Evidence
 from landshift.legend import Cover
 from landshift.raster import Raster
@@ -17,6 +17,7 @@ from landshift.transition import (
     least_regions_px,
     residual_reach_px,
     smoothing_weights,
+    total_outcomes,
 )
 from posteriors import PRIOR, RGB, Aligned, evidence_of, kinds_of, land_cover, utm_grid
 
@@ -158,3 +159,29 @@ def test_what_one_date_or_the_pair_does_not_show_is_not_valid():
     ))  # fmt: skip
     np.testing.assert_array_equal(changes.codes == 0, ~(shown[0] & shown[1] & shown[2]))
     assert changes.seen_hectares.sum() == pytest.approx(changes.aoi_hectares * 9 / 12)
+
+
+def test_totals_take_their_noise_from_their_own_pairs():
+    groups = total_outcomes()
+    wanted = [*TOTALS.items(), *MIRRORED_TOTALS.items()]
+    assert len(groups) == len(wanted)
+    for group, (name, codes) in zip(groups, wanted, strict=True):
+        marked = {10 * (place // 8 + 1) + place % 8 + 1 for place in np.flatnonzero(group[:64])}
+        assert marked == set(codes)
+        assert group[64] == (name == "new_building")  # buildings that others replaced
+
+
+def test_what_is_not_seen_says_nothing_of_how_alike_neighbours_are():
+    rng = np.random.default_rng(4)
+    bands = rng.normal(100, 10, (3, 12, 30)).astype(np.float32)
+    valid = np.ones((12, 30), bool)
+    valid[:, :20] = False  # two thirds of it, of one colour
+    bands[:, :, :20] = 0
+    whole = Raster(bands, valid, utm_grid(12, 30, 1.0), Sensor(RGB, 1.0), None)
+    part = Raster(
+        bands[:, :, 20:].copy(), valid[:, 20:].copy(), utm_grid(12, 10, 1.0), Sensor(RGB, 1.0), None
+    )
+    found = smoothing_weights((whole,), valid, SETTINGS)
+    for one, other in zip(found, smoothing_weights((part,), part.valid, SETTINGS), strict=True):
+        np.testing.assert_array_equal(one[:, 20:], other)
+        assert not one[:, :20].any()
