@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from landshift.errors import SettingsError
-from landshift.fitness import Fitness, full_scale, judge_fitness
+from landshift.fitness import Fitness, full_scale, judge_fitness, measure_veil
 from landshift.raster import Raster
 from landshift.sensor import Sensor
 from landshift.settings import FitnessSettings
@@ -202,6 +202,50 @@ def test_haze_over_both_and_a_longer_exposure_are_no_veil_over_one():
     exposed = judge(before=scene(1, scale=0.4), after=scene(2))
     for fitness in (hazy, exposed):
         assert not any("veils" in reason for reason in fitness.reasons)
+
+
+def test_dark_ground_that_a_longer_exposure_lifts_is_no_veil_however_far():
+    pair = scene(1, scale=0.4), scene(2, offset=15.0)  # and a little stray light
+    _, lift, share = measure_veil(*pair, np.ones(SHAPE, bool))
+    assert lift > 0.05
+    assert share > SETTINGS.veil_contrast
+    for limits, says in (({}, False), ({"veil_contrast": 2.0}, True)):
+        fitness = judge(*pair, veil_lift=0.05, **limits)
+        assert any("veils" in reason for reason in fitness.reasons) == says
+
+
+def pale_from(raster, column):
+    bands = raster.bands.copy()
+    bands[:, :, column:] = 240.0
+    return replace(raster, bands=bands)
+
+
+@pytest.mark.parametrize(("column", "verdict"), [(60, "ok"), (35, "caution"), (10, "refuse")])
+def test_pale_ground_is_told_by_how_much_of_the_site_it_is(column, verdict):
+    pair = [pale_from(scene(seed), column) for seed in (1, 2)]
+    fitness = judge(*pair)
+    assert fitness.verdict == verdict
+    if verdict != "ok":
+        assert "bright and pale in the before picture" in fitness.reasons[0]
+    inside = np.zeros(SHAPE, bool)
+    inside[:, : max(column, 20)] = True
+    beside = judge(*pair, inside=inside)
+    assert any("pale" in reason for reason in beside.reasons) == (verdict == "refuse")
+
+
+def test_clouds_are_told_as_a_share_of_the_site_or_as_beside_it():
+    inside, hidden = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
+    inside[:, :35] = hidden[:30] = True
+    beside = ~inside
+    pair = scene(1), scene(2)
+    found = judge_fitness(*pair, Aligned(0.1), inside, SETTINGS, (hidden, beside))
+    assert found.verdict == "caution"
+    assert "hides 50% of the site in the before picture" in found.reasons[0]
+    assert "lies beside the site in the after picture" in found.reasons[1]
+    hidden[:, 35:] = False  # 25 % of the picture, 50 % of the site
+    found = judge_fitness(*pair, Aligned(0.1), inside, SETTINGS, (hidden, beside & False))
+    assert "hides 50% of the site in the before picture" in found.reasons[0]
+    assert len(found.reasons) == 1
 
 
 def test_an_aoi_paved_all_over_is_no_veil():
