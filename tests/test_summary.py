@@ -67,6 +67,26 @@ def test_kinds_of_ground_are_told_apart():
     assert told["built_on_greenhouse_ha"] == pytest.approx(0.3)
 
 
+def test_a_kind_of_ground_counts_from_a_share_of_all_that_was_built_on():
+    built = digest([("cropland", "building", 10.0), ("greenhouse", "building", 0.5)])
+    for share, counts in ((0.1, False), (0.04, True)):
+        told = judge_site(built, replace(JUDGED, least_hectares=0.05, least_share=share))
+        assert (told["on_farmland"], told["on_greenhouses"]) == (True, counts)
+
+
+def test_bare_ground_and_plants_that_were_built_on_are_no_farmland():
+    told = judge_site(digest([("bare", "building", 0.5), ("woody", "building", 0.2)]), JUDGED)
+    assert (told["built_on_other_ha"], told["built_on_cropland_ha"]) == (0.7, 0.0)
+    assert told["replaced"] == ""
+
+
+def test_a_house_is_small_and_narrow():
+    given = [(JUDGED.house_hectares, JUDGED.house_width_m, "roofed"),
+             (JUDGED.house_hectares, JUDGED.house_width_m + 0.1, "roofed"),
+             (JUDGED.house_hectares + 0.001, JUDGED.house_width_m, "roofed")]  # fmt: skip
+    assert judge_site(digest(buildings=given), JUDGED)["houses"] == 1
+
+
 def test_greenhouses_cleared_count_before_anything_is_built():
     assert judge_site(digest(greenhouse_loss=0.4), JUDGED)["on_greenhouses"]
 
@@ -147,6 +167,12 @@ def test_what_was_not_seen_does_not_average_out():
         total.add({**hectares(1.0, 0.9, 3.2), "model_error": 0.0, "left_out": 2.0})
     # 2 ha a site that the value leaves out, and 0.2 ha that are each site's own
     assert total.as_json()["high"] == pytest.approx(100 + 200 + 0.2 * 10, abs=1e-3)
+
+
+def test_what_was_not_seen_adds_no_more_than_the_upper_end_holds():
+    total = Sum()
+    total.add({**hectares(1.0, 0.9, 1.2), "left_out": 2.0})
+    assert total.as_json()["high"] == 1.2
 
 
 def test_nothing_answered_is_not_zero():
