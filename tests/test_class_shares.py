@@ -101,6 +101,24 @@ def test_what_was_not_seen_has_no_say_in_the_shares():
     assert not weighed_by_shares(blind, found).probability.any()
 
 
+def test_shares_are_those_of_all_of_a_large_picture():
+    halves = np.repeat([0, 7], 150)
+    cover = cover_of(0.92 * np.eye(8)[:, halves] + 0.01)
+    few, all_of_it = (
+        shares_of_place([cover], MODEL, CoverSettings(prior_weight=0.0, most_samples=most)).here
+        for most in (100, 300)
+    )
+    np.testing.assert_allclose(few, all_of_it, atol=0.01)
+    assert few[7] > 0.4
+
+
+def test_a_class_that_the_model_never_learned_is_not_divided_by_nothing():
+    never = SimpleNamespace(class_prior=(0.0, *MODEL.class_prior[1:]))
+    shares = shares_of_place([random_cover(5)], never, CoverSettings())
+    assert np.isfinite(shares.factors).all()
+    assert np.isfinite(weighed_by_shares(random_cover(5), shares).probability).all()
+
+
 def test_coarse_pixels_keep_the_shares_of_the_model():
     drawn = np.random.default_rng(4).dirichlet(np.full(8, 0.4), 40).T
     settings = CoverSettings(prior_coarsest_gsd_m=5.5)

@@ -1,0 +1,53 @@
+"""Which zone, which half of the earth, and how much ground around an aoi a grid takes in."""
+
+import numpy as np
+import pytest
+from pyproj import CRS, Transformer
+from shapely.geometry import box
+
+from landshift.reading import describe_image, plan_grid
+from landshift.settings import GridSettings
+from landshift.site import Aoi, Image
+from pictures import CORNER, UTM, ground, north_up, write
+
+SETTINGS = GridSettings()
+
+
+def info_of(path, corner=CORNER, crs=UTM, shape=(120, 160), gsd=1.0):
+    write(path, ground(*shape), crs=crs, transform=north_up(gsd, corner))
+    return describe_image(Image(path))
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "epsg"),
+    [(125.9995, 40.0, 32651), (125.9985, 40.0, 32651), (126.0005, 40.0, 32652),
+     (125.9995, -40.0, 32751)],
+)  # fmt: skip
+def test_the_zone_is_that_of_the_middle_on_its_half_of_the_earth(tmp_path, lon, lat, epsg):
+    x, y = Transformer.from_crs(4326, 3857, always_xy=True).transform(lon, lat)
+    corner = x - 80.0, y + 60.0  # of a picture of 160 x 120 units in Web Mercator
+    info = info_of(tmp_path / "a.tif", corner, "EPSG:3857")
+    grid = plan_grid(info, info, None, SETTINGS, 0.3)
+    assert grid.crs == CRS.from_epsg(epsg)
+    west, _, east, _ = grid.bounds
+    assert 0.0 < west < east < 1e6
+    assert grid.transform.e < 0.0
+
+
+def test_a_zone_of_another_datum_is_kept_where_it_is_the_right_one(tmp_path):
+    own = info_of(tmp_path / "a.tif", crs="EPSG:4326", corner=(129.0, 41.0), gsd=1e-5)
+    other = info_of(tmp_path / "b.tif", crs="EPSG:3098", corner=(500_000.0, 4_538_760.0))
+    assert other.grid.crs.utm_zone == "52N"  # JGD2000
+    assert plan_grid(own, other, None, SETTINGS, 0.3).crs == CRS.from_epsg(3098)
+    assert plan_grid(own, own, None, SETTINGS, 0.3).crs == CRS.from_epsg(32652)
+
+
+def test_the_ground_around_an_aoi_is_so_many_metres_or_pixels(tmp_path):
+    info = info_of(tmp_path / "a.tif", shape=(400, 400), gsd=10.0)
+    x, y = CORNER[0] + 2000, CORNER[1] - 2000
+    aoi = Aoi(box(x, y, x + 100, y + 100), CRS.from_user_input(UTM))
+    for least_px, wide_m in ((20, 200), (3, 60)):
+        settings = GridSettings(margin_m=60.0, least_margin_px=least_px)
+        grid = plan_grid(info, info, aoi, settings, 0.3)
+        np.testing.assert_allclose(grid.bounds, (x - wide_m, y - wide_m, x + 100 + wide_m,
+                                                 y + 100 + wide_m))  # fmt: skip
