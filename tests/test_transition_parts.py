@@ -18,6 +18,7 @@ from landshift.transition import (
     residual_reach_px,
     smoothing_weights,
     total_outcomes,
+    without_rims,
 )
 from posteriors import PRIOR, RGB, Aligned, evidence_of, kinds_of, land_cover, utm_grid
 
@@ -115,7 +116,8 @@ def test_a_frame_of_few_pixels_is_left_and_a_larger_one_keeps_its_probability(le
     one = Raster(bands, np.ones(grid.shape, bool), grid, Sensor(RGB, 1.0), None)
     codes, kinds = np.full(grid.shape, 22, np.uint8), np.zeros((4, *grid.shape), np.float32)
     codes[10:20, 10:20] = 21
-    codes[0:5, 0:5], codes[25:, 25:] = 23, 11
+    # grown, built on, torn down: what no film explains, however well the dates agree
+    codes[0:9, 0:14], codes[0:9, 15:29], codes[21:, :15], codes[21:, 16:] = 14, 23, 32, 133
     kinds[0], kinds[3, 10:20, 10:20], kinds[0, 10:20, 10:20] = 1.0, 0.7, 0.3
     wanted = codes.copy()
     if least_px == 100:
@@ -185,3 +187,30 @@ def test_what_is_not_seen_says_nothing_of_how_alike_neighbours_are():
     for one, other in zip(found, smoothing_weights((part,), part.valid, SETTINGS), strict=True):
         np.testing.assert_array_equal(one[:, 20:], other)
         assert not one[:, :20].any()
+
+
+@pytest.mark.parametrize(("side", "filled"), [(2, True), (4, False)])
+def test_unchanged_ground_inside_a_hall_need_not_be_as_large_as_a_change(side, filled):
+    pair = hall_pair()
+    kinds, hole = pair[2].probability.copy(), np.s_[13 : 13 + side, 13 : 13 + side]
+    kinds[0][hole], kinds[1][hole] = 0.95, 0.05
+    pair = *pair[:2], replace(pair[2], probability=kinds)
+    changes = found_in(pair, replace(SETTINGS, least_side_px=3.0, least_change_m2=25.0))
+    assert changes.new_building[hole].all() == filled
+    assert changes.new_building.sum() == 100 - (not filled) * side**2
+
+
+@pytest.mark.parametrize("reach_px", [1.0, 2.0, 3.0])
+def test_rims_are_taken_away_by_a_disc(reach_px):
+    row, col = np.mgrid[-12:13, -12:13]
+    reach = int(reach_px)
+    kept = [row**2 + col**2 <= reach_px**2, np.abs(row) <= reach, np.abs(col) <= reach]
+    gone = [(row >= -reach) & (row < reach), (col >= -reach) & (col < reach)]
+    for shapes, stays in ((kept, 1.0), (gone, 0.0)):
+        for shape in shapes:
+            evidence = np.zeros((4, 25, 25), np.float32)
+            evidence[1], evidence[3] = 0.6 * shape, 0.2 * shape
+            evidence[0] = 1 - 0.8 * shape
+            found = without_rims(evidence, reach_px)
+            np.testing.assert_allclose(found[1:], stays * evidence[1:], atol=1e-6)
+            np.testing.assert_allclose(found.sum(axis=0), 1.0, atol=1e-6)
