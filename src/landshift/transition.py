@@ -20,7 +20,7 @@ from scipy import ndimage
 from landshift.change_map import MIRRORED_TOTALS, REPLACED_TOTALS, TOTALS, ChangeMap
 from landshift.kernels import region, smoothing
 from landshift.kernels import transition as kernel
-from landshift.legend import TRANSITION_CODES, Cover, transition_code
+from landshift.legend import Cover, transition_code
 from landshift.settings import TransitionSettings, is_up_to
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ def keep_frames(
     """
     before, after = codes // 10, codes % 10
     stripped = (before != after) & ((before == Cover.GREENHOUSE) | (after == Cover.GREENHOUSE))
-    stripped &= (before != Cover.BUILDING) & (after != Cover.BUILDING) & (codes != _REPLACED_CODE)
+    stripped &= (before != Cover.BUILDING) & (after != Cover.BUILDING)
     regions, count = ndimage.label(stripped, np.ones((3, 3)))
     if len(pictures) != 2 or count == 0:
         return
@@ -366,10 +366,7 @@ def _quieten_unsupported(
     point at. Where calibrated probabilities stand inside and around a region they stay as they
     are; the tail elsewhere leaves the value and widens the interval upward instead.
     """
-    changed = codes == _REPLACED_CODE
-    for code in TRANSITION_CODES:
-        if code // 10 != code % 10:
-            changed |= codes == code
+    changed = codes // 10 != codes % 10  # so is 133, a building that gave way to another
     if settings.support_px > 0:
         disc = ndimage.generate_binary_structure(2, 1)
         changed = ndimage.binary_dilation(changed, disc, iterations=settings.support_px)
@@ -392,7 +389,7 @@ def _change_map(
     probability, built = np.empty(codes.shape, np.float32), np.empty(codes.shape, np.float32)
     kernel.rate_codes(*classes, kinds, codes, pairs, replaced_prior, probability, built)
     replaced = codes == _REPLACED_CODE
-    gained = replaced | ((codes % 10 == Cover.BUILDING) & (codes != _STAYED_BUILDING) & (codes > 0))
+    gained = (codes % 10 == Cover.BUILDING) & (codes != _STAYED_BUILDING)  # 133 among them
     grid = cover.grid
     cell_px = max(settings.least_cell_px, round(settings.cell_m / grid.gsd_m))
     counted = inside & (codes > 0)
