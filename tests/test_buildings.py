@@ -263,6 +263,18 @@ def test_a_building_astride_the_aoi_is_listed_whole_or_not_at_all():
         assert len(buildings) == count
         for one in buildings:
             assert one.hectares == pytest.approx(0.12, rel=0.03)
+            assert one.was is Cover.CROPLAND
+
+
+def test_the_ragged_edge_of_a_yard_is_no_building_unless_it_is_likely():
+    row, col = np.mgrid[:260, :260]
+    edge = (np.hypot(row - 300, col + 40) > 190) & (np.hypot(row - 300, col + 40) < 204)
+    for share, count in ((0.54, 0), (0.56, 1)):
+        buildings, _ = found_in(edge, probability=share * edge)
+        assert len(buildings) == count
+        assert all(one.rectangularity < 0.5 for one in buildings)
+    whole, _ = found_in(hall(130, 130, 60, 20, 90), probability=0.54 * hall(130, 130, 60, 20, 90))
+    assert len(whole) == 1
 
 
 def test_coarse_pixels_and_small_sheds_give_no_building():

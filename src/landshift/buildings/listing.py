@@ -208,8 +208,9 @@ def _building(
     outline, rectangle = outlines.regularise(
         shape.outline, shape.rectangle, pooled_deg, grid.gsd_m / scale, settings
     )
-    # Only what was built anew tells what stood there: closed cracks and the aoi's outside do not.
-    built = shape.mask & changes.new_building[view] & (changes.codes[view] != 255)
+    # Only what was built anew tells what stood there: closed cracks do not, nor does the aoi's
+    # outside, whose code begins with no cover's number.
+    built = shape.mask & changes.new_building[view]
     counts = np.bincount(changes.codes[view][built] // 10, minlength=10)[1 : len(COVERS) + 1]
     was = COVERS[int(counts.argmax())]
     pixel = float(grid.pixel_hectares[shape.row : shape.row + rows] @ shape.mask.mean(axis=1))
