@@ -264,6 +264,22 @@ def test_a_building_astride_the_aoi_is_listed_whole_or_not_at_all():
         for one in buildings:
             assert one.hectares == pytest.approx(0.12, rel=0.03)
             assert one.was is Cover.CROPLAND
+    grid, inside = utm_grid(*SHAPE, GSD), np.zeros(SHAPE, bool)
+    inside[:, : int(70 + 120 * 0.55)] = True  # more of it lies outside than on either cover
+    codes = np.where(new, np.where(np.arange(260) < 100, 43, 13), 11)
+    after = picture(np.where(new, 3, 1), grid, np.random.default_rng(0), 2.0)
+    (one,), _ = outline_buildings(change_map(codes, grid, inside), after, SETTINGS)
+    assert one.was is Cover.CROPLAND
+
+
+def test_whatever_is_drawn_has_all_of_the_outlines_area():
+    angle = np.linspace(0, 2 * np.pi, 73)[:-1]
+    for radius in (10 + 0 * angle, 10 + 3 * np.cos(7 * angle)):
+        outline = Polygon(np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]))
+        around = outlines.minimum_rectangle(outline)
+        drawn, _ = outlines.regularise(outline, around, None, 0.5, SETTINGS)
+        assert drawn.area == pytest.approx(outline.area, rel=1e-9)
+        assert len(drawn.exterior.coords) < 73
 
 
 def test_the_ragged_edge_of_a_yard_is_no_building_unless_it_is_likely():
