@@ -51,3 +51,16 @@ def test_an_alignment_read_from_the_other_side_undoes_it(shift_px, slope, bend_p
         back.tie_points.place + back.tie_points.moved, there.tie_points.place
     )
     assert (back.verdict, back.reason, back.model) == (there.verdict, there.reason, there.model)
+
+
+@jit
+def test_what_is_told_of_an_alignment_is_that_of_the_grids_middle():
+    there = bent(200, 320, (3.0, -5.0), 0.01, 2.0)
+    east, north = there.displacement(*there.grid.xy(np.array([99.5]), np.array([159.5])))
+    assert (there.east_m, there.north_m) == pytest.approx((east[0], north[0]))
+    assert there.uncertainty_m == pytest.approx(np.median(there.uncertainty_lattice_m))
+    miss = np.arange(2.0 * len(there.tie_points)).reshape(-1, 2)
+    there = replace(there, tie_points=replace(there.tie_points, miss=miss))
+    back = there.reversed().tie_points
+    np.testing.assert_array_equal(back.miss, -miss)
+    np.testing.assert_array_equal(back.moved, -there.tie_points.moved)
