@@ -214,3 +214,13 @@ def test_rims_are_taken_away_by_a_disc(reach_px):
             found = without_rims(evidence, reach_px)
             np.testing.assert_allclose(found[1:], stays * evidence[1:], atol=1e-6)
             np.testing.assert_allclose(found.sum(axis=0), 1.0, atol=1e-6)
+
+
+def test_a_hole_that_surely_stayed_and_was_given_to_a_hall_makes_it_no_likelier():
+    pair = hall_pair()
+    kinds, hole = pair[2].probability.copy(), np.s_[13:15, 13:15]
+    kinds[0][hole], kinds[1][hole] = 1.0, 0.0
+    changes = found_in((*pair[:2], replace(pair[2], probability=kinds)))
+    assert np.all(changes.codes[hole] == 13)
+    assert not changes.probability[hole].any()
+    assert changes.probability[10, 10] > 0.9
