@@ -10,15 +10,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 from scipy import ndimage
 
 from conftest import CHECKOUT
 from landshift import explanation
 from landshift.cli import main
-from landshift.cli.explain import _amounts
+from landshift.cli.explain import _amounts, _thresholds
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError, InputError, SettingsError
-from landshift.explanation import _region_checks, building_at, explain, pixel_at, pixel_under
+from landshift.explanation import (
+    Check,
+    _region_checks,
+    building_at,
+    explain,
+    pixel_at,
+    pixel_under,
+)
 from landshift.legend import OUTSIDE, Cover
 from landshift.reading import read_aoi
 from landshift.recomparison import compare_again, read_result, settings_from
@@ -259,6 +267,16 @@ def test_folders_that_are_no_results_are_told(small, tmp_path):
     shutil.copytree(small / "out", tmp_path / "out")
     (tmp_path / "out" / "changes.tif").write_bytes(b"II*\0broken")
     assert "changes.tif: damaged" in refused("explain", tmp_path / "out", "--building", "1")
+
+
+def test_the_name_of_a_setting_is_whole_on_a_narrow_terminal(capsys):
+    names = ("buildings.least_inside_share", "buildings.doubtful_probability")
+    checks = tuple(
+        Check("ground of one kind of change", 9403.0, 25.0, "m²", name, True) for name in names
+    )
+    Console(width=80).print(_thresholds(SimpleNamespace(checks=checks)))
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in names)
 
 
 def test_settings_survive_the_report_or_are_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from io import BytesIO
 from itertools import combinations
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from landshift import figure
@@ -17,6 +19,7 @@ from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, REPLACED_CODE, sh
 from landshift.ground import round_length_m, to_local_metres, true_north_deg
 from landshift.legend import TRANSITION_CODES, Cover, split_code
 from landshift.patches import find_patches, find_unseen
+from landshift.wording import seen_words
 from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
 
 # Machado, Oliveira and Fernandes 2009, full severity, on linear red, green, blue
@@ -60,6 +63,52 @@ def test_everything_an_article_needs_is_there(drawn):
         assert wanted in words
     for kind in CHANGE_KINDS:
         assert kind.label in words
+
+
+@pytest.mark.parametrize("sensor", ["unknown", "a sensor whose file says a great deal of it"])
+def test_no_words_leave_the_page(sensor):
+    report = hostile_report()
+    long = replace(report.after, sensor=f"{sensor} (red green blue)")
+    site = replace(report.site, name="Süd-Hamgyŏng, „Werk“ " * 20)
+    drawn = drawn_of(replace(report, site=site, before=long, after=long))
+    renderer = FigureCanvasAgg(drawn).get_renderer()
+    ends = [text.get_window_extent(renderer) for text in (*drawn.texts, *captions_of(drawn))]
+    assert max(end.x1 for end in ends) <= drawn.bbox.x1
+    before, after = (text.get_window_extent(renderer) for text in captions_of(drawn)[:2])
+    assert before.x1 < after.x0
+    assert drawn.texts[0].get_text().endswith("…")
+
+
+def captions_of(drawn):
+    return [text for axes in drawn.axes for text in axes.texts if text.get_text()[1:3] == "  "]
+
+
+@pytest.mark.parametrize("shape", [(1200, 60), (60, 1200)], ids=["tall", "wide"])
+def test_the_scale_of_thin_ground_lies_on_it(shape):
+    drawn = drawn_of(made_report(replace(UTM, shape=shape)))
+    renderer = FigureCanvasAgg(drawn).get_renderer()
+    FigureCanvasAgg(drawn).draw()
+    for axes in drawn.axes[:3]:
+        panel = axes.get_window_extent(renderer)
+        bar = axes.lines[0].get_window_extent(renderer)
+        scale = next(t for t in axes.texts if re.fullmatch(r"\d+ m", t.get_text()))
+        words = scale.get_bbox_patch().get_window_extent(renderer)
+        length = float(scale.get_text().split()[0])
+        assert np.ptp(axes.lines[0].get_xdata()) == length
+        assert bar.width > 15  # of 300 dots an inch: a tenth of an inch on a page
+        assert panel.x0 <= words.x0
+        assert bar.y1 < words.y0
+
+
+def test_a_single_pixel_not_seen_stands_in_the_legend_and_the_words():
+    report = made_report()
+    codes = np.where(report.changes.codes == 0, np.uint8(11), report.changes.codes)
+    codes[50, 50] = 0
+    changes = replace(report.changes, codes=codes)
+    words = " | ".join(words_of(drawn_of(replace(report, changes=changes, seen_share=0.99999))))
+    assert "not seen on both dates" in words
+    assert "more than 99 % of it seen" in words
+    assert (seen_words(1.0), seen_words(0.994)) == ("100 %", "99 %")
 
 
 def test_small_pairs_stand_together():

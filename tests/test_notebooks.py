@@ -46,14 +46,23 @@ def test_a_notebook_runs(path):
     if path.stem == "03_teach_it":
         untaught, taught = map(float, re.findall(r"taught: +(\d+)%", printed(book)))
         assert taught > untaught
+        drawn = next(o.data["text/plain"] for o in outputs_of(book) if "'woody'" in str(o.data))
+        for cover in ("cropland", "herbaceous", "paved"):  # large pieces, in several parts or not
+            assert f"'{cover}'" in drawn
+
+
+def outputs_of(book):
+    return [
+        output for cell in book.cells if cell.cell_type == "code"
+        for output in cell.outputs if "data" in output
+    ]  # fmt: skip
 
 
 def shown(book):
     """Kinds of what its cells show, plain text apart."""
     return {
-        kind for cell in book.cells if cell.cell_type == "code"
-        for output in cell.outputs for kind in output.get("data", {}) if kind != "text/plain"
-    }  # fmt: skip
+        kind for output in outputs_of(book) for kind in output["data"] if kind != "text/plain"
+    }
 
 
 def printed(book):

@@ -319,6 +319,29 @@ def test_no_stac_item_without_place_or_time(tmp_path):
     assert one["properties"]["datetime"] == "2023-05-12T00:00:00Z"
 
 
+def test_every_ring_of_a_stac_item_turns_as_geojson_wants(tmp_path):
+    west, south, east, north = UTM.bounds
+    holed = shapely.box(west, south, west + 90, north).difference(
+        shapely.Point(west + 40, south + 40).buffer(20)
+    )
+    outline = shapely.MultiPolygon([holed, shapely.box(east - 90, south, east, north)])
+    for turned in (outline, outline.reverse()):
+        item = stac_item(replace(made_report(), outline=turned), tmp_path)
+        parts = shapely.get_parts(shapely.geometry.shape(item["geometry"]))
+        assert len(parts) == 2
+        assert all(part.exterior.is_ccw for part in parts)
+        assert not any(hole.is_ccw for part in parts for hole in part.interiors)
+
+
+def test_a_stac_item_names_the_figure_of_every_kind(tmp_path):
+    for kind in ("png", "svg", "pdf"):
+        (tmp_path / f"figure.{kind}").write_bytes(b"drawn")
+    item = stac_item(made_report(), tmp_path)
+    hrefs = {asset["href"]: asset["type"] for asset in item["assets"].values()}
+    assert hrefs == {"./figure.png": "image/png", "./figure.svg": "image/svg+xml",
+                     "./figure.pdf": "application/pdf"}  # fmt: skip
+
+
 def test_a_dataset_knows_its_place():
     report = hostile_report()
     found = report_as_dataset(report)

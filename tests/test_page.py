@@ -6,9 +6,12 @@ import dataclasses
 import re
 import shutil
 from contextlib import contextmanager
+from itertools import combinations
 
 import numpy as np
 import pytest
+import shapely
+from affine import Affine
 
 from landshift import page
 from landshift.area import Hectares, Transition
@@ -252,6 +255,65 @@ def test_a_card_says_no_more_of_a_building_than_is_known(browser, tmp_path):
     assert "Now: a frame or foundation, not roofed yet." in said[1]
     assert "Now: a building with a roof." in said[2]
     assert "90° from grid north" in said[2]
+
+
+@pytest.mark.parametrize("pixel_m", [0.2, 10.0])
+def test_on_paper_hatching_and_letters_are_as_large_whatever_the_ground(
+    browser, tmp_path, pixel_m
+):
+    grid = dataclasses.replace(UTM, transform=UTM.transform @ Affine.scale(pixel_m))
+    with opened(browser, tmp_path, rendered(hostile_report(grid)), (720, 900, False)) as view:
+        view.emulate_media(media="print")
+        view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        dots, letters, kinds = view.evaluate("""() => {
+            const still = document.getElementById("still-changes"), one = still.getScreenCTM().a;
+            const hatches = [...still.querySelectorAll("pattern")].map((hatch) =>
+                one * 8 * hatch.patternTransform.baseVal.getItem(0).matrix.a);
+            const size = one * still.querySelector("text").getAttribute("font-size");
+            const used = [...still.querySelectorAll("path[fill^=url]")];
+            return [hatches, size, used.filter((path) => path.getBBox().width > 0)
+                .map((path) => path.getAttribute("fill"))];
+        }""")
+    assert min(dots) > 4
+    assert max(dots) < 12
+    assert 7 < letters < 16
+    # what was not seen is hatched like everything else that the key names
+    assert "url(#sheet-hatch-unseen)" in kinds
+    assert len(kinds) == len(dots) == 10
+
+
+def test_on_paper_a_small_site_fills_its_drawing(browser, tmp_path):
+    report = made_report()
+    x, y = UTM.transform @ (150, 150)
+    outline = shapely.box(x - 30, y - 20, x + 30, y + 20)
+    report = dataclasses.replace(report, outline=outline)
+    with opened(browser, tmp_path, rendered(report), (720, 900, False)) as view:
+        view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        shown = view.locator("#still-changes").get_attribute("viewBox")
+    assert [float(part) for part in shown.split()] == pytest.approx(
+        [150 - 33.6, 150 - 23.6, 67.2, 47.2], abs=0.1
+    )
+
+
+def test_numbers_on_the_map_do_not_lie_on_each_other(browser, tmp_path):
+    report = made_report()
+    west, _, _, north = UTM.bounds
+    small = [
+        dataclasses.replace(report.buildings[0], outline=shapely.box(x, y - 4, x + 4, y))
+        for x in range(int(west), int(west) + 40, 6) for y in range(int(north) - 40, int(north), 6)
+    ]  # fmt: skip
+    text = rendered(dataclasses.replace(report, buildings=tuple(small)))
+    boxes = """() => [...document.querySelectorAll("#map .number")]
+        .filter((one) => getComputedStyle(one).visibility === "visible")
+        .map((one) => one.getBoundingClientRect())
+        .map(({ left, right, top, bottom }) => [left, right, top, bottom])"""
+    with opened(browser, tmp_path, text, (1280, 900, False)) as view:
+        far = view.evaluate(boxes)
+        view.locator("button.show").first.click()
+        near = view.evaluate(boxes)
+    for one, two in combinations(far, 2):
+        assert one[1] < two[0] or two[1] < one[0] or one[3] < two[2] or two[3] < one[2]
+    assert 0 < len(far) < len(near)
 
 
 def names_of(view):

@@ -145,6 +145,13 @@ def test_greenhouses_that_stay_are_not_lost(reports):
     assert reports("onchon").totals["greenhouse_loss"].value <= 0.05
 
 
+@pytest.mark.parametrize("name", ["kyongsong", "onchon", "kosan", "unchanged"])
+def test_no_more_is_seen_than_there_is(reports, name):
+    report = reports(name)
+    assert report.seen_share <= 1.0
+    assert str(report.not_seen_hectares) == "0.0"
+
+
 def test_a_change_of_season_is_no_change(reports):
     totals = reports("unchanged").totals
     assert totals["cropland_loss"].value + totals["new_building"].value <= 0.05

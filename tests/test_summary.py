@@ -19,6 +19,7 @@ from landshift.batch.ledger import Ledger
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.morning import write_tables
 from landshift.batch.outcome import Outcome
+from landshift.batch.overlap import Overlap, overlap_words
 from landshift.batch.rollup import Sum, judge_site
 from landshift.change_map import TOTALS
 from landshift.cli import main
@@ -288,6 +289,11 @@ def test_every_overlap_is_counted_and_neighbours_have_none(tmp_path):
     assert len(summary["cautions"]) == 4
     assert summary["cautions"][3] == "3 more pairs of sites share ground"
     assert "shares" not in warnings[4]
+
+
+def test_the_words_for_one_more_overlap():
+    pair = Overlap((0, 1), ("a", "b"), 1.5)
+    assert overlap_words([pair] * 4)[3] == "1 more pair of sites shares ground"
 
 
 def test_every_site_stands_in_every_table(folder):

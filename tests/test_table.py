@@ -65,6 +65,10 @@ def test_gross_net_and_what_was_not_seen(capsys):
     assert "not seen, nothing said of it: 0.30 ha" in out  # 2.5 % of 11.8 ha
     row = next(line for line in out.splitlines() if line.startswith("cropland  ")).split()
     assert row[:4] == ["cropland", "0.40", "1.25", "-0.85"]
+    least = (Balance(Cover.WOODY, gained, gained, -0.004, -0.004, 0.2),)
+    print_report(replace(made_report(), balance=least), None)
+    assert "-0.00" not in capsys.readouterr().out
+    assert "-0.0" not in str(replace(least[0], net=-1e-5, net_low=-1e-5).as_json()["net"])
     print_report(replace(made_report(), seen_share=1.0), None)
     assert "not seen" not in capsys.readouterr().out
 

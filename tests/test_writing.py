@@ -72,7 +72,9 @@ def test_the_map_carries_codes_colours_and_names(tmp_path, grid):
         assert source.colormap(1)[13][:3] == transition_colour(13)
         assert "before" in source.descriptions[0]
     with rasterio.open(tmp_path / "out" / "probability.tif") as source:
-        assert set(np.unique(source.read(1))) <= {0, 90}
+        # the strip not seen and the rim outside are no probability of 0
+        assert set(np.unique(source.read(1))) == {90, 255}
+        assert source.nodata == 255
     style = ET.fromstring(
         (tmp_path / "out" / "changes.qml").read_text("utf-8").split("\n", 1)[1]
     )
@@ -109,6 +111,7 @@ def test_buildings_without_crs_say_so():
     collection = writing.buildings_as_geojson(made_report(LOCAL))
     assert collection["crs"] is None
     assert "metres" in collection["coordinates"]
+    assert all(shape(one["geometry"]).exterior.is_ccw for one in collection["features"])
 
 
 def break_after(monkeypatch, error):

@@ -73,7 +73,8 @@ class Hectares:
 
 def _rounded(value: float, low: float, high: float) -> dict[str, float]:
     numbers = {"hectares": value, "low": low, "high": high}
-    return {name: round(number, _DECIMALS) for name, number in numbers.items()}
+    # + 0.0: a little less than nothing is not written as -0.0
+    return {name: round(number, _DECIMALS) + 0.0 for name, number in numbers.items()}
 
 
 @dataclass(frozen=True, eq=False)

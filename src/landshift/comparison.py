@@ -92,7 +92,8 @@ def compare_site(
         site=site, before=_record(pictures[0]), after=_record(pictures[1]),
         fitness=fitness, alignment=alignment, changes=changes, transitions=transitions,
         totals=totals, buildings=buildings, clusters=clusters,
-        seen_share=float(changes.seen_hectares.sum() / changes.aoi_hectares),
+        # two sums of the same pixels may differ in their last digit
+        seen_share=min(float(changes.seen_hectares.sum() / changes.aoi_hectares), 1.0),
         outline=outline, before_picture=make_preview(shown[0], settings.preview),
         after_picture=make_preview(shown[1], settings.preview),
         warnings=_warnings(pictures, fitness, alignment, model), settings=settings.as_dict(),

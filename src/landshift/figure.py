@@ -13,6 +13,7 @@ from matplotlib import font_manager
 from matplotlib import patheffects as effects
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch as Swatch
 from matplotlib.patches import PathPatch
@@ -21,10 +22,17 @@ from matplotlib.path import Path
 from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, ChangeKind
 from landshift.encoding import png_bytes
 from landshift.ground import extent_m, round_length_m, to_local_metres, true_north_deg
+from landshift.legend import NOT_SEEN
 from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
 from landshift.report import ImageRecord, SiteReport
-from landshift.wording import TOTAL_WORDS, VERDICT_WORDS, fold_small, transition_words
+from landshift.wording import (
+    TOTAL_WORDS,
+    VERDICT_WORDS,
+    fold_small,
+    seen_words,
+    transition_words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +55,10 @@ _MOST_ROWS = 12
 _ROW_IN = 0.27
 """Most height of a row: the chart fills its panel, but the eye must not lose the row across it."""
 _SMALL, _TEXT, _LARGE = 6.5, 7.5, 10.0
+_LEFT, _RIGHT, _WIDE = 0.02, 0.51, 0.47
+"""Left edges of both columns of panels, and their width, in parts of the figure's."""
+_LEAST_BAR_IN = 0.45
+"""Shorter scale bars than their words are avoided, where thin ground has room for that."""
 _FONTS = (
     "DejaVu Sans", "Noto Sans CJK KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo",
     "Arial Unicode MS",
@@ -82,10 +94,9 @@ def draw(report: SiteReport, patches: Sequence[Patch]) -> SiteFigure:
     figure = SiteFigure(figsize=(_WIDTH_IN, height_in), dpi=_DPI)
     top, gap = 1 - 0.69 / height_in, 0.3 / height_in
     tall = panel_in / height_in
-    left, right, wide = 0.02, 0.51, 0.47
     panels = [
-        figure.add_axes((x, y, wide, tall))
-        for y in (top - tall, top - 2 * tall - gap) for x in (left, right)
+        figure.add_axes((x, y, _WIDE, tall))
+        for y in (top - tall, top - 2 * tall - gap) for x in (_LEFT, _RIGHT)
     ]  # fmt: skip
     _title(figure, report, height_in)
     _picture(panels[0], report, report.before_picture, frame)
@@ -95,7 +106,7 @@ def draw(report: SiteReport, patches: Sequence[Patch]) -> SiteFigure:
     kinds = _changes(panels[2], report, patches, frame)
     _caption(panels[2], "c", "changes", None)
     for panel in panels[:3]:
-        _scale_bar(panel, frame)
+        _scale_bar(panel, frame, panel_in)
     _north_arrow(panels[0], report)
     _hectares_and_legend(panels[3], report, kinds)
     _footnote(figure, report, height_in)
@@ -136,17 +147,35 @@ def _text(where: Any, x: float, y: float, words: str, size: float = _TEXT, **sty
     return where.text(x, y, words, fontsize=size, parse_math=False, fontfamily=family, **style)
 
 
+def _fit(text: Any, most_in: float) -> None:
+    """Make words smaller, and then fewer, until they take no more than ``most_in`` inches."""
+    figure, whole = text.figure, text.get_text()
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+
+    def fits() -> bool:
+        return bool(text.get_window_extent(renderer).width <= most_in * figure.dpi)
+
+    while not fits() and text.get_fontsize() > _SMALL:
+        text.set_fontsize(max(text.get_fontsize() - 0.5, _SMALL))
+    for length in range(len(whole) - 1, 0, -1):
+        if fits():
+            return
+        text.set_text(whole[:length].rstrip() + "…")
+
+
 def _installed() -> set[str]:
     return {font.name for font in font_manager.fontManager.ttflist}
 
 
 def _title(figure: Figure, report: SiteReport, height_in: float) -> None:
     name = report.site.name or report.site.id
-    _text(figure, 0.02, 1 - 0.09 / height_in, name[:90], _LARGE, weight="bold", va="top")
+    title = _text(figure, 0.02, 1 - 0.09 / height_in, name[:150], _LARGE, weight="bold", va="top")
+    _fit(title, (1 - 2 * _LEFT) * _WIDTH_IN)
     of = "site" if report.site.aoi else "the pictures' overlap"
     words = (
-        f"{report.changes.aoi_hectares:.2f} ha of {of}, {report.seen_share:.0%} of it seen on both "
-        f"dates; {VERDICT_WORDS[report.alignment.verdict]}; {VERDICT_WORDS[report.fitness.verdict]}"
+        f"{report.changes.aoi_hectares:.2f} ha of {of}, {seen_words(report.seen_share)} of it seen "
+        f"on both dates; {VERDICT_WORDS[report.alignment.verdict]}; "
+        f"{VERDICT_WORDS[report.fitness.verdict]}"
     )
     _text(figure, 0.02, 1 - 0.29 / height_in, words, _TEXT, va="top", color="0.25")
 
@@ -165,7 +194,8 @@ def _picture(
         shown, extent=extent_m(picture.grid, report.changes.grid), interpolation="antialiased"
     )
     axes.set(xlim=frame[:2], ylim=frame[2:], xticks=[], yticks=[])
-    axes.set_aspect("equal", adjustable="box")
+    # thin ground begins where its caption does, and leaves that the room beside it
+    axes.set_aspect("equal", adjustable="box", anchor="NW")
     for spine in axes.spines.values():
         spine.set_linewidth(0.5)
     if report.outline is not None:
@@ -184,7 +214,10 @@ def _caption(axes: Axes, letter: str, what: str, image: ImageRecord | None) -> N
         sensor = image.sensor.split(" (")[0]
         known = "" if sensor == "unknown" else f", {sensor}"
         words += f" · {image.date or 'date unknown'}{known}, {image.gsd_m:.2g} m"
-    _text(axes, 0.0, 1.015, words, _TEXT, transform=axes.transAxes, va="bottom", weight="bold")
+    _fit(
+        _text(axes, 0.0, 1.015, words, _TEXT, transform=axes.transAxes, va="bottom", weight="bold"),
+        _WIDE * _WIDTH_IN,
+    )
 
 
 def _path(geometry: Any) -> Path:
@@ -250,15 +283,19 @@ def _number(axes: Axes, outline: Any, number: str) -> None:
     )  # fmt: skip
 
 
-def _scale_bar(axes: Axes, frame: tuple[float, float, float, float]) -> None:
+def _scale_bar(
+    axes: Axes, frame: tuple[float, float, float, float], panel_in: float
+) -> None:
     wide, tall = frame[1] - frame[0], frame[3] - frame[2]
-    length = round_length_m(0.3 * wide)
-    x, y = frame[0] + 0.04 * wide, frame[2] + 0.04 * tall
+    inch_m = max(wide / (_WIDE * _WIDTH_IN), tall / panel_in)
+    length = round_length_m(min(max(0.3 * wide, 1.5 * _LEAST_BAR_IN * inch_m), 0.9 * wide))
+    x, y = frame[0] + max(0.04 * wide, 0.03 * inch_m), frame[2] + 0.08 * inch_m
     axes.plot([x, x + length], [y, y], color="white", linewidth=2.2, solid_capstyle="butt",
               path_effects=_OUTLINE_BAR)  # fmt: skip
     words = f"{length:g} m" if length < 1000 else f"{length / 1000:g} km"
-    _text(axes, x + length / 2, y + 0.012 * tall, words, _TEXT, color="white", ha="center",
-          va="bottom", path_effects=_OUTLINE,
+    short = length < _LEAST_BAR_IN * inch_m
+    _text(axes, x if short else x + length / 2, y + 0.05 * inch_m, words, _TEXT, color="white",
+          ha="left" if short else "center", va="bottom", path_effects=_OUTLINE,
           # the site's own outline may run behind the words
           bbox={"facecolor": (0, 0, 0, 0.45), "edgecolor": "none", "pad": 1.2})  # fmt: skip
 
@@ -296,13 +333,14 @@ def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeK
         handles.append(
             Swatch(label="new building, by number", facecolor="none", edgecolor="black")
         )
-    if report.seen_share < 0.9995:
+    if (report.changes.codes == NOT_SEEN).any():
         handles.append(Swatch(label="not seen on both dates", **_UNSEEN_STYLE))
     if report.outline is not None:
-        handles.append(
-            Line2D([], [], color="white", linestyle=(0, (4, 2)), linewidth=0.8, label="site",
-                   path_effects=[effects.withStroke(linewidth=1.8, foreground="black")])
-        )  # fmt: skip
+        handles.append((
+            Line2D([], [], color="black", linewidth=1.6, label="site"),
+            Line2D([], [], color="white", linestyle=(0, (4, 2)), linewidth=0.8),
+        ))  # fmt: skip
+    labels = [getattr(one, "get_label", lambda: "site")() for one in handles]
     legend_rows = -(-len(handles) // 2)
     height_in = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
     share = max(1 - (0.16 * legend_rows + 0.2) / height_in, 0.35)
@@ -311,7 +349,8 @@ def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeK
     chart = axes.inset_axes((0.0, 1 - share, 1.0, share))
     _chart(chart, rows, small)
     axes.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0.02, -0.02), ncols=2, frameon=False,
+        handles, labels, handler_map={tuple: HandlerTuple(ndivide=1)},
+        loc="lower left", bbox_to_anchor=(0.02, -0.02), ncols=2, frameon=False,
         fontsize=_SMALL, handlelength=2.2, handleheight=1.3, columnspacing=0.6,
         handletextpad=0.6, borderpad=0.0, labelspacing=0.45,
     )  # fmt: skip

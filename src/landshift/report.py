@@ -17,7 +17,7 @@ from landshift.encoding import data_uri, jpeg_bytes
 from landshift.fitness import Fitness
 from landshift.preview import Preview
 from landshift.site import Site
-from landshift.wording import TOTAL_WORDS, VERDICT_WORDS
+from landshift.wording import TOTAL_WORDS, VERDICT_WORDS, seen_words
 
 _THUMBNAIL_PX = 400
 """Longer side of a picture in a notebook."""
@@ -95,8 +95,8 @@ class SiteReport:
         return (
             f"<h4>{escape(self.site.name or self.site.id)}: "
             f"{VERDICT_WORDS[self.fitness.verdict]}</h4>"
-            f"<p>{self.changes.aoi_hectares:.2f} ha, {self.seen_share:.0%} of it seen on both "
-            f"dates; {len(self.buildings)} new buildings outlined</p>"
+            f"<p>{self.changes.aoi_hectares:.2f} ha, {seen_words(self.seen_share)} of it seen "
+            f"on both dates; {len(self.buildings)} new buildings outlined</p>"
             f"<table><tr>{pictures}</tr></table><table><tr><th></th><th>hectares</th>"
             f"<th>90 % interval</th></tr>{rows}</table>"
             + "".join(f"<p>! {escape(warning)}</p>" for warning in self.warnings)

@@ -36,6 +36,8 @@ _ASSETS: dict[str, tuple[str, str, str, str]] = {
     "report": ("report.json", "application/json", "metadata", "everything found"),
     "page": ("report.html", "text/html", "overview", "the report to look at"),
     "figure": ("figure.png", "image/png", "overview", "the figure"),
+    "figure-svg": ("figure.svg", "image/svg+xml", "overview", "the figure"),
+    "figure-pdf": ("figure.pdf", "application/pdf", "overview", "the figure"),
     "google-earth": ("site.kmz", "application/vnd.google-earth.kmz", "visual",
                      "both dates and what changed"),
 }  # fmt: skip
@@ -112,7 +114,8 @@ def _geometry(report: SiteReport, grid: Grid) -> Any:
         report.outline or rim,
         lambda xy: np.round(np.column_stack(to_degrees.transform(*xy.T)), 7),
     )
-    return orient(degrees) if degrees.geom_type == "Polygon" else degrees
+    turned = [orient(part) for part in shapely.get_parts(degrees)]  # as RFC 7946 wants every ring
+    return turned[0] if degrees.geom_type == "Polygon" else shapely.MultiPolygon(turned)
 
 
 def _projection(grid: Grid) -> dict[str, Any]:

@@ -102,6 +102,16 @@ def score_words(told: Any) -> Iterator[str]:
             yield f"{what}, {score} {value:.2f} ({pictures} pictures)"
 
 
+def seen_words(share: float) -> str:
+    """How much of a site both dates show; 100 % only where nothing at all is missing."""
+    if share < 1 - _FLOAT_ERROR and round(100 * share) == 100:
+        return "more than 99 %"
+    return f"{100 * share:.0f} %"
+
+
+_FLOAT_ERROR = 1e-9
+"""A sum of all pixels over the site's hectares may fall short of 1 by this and be whole."""
+
 UNTOLD = "cannot tell"
 """Of a building, what its pixels are too few or too large for."""
 

@@ -80,7 +80,9 @@ def write_report(
     out = out.absolute()
     check_output(out, overwrite)
     changes = report.changes
-    probability = np.rint(changes.probability * 100).astype(np.uint8)
+    told = (changes.codes != NOT_SEEN) & (changes.codes != OUTSIDE)
+    # as nodata, what has no code darkens no rim of an overview and lowers no mean in a GIS
+    probability = np.where(told, np.rint(changes.probability * 100), OUTSIDE).astype(np.uint8)
     with new_folder(out) as folder:
         text = json.dumps(report_as_json(report), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
@@ -90,7 +92,7 @@ def write_report(
         )  # fmt: skip
         _write_cog(
             folder / "probability.tif", probability[None], changes.grid,
-            ["probability of the code, percent"], "AVERAGE",
+            ["probability of the code, percent"], "AVERAGE", OUTSIDE,
         )  # fmt: skip
         features = json.dumps(buildings_as_geojson(report), indent=1, allow_nan=False)
         (folder / "buildings.geojson").write_text(features + "\n", encoding="utf-8")
@@ -268,7 +270,7 @@ def buildings_as_geojson(report: SiteReport) -> dict[str, Any]:
 
 def _outline(outline: Polygon, crs: CRS | None) -> Polygon:
     if crs is None:
-        return shapely.set_precision(outline, 10.0**-_METRE_DECIMALS)
+        return orient(shapely.set_precision(outline, 10.0**-_METRE_DECIMALS))
     to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
 
     def moved(xy: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -73,7 +73,9 @@ def overlap_words(overlaps: Sequence[Overlap]) -> list[str]:
         for pair in overlaps[:_MOST_NAMED]
     ]
     if len(overlaps) > _MOST_NAMED:
-        words.append(f"{len(overlaps) - _MOST_NAMED} more pairs of sites share ground")
+        more = len(overlaps) - _MOST_NAMED
+        words.append(f"{more} more {'pair' if more == 1 else 'pairs'} of sites "
+                     f"{'shares' if more == 1 else 'share'} ground")  # fmt: skip
     return words
 
 

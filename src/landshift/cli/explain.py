@@ -142,7 +142,8 @@ def _inputs(found: Explanation) -> Table:
 
 def _thresholds(found: Explanation) -> Table:
     table = _table("threshold", "found", "needed", "passed")
-    table.add_column("setting")
+    # the words wrap instead: a name that is cut short is found in no report.json
+    table.add_column("setting", no_wrap=True)
     for check in found.checks:
         table.add_row(check.what, *_amounts(check),
                       "yes" if check.passed else "no", check.setting)  # fmt: skip

@@ -18,6 +18,7 @@ from landshift.wording import (
     VERDICT_WORDS,
     direction_words,
     fold_small,
+    seen_words,
     transition_words,
 )
 
@@ -39,7 +40,8 @@ def print_report(report: SiteReport, out: Path | None) -> None:
     console.print(f"[bold]{escape(report.site.name or report.site.id)}[/]  {_verdicts(report)}")
     aoi = "the aoi" if report.site.aoi else "the pictures' overlap"
     console.print(
-        f"{report.changes.aoi_hectares:.2f} ha in {aoi}, {report.seen_share:.0%} of it seen in both"
+        f"{report.changes.aoi_hectares:.2f} ha in {aoi}, "
+        f"{seen_words(report.seen_share)} of it seen in both"
     )
     console.print(_hectares_table(report))
     for reason, totals in _reasons(report).items():
@@ -65,8 +67,8 @@ def print_cover(cover: CoverMap, out: Path) -> None:
         if hectares > 0.0:
             table.add_row(label, f"{hectares:.2f}")
     console.print(table)
-    console.print(f"{cover.seen_share:.0%} of the picture seen; written to {escape(str(out))}",
-                  soft_wrap=True)  # fmt: skip
+    seen = seen_words(cover.seen_share)
+    console.print(f"{seen} of the picture seen; written to {escape(str(out))}", soft_wrap=True)
 
 
 def print_assessment(found: Assessment) -> None:
@@ -142,7 +144,8 @@ def _balance_table(report: SiteReport) -> Table:
     for one in report.balance:
         table.add_row(
             one.cover.label, f"{one.gained.value:.2f}", f"{one.lost.value:.2f}",
-            f"{one.net:+.2f}", f"{one.net_low:+.2f} – {one.net_high:+.2f}",
+            # z: no -0.00
+            f"{one.net:+z.2f}", f"{one.net_low:+z.2f} – {one.net_high:+z.2f}",
         )  # fmt: skip
     return table
 

@@ -29,6 +29,7 @@ from landshift.wording import (
     VERDICT_WORDS,
     direction_words,
     fold_small,
+    seen_words,
     transition_words,
 )
 
@@ -73,7 +74,7 @@ def _words(report: SiteReport) -> dict[str, Any]:
         "before": report.before,
         "after": report.after,
         "aoi_hectares": report.changes.aoi_hectares,
-        "seen_share": report.seen_share,
+        "seen": seen_words(report.seen_share),
         "has_outline": report.outline is not None,
         "has_unseen": bool((report.changes.codes == 0).any()),
         "fitness": report.fitness,

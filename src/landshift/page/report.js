@@ -169,6 +169,21 @@
     return layer;
   });
   add("buildings", buildings);
+  // Of numbers that would lie on each other the larger building's is drawn; zooming in parts them.
+  const partNumbers = () => {
+    const taken = [];
+    for (const layer of buildings) {
+      const number = layer.getTooltip()?.getElement();
+      if (!number || !map.hasLayer(layer)) continue;
+      const box = number.getBoundingClientRect();
+      const free = taken.every((other) => box.right < other.left || other.right < box.left ||
+        box.bottom < other.top || other.bottom < box.top);
+      number.classList.toggle("crowded", !free);
+      if (free) taken.push(box);
+    }
+  };
+  map.on("zoomend resize", partNumbers);
+  partNumbers();
   add("outline", data.outline.flatMap((polygon) => [
     L.polygon(latLngs(polygon), { color: "#000", weight: 4, fill: false, interactive: false }),
     L.polygon(latLngs(polygon), {
@@ -180,6 +195,7 @@
   const showLayer = (box, shown) => {
     box.checked = shown;
     if (shown) layers[box.dataset.layer].addTo(map); else layers[box.dataset.layer].remove();
+    partNumbers();
     allLayers.textContent = boxes.some((one) => one.checked) ? "Hide all" : "Show all";
   };
   for (const box of boxes) box.addEventListener("change", () => showLayer(box, box.checked));
@@ -222,39 +238,62 @@
     element.textContent = text;
     return element;
   };
-  // A bar of a round length, and an arrow that points to true north.
-  const scaleAndNorth = ([west, east, south, north]) => {
-    const wide = east - west, size = wide / 32;
-    const round = 10 ** Math.floor(Math.log10(0.3 * wide));
-    const length = round * [5, 2, 1].find((one) => one * round <= 0.3 * wide);
-    const [x, y] = [west + 0.04 * wide, -south - 0.04 * wide];
+  // A bar of a round length, and an arrow that points to true north; letters are as tall on every
+  // sheet, whatever the shape of the ground.
+  const scaleAndNorth = ([west, east, south, north], size) => {
+    const wide = east - west;
+    const most = Math.min(Math.max(0.3 * wide, 6 * size), 0.9 * wide);
+    const round = 10 ** Math.floor(Math.log10(most));
+    const length = round * [5, 2, 1].find((one) => one * round <= most);
+    const [x, y] = [west + 0.04 * wide, -south - 0.7 * size];
     const bar = drawing([[[[x, -y], [x + length, -y]]]], { stroke: "#000", "stroke-width": size / 3 });
-    const parts = [bar, wordsAt(
-      length < 1000 ? `${length} m` : `${length / 1000} km`, x + length / 2, y - 0.5 * size, size)];
+    const label = wordsAt(
+      length < 1000 ? `${length} m` : `${length / 1000} km`, x, y - 0.5 * size, size);
+    label.setAttribute("text-anchor", "start"); // of thin ground the bar is shorter than its words
+    const parts = [bar, label];
     if (data.north_deg === null) return parts;
     const tip = [[0, 1.6], [0.7, -0.8], [0, -0.3], [-0.7, -0.8]].map(([u, v]) => [u * size, v * size]);
     const arrow = drawing([[tip]], { stroke: "#fff", "stroke-width": size / 8 });
     const name = wordsAt("N", 0, 2 * size, size);
     const group = document.createElementNS(SVG, "g");
     group.setAttribute("transform",
-      `translate(${east - 2 * size} ${-north + 2.5 * size}) rotate(${data.north_deg})`);
+      `translate(${Math.max(east - 2 * size, west + size)} ${-north + 2.5 * size}) ` +
+      `rotate(${data.north_deg})`);
     group.append(arrow, name);
     return [...parts, group];
+  };
+  // The map's patterns measure in its pixels, a sheet's drawing in metres.
+  const sheetHatch = (key, pixel) => {
+    const hatch = byId(`hatch-${key}`).cloneNode(true);
+    hatch.id = `sheet-${hatch.id}`;
+    hatch.setAttribute("patternTransform", `scale(${pixel})`);
+    return hatch;
   };
   const drawStill = () => {
     const svg = byId("still-changes");
     if (svg.childElementCount) return;
-    const [west, east, south, north] = data.after.extent;
+    const whole = data.after.extent;
+    const rim = 0.06 * Math.max(data.frame[1] - data.frame[0], data.frame[3] - data.frame[2]);
+    // the site and a rim: over the whole picture the numbers of a small site lie on each other
+    const [west, east, south, north] = [
+      Math.max(data.frame[0] - rim, whole[0]), Math.min(data.frame[1] + rim, whole[1]),
+      Math.max(data.frame[2] - rim, whole[2]), Math.min(data.frame[3] + rim, whole[3]),
+    ];
     svg.setAttribute("viewBox", `${west} ${-north} ${east - west} ${north - south}`);
     svg.setAttribute("preserveAspectRatio", "xMinYMin");
     const image = document.createElementNS(SVG, "image");
-    const size = { x: west, y: -north, width: east - west, height: north - south, opacity: 0.45 };
+    const size = {
+      x: whole[0], y: -whole[3], width: whole[1] - whole[0], height: whole[3] - whole[2],
+      opacity: 0.45,
+    };
     for (const [name, value] of Object.entries(size)) image.setAttribute(name, value);
     image.setAttribute("href", byId("picture-after").src);
-    const line = (east - west) / 400;
-    svg.append(image, ...data.kinds.map((kind) => drawing(
-      data.patches.filter((one) => one.kind === kind).map((one) => one.rings),
-      { fill: `url(#hatch-${kind})` })));
+    const line = Math.max(east - west, north - south) / 400; // a sheet's drawing has some 400 dots
+    svg.append(
+      ...["unseen", ...data.kinds].map((key) => sheetHatch(key, line)), image,
+      drawing(data.unseen, { fill: "url(#sheet-hatch-unseen)" }), ...data.kinds.map((kind) => drawing(
+        data.patches.filter((one) => one.kind === kind).map((one) => one.rings),
+        { fill: `url(#sheet-hatch-${kind})` })));
     svg.append(
       drawing(data.buildings.map((one) => one.rings),
         { fill: "none", stroke: "#000", "stroke-width": line }),
@@ -263,9 +302,9 @@
       }),
       ...data.buildings.slice(0, data.numbered).map((one) => {
         const [x, y] = one.rings[0].reduce((best, point) => (point[1] > best[1] ? point : best));
-        return wordsAt(String(one.number), x, -y - 2 * line, 14 * line);
+        return wordsAt(String(one.number), x, -y - 2 * line, 12 * line);
       }),
-      ...scaleAndNorth(data.after.extent));
+      ...scaleAndNorth([west, east, south, north], 12.5 * line));
   };
   window.addEventListener("beforeprint", () => {
     drawStill();
