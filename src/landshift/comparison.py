@@ -32,6 +32,8 @@ from landshift.site import Site
 from landshift.transition import find_transitions, settings_of_place
 from landshift.wording import model_words
 
+_EMPTY = "shows nothing"
+"""In notes on bands that were left out for that."""
 _LIBRARIES = ("numpy", "numba", "rasterio", "scikit-image", "scipy", "shapely", "pyproj")
 
 
@@ -116,8 +118,10 @@ def model_for(
     family: Family | None = Sensor(shared, gsd_m).family(gsd_m)
     if family is None:
         allowed = "; ".join(f"{name}: {' '.join(bands)}" for name, bands in FAMILY_BANDS.items())
+        why = "".join(f" ({n})" for info in (before, after) for n in info.notes if _EMPTY in n)
         raise ImageError(
-            f"no model reads the bands that both pictures have: found {' '.join(shared) or 'none'}"
+            "no model reads the bands that both pictures have: found "
+            f"{' '.join(shared) or 'none'}{why}"
             f"; allowed {allowed}; --bands names them where the files do not"
         )
     return load_model(model_name, family)
