@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from landshift.errors import SettingsError
-from landshift.fitness import Fitness, full_scale, judge_fitness
+from landshift.fitness import Fitness, full_scale, judge_fitness, share_of_one_picture
 from landshift.raster import Raster
 from landshift.sensor import Sensor
 from landshift.settings import FitnessSettings
@@ -199,6 +199,25 @@ def test_haze_over_both_and_a_longer_exposure_are_no_veil_over_one():
     exposed = judge(before=scene(1, scale=0.4), after=scene(2))
     for fitness in (hazy, exposed):
         assert not any("veils" in reason for reason in fitness.reasons)
+
+
+def test_a_part_that_is_one_picture_on_both_dates_is_found():
+    inside = np.ones(SHAPE, bool)
+    bands = scene(2).bands.copy()
+    bands[..., 35:] = scene(1).bands[..., 35:]  # a mosaic's older half
+    half = share_of_one_picture(scene(1), replace(scene(2), bands=bands), inside)
+    assert half == pytest.approx(0.5, abs=0.02)
+    assert share_of_one_picture(scene(1), scene(2), inside) == 0.0
+    burnt = replace(scene(1), bands=np.full_like(bands, 255))
+    assert share_of_one_picture(burnt, burnt, inside) == 0.0
+
+
+def test_what_reading_left_in_doubt_is_a_caution():
+    inside = np.ones(SHAPE, bool)
+    told = judge_fitness(
+        scene(1), scene(2), Aligned(0.1), inside, SETTINGS, doubts=("its day is another",)
+    )
+    assert (told.verdict, told.reasons[0]) == ("caution", "its day is another")
 
 
 def test_an_aoi_paved_all_over_is_no_veil():

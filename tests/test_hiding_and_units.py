@@ -7,12 +7,14 @@ from datetime import date
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
+from landshift.comparison import model_for, shown_twice
 from landshift.errors import ImageError
 from landshift.reading import describe_image, plan_own_grid, read_raster
-from landshift.settings import GridSettings
+from landshift.settings import GridSettings, Settings
 from landshift.site import Image
 from pictures import UTM, ground, north_up, write
 
@@ -116,6 +118,14 @@ def test_a_band_of_one_value_among_others_shows_nothing(tmp_path, band):
     assert describe_image(Image(path, bands=RGBN)).sensor.bands == RGBN  # the user is believed
 
 
+def test_a_pair_that_lacks_a_colour_for_it_is_refused_with_the_reason(tmp_path):
+    bands = ground(bands=3)
+    bands[2] = 0
+    pair = [write(tmp_path / "a.tif", ground()), write(tmp_path / "b.tif", bands)]
+    with pytest.raises(ImageError, match=r"found red green \(b.tif: band 3 shows nothing"):
+        model_for(*(describe_image(Image(path)) for path in pair), "open", Settings())
+
+
 # --- numbers that mean nothing -------------------------------------------------------------------
 
 
@@ -189,4 +199,26 @@ def test_days_that_contradict_each_other_are_told(tmp_path, tags, given, day, co
     path = write(tmp_path / "a_20240601.tif", ground(), tags=tags)
     picture = describe_image(Image(path, date=given and date.fromisoformat(given)))
     assert str(picture.date) == day
-    assert any("2024-06-01 by its name" in note for note in picture.notes) == contrary
+    assert any("2024-06-01 by its name" in doubt for doubt in picture.doubts) == contrary
+
+
+# --- one picture on both dates -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("corner", "told"), [((0, 0), True), ((3, -2), True), ((0.5, 0), False)])
+def test_an_older_part_of_a_mosaic_is_told_where_pixels_lie_alike(tmp_path, corner, told):
+    before = ground(rows=140)
+    after = ground(rows=140, seed=1)
+    after[:, :70] = before[:, :70]
+    lie = north_up() @ Affine.translation(*corner)
+    pair = [write(tmp_path / "a.tif", before), write(tmp_path / "b.tif", after, transform=lie)]
+    if told:  # what is alike lies in one place
+        east, south = corner
+        whole = np.roll(before, (-south, -east), axis=(1, 2))
+        after[:, :70] = whole[:, :70]
+        write(pair[1], after, transform=lie)
+    pictures = tuple(describe_image(Image(path)) for path in pair)
+    raster = read_raster(pictures[1].image, pictures[1].grid)
+    doubts = shown_twice(pictures, raster, raster.valid, Settings())
+    assert [doubt for doubt in doubts if "one and the same picture" in doubt] == list(doubts)
+    assert bool(doubts) == told

@@ -99,6 +99,8 @@ class PictureInfo:
     sha256: str
     notes: tuple[str, ...]
     """What was assumed, for the report's warnings."""
+    doubts: tuple[str, ...] = ()
+    """What makes a pair doubtful: its day is not what its file says."""
 
 
 @contextmanager
@@ -219,8 +221,7 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
             name=recognise_name(image.path.name, wanted_roles),
             scale=None if scale == 1.0 else scale,
         )
-        day, contrary = _day_of(image, source.tags())
-        notes += contrary
+        day, doubts = _day_of(image, source.tags())
         nodata, flags = source.nodatavals[0], source.mask_flag_enums[0]
         info = PictureInfo(
             image=image, driver=driver, grid=grid, sensor=sensor, indexes=wanted,
@@ -229,7 +230,7 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
             masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags and not is_band,
             palette=palette, scale=scale, offset=offset, collars=(),
             date=day, sha256=sha256_of(image.path),
-            notes=notes,
+            notes=notes, doubts=doubts,
         )  # fmt: skip
         return replace(info, collars=_collars(source, info))
 
@@ -334,7 +335,8 @@ def _without_empty_bands(
             empty[number] = "nir"
     named = tuple(number for number, role in enumerate(roles, 1) if role)
     if len(named) > 1:
-        even = np.ptp(spot_values(source, named), axis=1) == 0
+        values = spot_values(source, named)
+        even = (values == values[:, :1]).all(axis=1)
         if not even.all():  # a picture that is blank all over is refused for that
             empty |= {n: roles[n - 1] for n, one in zip(named, even, strict=True) if one}
     notes = tuple(
@@ -376,7 +378,7 @@ def _roles(
 
 
 def _day_of(image: Image, tags: dict[str, str]) -> tuple[date | None, tuple[str, ...]]:
-    """The day as the user says, else as a tag or the name does; and a note where these differ.
+    """The day as the user says, else as a tag or the name does; and a doubt where these differ.
 
     Files given in the wrong order turn gains into losses, and what their names say tells it.
     """
