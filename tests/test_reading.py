@@ -87,8 +87,11 @@ def test_colours_tell_bands_in_any_order():
     assert recognise_bands(facts)[0] == ("blue", "green", "red")
 
 
-def test_planetscope_files_put_blue_first():
-    facts = BandFacts("20230512_3B_AnalyticMS_SR.tif", ("",) * 4, ("gray",) * 4, 3.0)
+@pytest.mark.parametrize(
+    "name", ["20230512_3B_AnalyticMS_SR.tif", "20230512_ssc1_u0001_analytic_SR.tif"]
+)
+def test_planets_files_put_blue_first(name):
+    facts = BandFacts(name, ("",) * 4, ("gray",) * 4, 3.0)
     assert recognise_bands(facts)[0] == ("blue", "green", "red", "nir")
 
 

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
 
+import numpy as np
+from numpy.typing import NDArray
+
 from landshift.alignment import Alignment, estimate_alignment
 from landshift.area import measure_area, measure_balance
 from landshift.buildings import outline_buildings
 from landshift.clouds import without_clouds
 from landshift.errors import ImageError, UnfitPairError
-from landshift.fitness import Fitness, judge_fitness
+from landshift.fitness import Fitness, judge_fitness, share_of_one_picture
 from landshift.landcover import classify_pair, shares_of_place
 from landshift.model import Model, load_model
 from landshift.preview import make_preview
@@ -32,6 +35,8 @@ from landshift.site import Site
 from landshift.transition import find_transitions, settings_of_place
 from landshift.wording import model_words
 
+_EMPTY = "shows nothing"
+"""In notes on bands that were left out for that."""
 _LIBRARIES = ("numpy", "numba", "rasterio", "scikit-image", "scipy", "shapely", "pyproj")
 
 
@@ -76,7 +81,8 @@ def compare_site(
     aoi = inside(outline, grid) if outline else before.valid & after.valid
     shown = before, after
     before, after, clouds = without_clouds(before, after, settings.clouds)
-    fitness = judge_fitness(before, after, alignment, aoi, settings.fitness, clouds)
+    doubts = pictures[0].doubts + pictures[1].doubts + shown_twice(pictures, after, aoi, settings)
+    fitness = judge_fitness(before, after, alignment, aoi, settings.fitness, clouds, doubts)
     _refuse_unfit(site, fitness)
     progress("classifying")
     cover_before, cover_after, evidence = classify_pair(before, after, model, threads)
@@ -117,8 +123,11 @@ def model_for(
     family: Family | None = Sensor(shared, gsd_m).family(gsd_m)
     if family is None:
         allowed = "; ".join(f"{name}: {' '.join(bands)}" for name, bands in FAMILY_BANDS.items())
+        notes = dict.fromkeys(before.notes + after.notes)  # one picture may be both
+        why = "".join(f" ({note})" for note in notes if _EMPTY in note)
         raise ImageError(
-            f"no model reads the bands that both pictures have: found {' '.join(shared) or 'none'}"
+            "no model reads the bands that both pictures have: found "
+            f"{' '.join(shared) or 'none'}{why}"
             f"; allowed {allowed}; --bands names them where the files do not"
         )
     return load_model(model_name, family)
@@ -163,6 +172,37 @@ def taken_as_framed(failed: Alignment, settings: Settings) -> Alignment:
         Alignment.identity(failed.grid), verdict="failed", reason=failed.reason,
         residual_rms_m=settings.alignment.unproven_residual_m,
     )  # fmt: skip
+
+
+def shown_twice(
+    pictures: tuple[PictureInfo, PictureInfo], after: Raster, aoi: NDArray[np.bool_],
+    settings: Settings,
+) -> tuple[str, ...]:  # fmt: skip
+    """A doubt where a part of the site is one picture on both dates: an older part of a mosaic.
+
+    Parameters
+    ----------
+    pictures
+        What both pictures say of themselves.
+    after
+        The after picture on the grid of the comparison.
+    aoi
+        (row, col) of that grid; True inside.
+    settings
+        Of fitness.
+    """
+    own = pictures[0].grid, pictures[1].grid
+    if pictures[0].sha256 == pictures[1].sha256 or own[0].crs != own[1].crs:
+        return ()
+    corners = np.array([0.0, 100.0, 0.0]), np.array([0.0, 0.0, 100.0])
+    lie = np.array(own[0].rowcol(*own[1].xy(*corners))) - corners
+    if not np.allclose(lie, np.rint(lie[:, :1]), atol=1e-3):
+        return ()  # on two lattices, resampling leaves no two values equal
+    share = share_of_one_picture(read_raster(pictures[0].image, after.grid), after, aoi)
+    if share <= settings.fitness.caution_same_share:
+        return ()
+    told = f"{share:.0%} of the site is one and the same picture on both dates"
+    return (f"{told}: what was built there cannot be seen",)
 
 
 def _refuse_unfit(site: Site, fitness: Fitness) -> None:

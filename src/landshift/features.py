@@ -128,7 +128,7 @@ def band_indices(raster: Raster, model: Model) -> list[int]:
     gsd = raster.grid.gsd_m
     if not reads_gsd(gsd, model.finest_gsd_m, model.coarsest_gsd_m):
         raise ModelError(
-            f"model {model.name} cannot read pixels of {gsd:.3g} m; "
+            f"model {model.name} cannot read pixels of {gsd:.3g} m from {' '.join(model.bands)}; "
             f"allowed are {model.finest_gsd_m:g} to {model.coarsest_gsd_m:g} m"
         )
     return [roles.index(band) for band in model.bands]

@@ -27,7 +27,15 @@ from rasterio.windows import Window
 from landshift.errors import ImageError
 from landshift.grid import Grid
 from landshift.reading.collar import Collar, find_collar
+from landshift.reading.hiding import (
+    HidingBand,
+    find_hiding_bands,
+    notes_of_hiding,
+    sample_of,
+    untagged_opacity,
+)
 from landshift.reading.recognition import BandFacts, recognise_bands, recognise_name
+from landshift.reading.units import is_fill, scaling_of, spot_values
 from landshift.sensor import Sensor
 from landshift.settings import GridSettings
 from landshift.site import Image
@@ -45,12 +53,6 @@ _OPTIONS = {
     # a cut JPEG is otherwise filled up with grey and passed off as whole
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
 }
-_REFLECTANCE_SCALE = 1e-4
-"""Surface reflectance in 16 bits is times ten thousand in every product that we know of."""
-_BETWEEN_SHARE = 0.2
-"""Share of an "alpha" band that is neither clear nor opaque beyond which it is a near-infrared
-band: writers call the fourth of four bands alpha. Feathered edges stay below 0.05."""
-_SAMPLE_PX = 256
 _EVEN_SHARE = 0.99
 """Share of a band of one or two values from which it says nothing: opacity, not near infrared."""
 _LEAST_WHITE_SHARE = 0.02
@@ -59,6 +61,8 @@ are as bright say as little of the ground, but a few of them are no reason to re
 _MOST_UNKNOWN = 4
 """Bands read of a picture whose bands are unknown: enough to lay it on another picture."""
 _DATE_TAGS = ("ACQUISITION_DATE", "ACQUISITIONDATETIME", "acquired", "datetime", "date")
+_SAME_DAYS = 1
+"""Days by which two words for one day differ, east of Greenwich and in universal time."""
 _DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 
 
@@ -78,10 +82,8 @@ class PictureInfo:
     dtype: str
     """numpy's name for the file's data type."""
     nodata: float | None
-    alpha: int
-    """Number of the band of opacity in the file, 0 where there is none."""
-    opaque: float
-    """The largest opacity of a sample of it, as the file has it: 65535, 255 or 1."""
+    hiding: tuple[HidingBand, ...]
+    """Bands of opacity, clear sky or cloud."""
     masked: bool
     """Whether the file carries a mask besides."""
     palette: NDArray[np.uint8] | None
@@ -97,6 +99,8 @@ class PictureInfo:
     sha256: str
     notes: tuple[str, ...]
     """What was assumed, for the report's warnings."""
+    doubts: tuple[str, ...] = ()
+    """What makes a pair doubtful: its day is not what its file says."""
 
 
 @contextmanager
@@ -166,9 +170,10 @@ def read_block(
         # a colour channel of 0 or 255 is a colour; only all of them together are nodata
         any_band = info.dtype != "uint8" and info.nodata != 0
         valid &= ~(blank.any(axis=0) if any_band else blank.all(axis=0))
-    if info.alpha:
-        valid &= source.read(info.alpha, window=window) > info.opaque / 2
-    elif info.masked:
+    valid &= ~is_fill(raw, info.dtype)
+    for band in info.hiding:
+        valid &= band.seen(source, window)
+    if info.masked:
         valid &= source.read_masks(1, window=window) > 127
     rows, cols = raw.shape[1:]
     for collar in info.collars:
@@ -195,9 +200,11 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
         _check_size(image.path, source, most_pixels)
         grid = _native_grid(image, source)
         palette = _palette_of(source)
-        alpha, opaque, is_band = _alpha_of(source, palette)
-        roles, told_by = _roles(image, source, grid, palette, alpha)
-        roles, notes = _without_empty_infrared(image, source, roles, told_by)
+        hiding, is_band = ((), False) if palette is not None else find_hiding_bands(source)
+        roles, told_by = _roles(image, source, grid, palette, hiding)
+        hiding = tuple(band for band in hiding if not roles[band.number - 1])
+        roles, hiding, notes = _without_empty_bands(image, source, roles, told_by, hiding)
+        notes += notes_of_hiding(image.path.name, source, hiding, roles)
         wanted = tuple(i for i, role in enumerate(roles, 1) if role)
         if not wanted:
             wanted = tuple(range(1, 1 + min(_MOST_UNKNOWN, len(roles))))
@@ -206,22 +213,24 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
             order = ", ".join(role or "?" for role in roles)
             notes += (f"{image.path.name}: bands taken as {order} from their number alone",)
         wanted_roles = tuple(roles[i - 1] for i in wanted)
-        scale, offset = _scaling(source, wanted, wanted_roles)
+        scale, offset, how = scaling_of(source, wanted, wanted_roles)
+        notes += tuple(f"{image.path.name}: {note}" for note in how)
         sensor = Sensor(
             bands=wanted_roles,
             gsd_m=grid.gsd_m,
             name=recognise_name(image.path.name, wanted_roles),
             scale=None if scale == 1.0 else scale,
         )
-        nodata = source.nodatavals[0]
+        day, doubts = _day_of(image, source.tags())
+        nodata, flags = source.nodatavals[0], source.mask_flag_enums[0]
         info = PictureInfo(
             image=image, driver=driver, grid=grid, sensor=sensor, indexes=wanted,
             dtype=source.dtypes[0], nodata=None if nodata is None else float(nodata),
-            alpha=alpha, opaque=opaque,
-            masked=MaskFlags.per_dataset in source.mask_flag_enums[0] and not (is_band or alpha),
+            hiding=hiding,
+            masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags and not is_band,
             palette=palette, scale=scale, offset=offset, collars=(),
-            date=image.date or _date_of(image.path, source.tags()), sha256=sha256_of(image.path),
-            notes=notes,
+            date=day, sha256=sha256_of(image.path),
+            notes=notes, doubts=doubts,
         )  # fmt: skip
         return replace(info, collars=_collars(source, info))
 
@@ -256,7 +265,12 @@ def _native_grid(image: Image, source: Any) -> Grid:
     if crs is None:
         gsd = image.gsd_m
         if gsd is None:
-            raise ImageError(f"{image.path}: has no CRS; --gsd METRES says how large a pixel is")
+            placed_by = _placed_by(source)
+            raise ImageError(
+                f"{image.path}: is placed by {placed_by} alone; gdalwarp lays it on a grid"
+                if placed_by
+                else f"{image.path}: has no CRS; --gsd METRES says how large a pixel is"
+            )
         if not 0.01 <= gsd <= 1000.0:
             raise ImageError(f"{image.path}: --gsd is {gsd:g}; allowed are 0.01 to 1000 metres")
         return Grid(None, Affine(gsd, 0.0, 0.0, 0.0, -gsd, 0.0), shape)
@@ -268,6 +282,13 @@ def _native_grid(image: Image, source: Any) -> Grid:
     if not math.isfinite(gsd) or gsd <= 0.0:
         raise ImageError(f"{image.path}: its georeference lies outside {crs.name}")
     return grid
+
+
+def _placed_by(source: Any) -> str:
+    """What places a picture that has no grid; empty where nothing does."""
+    if source.gcps[0]:
+        return "ground control points"
+    return "rational polynomials (RPC)" if source.rpcs is not None else ""
 
 
 def _crs_of(path: Path, source: Any) -> CRS | None:
@@ -290,49 +311,47 @@ def _palette_of(source: Any) -> NDArray[np.uint8] | None:
     return palette
 
 
-def _alpha_of(source: Any, palette: NDArray[np.uint8] | None) -> tuple[int, float, bool]:
-    """The number of the alpha band, its largest value, and whether it was none but called so.
+def _without_empty_bands(
+    image: Image, source: Any, roles: tuple[str, ...], told_by: str,
+    hiding: tuple[HidingBand, ...],
+) -> tuple[tuple[str, ...], tuple[HidingBand, ...], tuple[str, ...]]:  # fmt: skip
+    """Roles and hiding bands, and notes where a band turned out to show nothing.
 
-    The number is 0 where there is none.
+    Writers leave the opacity of RGBA pictures untagged: of two values, one of them 0, it is heeded.
+    A band of one value among others that vary was never filled. The user is believed.
     """
-    if palette is not None or ColorInterp.alpha not in source.colorinterp:
-        return 0, 0.0, False
-    alpha = source.colorinterp.index(ColorInterp.alpha) + 1
-    sample = _sample(source, alpha)
-    between = (sample > 0) & (sample < sample.max())
-    if source.count == 4 and between.mean() > _BETWEEN_SHARE:
-        return 0, 0.0, True
-    return alpha, float(sample.max()), False
-
-
-def _sample(source: Any, band: int) -> NDArray[Any]:
-    shape = (min(_SAMPLE_PX, source.height), min(_SAMPLE_PX, source.width))
-    return np.asarray(source.read(band, out_shape=shape))
-
-
-def _without_empty_infrared(
-    image: Image, source: Any, roles: tuple[str, ...], told_by: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The roles, and a note where a band that shows nothing had been taken for near infrared.
-
-    Writers leave the opacity of RGBA pictures untagged. What the user or the file calls near
-    infrared is believed.
-    """
-    if told_by not in ("band count", "colour interpretation") or "nir" not in roles:
-        return roles, ()
-    number = roles.index("nir") + 1
-    sample = _sample(source, number)
-    _, counts = np.unique(sample, return_counts=True)
-    if np.sort(counts)[-2:].sum() < _EVEN_SHARE * sample.size:
-        return roles, ()
-    note = f"{image.path.name}: band {number} shows nothing and is not taken for near infrared"
-    return tuple("" if role == "nir" else role for role in roles), (note,)
+    if told_by in ("the user", "palette"):
+        return roles, hiding, ()
+    empty: dict[int, str] = {}
+    if "nir" in roles and told_by != "band descriptions":
+        number = roles.index("nir") + 1
+        sample = sample_of(source, number)
+        _, counts = np.unique(sample, return_counts=True)
+        opacity = untagged_opacity(number, sample)
+        if opacity is not None:
+            roles = tuple("" if role == "nir" else role for role in roles)
+            hiding = (*hiding, opacity)
+        elif np.sort(counts)[-2:].sum() >= _EVEN_SHARE * sample.size:
+            empty[number] = "nir"
+    named = tuple(number for number, role in enumerate(roles, 1) if role)
+    if len(named) > 1:
+        values = spot_values(source, named)
+        even = (values == values[:, :1]).all(axis=1)
+        if not even.all():  # a picture that is blank all over is refused for that
+            empty |= {n: roles[n - 1] for n, one in zip(named, even, strict=True) if one}
+    notes = tuple(
+        f"{image.path.name}: band {number} shows nothing and is not taken for "
+        f"{'near infrared' if role == 'nir' else role}"
+        for number, role in empty.items()
+    )
+    return tuple("" if n in empty else role for n, role in enumerate(roles, 1)), hiding, notes
 
 
 def _roles(
-    image: Image, source: Any, grid: Grid, palette: NDArray[np.uint8] | None, alpha: int
-) -> tuple[tuple[str, ...], str]:
-    """The role of every band of the file and how it was told; alpha has none."""
+    image: Image, source: Any, grid: Grid, palette: NDArray[np.uint8] | None,
+    hiding: tuple[HidingBand, ...],
+) -> tuple[tuple[str, ...], str]:  # fmt: skip
+    """The role of every band of the file and how it was told; those that hide have none."""
     count = source.count if palette is None else 3
     if image.bands is not None:
         if len(image.bands) > count:
@@ -342,7 +361,8 @@ def _roles(
         return image.bands + ("",) * (count - len(image.bands)), "the user"
     if palette is not None:
         return ("red", "green", "blue"), "palette"
-    carried = [i for i in range(count) if i + 1 != alpha]
+    hidden_by = {band.number for band in hiding}
+    carried = [i for i in range(count) if i + 1 not in hidden_by]
     colours = [source.colorinterp[i].name for i in carried]
     facts = BandFacts(
         file_name=image.path.name,
@@ -357,29 +377,36 @@ def _roles(
     return tuple(roles), told_by
 
 
-def _scaling(
-    source: Any, wanted: tuple[int, ...], roles: tuple[str, ...]
-) -> tuple[float, float]:
-    if max(wanted) <= source.count:
-        scale, offset = source.scales[wanted[0] - 1], source.offsets[wanted[0] - 1]
-        if math.isfinite(scale) and scale != 0.0 and (scale, offset) != (1.0, 0.0):
-            return float(scale), float(offset)
-    if source.dtypes[0] in ("int16", "uint16") and "nir" in roles:
-        return _REFLECTANCE_SCALE, 0.0
-    return 1.0, 0.0
+def _day_of(image: Image, tags: dict[str, str]) -> tuple[date | None, tuple[str, ...]]:
+    """The day as the user says, else as a tag or the name does; and a doubt where these differ.
 
-
-def _date_of(path: Path, tags: dict[str, str]) -> date | None:
+    Files given in the wrong order turn gains into losses, and what their names say tells it.
+    """
     by_lower = {name.lower(): text for name, text in tags.items()}
-    texts = [by_lower[tag.lower()] for tag in _DATE_TAGS if tag.lower() in by_lower]
-    for text in (*texts, path.stem):
-        found = _DATE.search(text)
-        if found:
-            try:
-                return date(int(found[1]), int(found[3]), int(found[4]))
-            except ValueError:  # the 31st of a shorter month
-                continue
-    return None
+    days = [("given", image.date)]
+    days += [(f"tag {tag}", _day_in(by_lower.get(tag.lower(), ""))) for tag in _DATE_TAGS]
+    days = [*days, ("name", _day_in(image.path.stem))]
+    told = [(where, day) for where, day in days if day is not None]
+    if not told:
+        return None, ()
+    taken = told[0]
+    for where, day in told[1:]:
+        if abs((day - taken[1]).days) > _SAME_DAYS:
+            return taken[1], (
+                f"{image.path.name}: its day is {day} by its {where} and {taken[1]} "
+                f"{'as given' if taken[0] == 'given' else 'by its ' + taken[0]}, which is believed",
+            )
+    return taken[1], ()
+
+
+def _day_in(text: str) -> date | None:
+    found = _DATE.search(text)
+    if found is None:
+        return None
+    try:
+        return date(int(found[1]), int(found[3]), int(found[4]))
+    except ValueError:  # the 31st of a shorter month
+        return None
 
 
 def _collars(source: Any, info: PictureInfo) -> tuple[Collar, ...]:

@@ -40,6 +40,8 @@ _BY_COUNT: dict[int, tuple[str, ...]] = {
 _NUMBER = re.compile(r"(?:^|[^a-z])b(?:and)?[ _.-]*0*(\d{1,2}a?)(?![a-z0-9])")
 _WORDS = re.compile(r"[a-z0-9]+")
 _THERMAL = re.compile(r"therm|temperature")
+_PLANET = re.compile(r"analytic(ms)?(?![a-z])")
+"""PlanetScope and SkySat: AnalyticMS_SR, analytic_4b, ssc1_u0001_analytic."""
 _LANDSAT_GSD_M = 20.0
 """Band numbers mean Sentinel-2 at finer gsd and Landsat at coarser."""
 
@@ -65,10 +67,10 @@ def recognise_bands(facts: BandFacts) -> tuple[tuple[str, ...], str]:
         if any(roles):
             return roles, told_by
     count = len(facts.descriptions)
-    if count in (4, 8) and "analyticms" in facts.file_name.lower():
+    if count in (4, 8) and _PLANET.search(facts.file_name.lower()):
         head = ("blue", "green", "red", "nir")
         eight = ("coastal", "blue", "", "green", "", "red", "rededge1", "nir")
-        return (head if count == 4 else eight), "PlanetScope file name"
+        return (head if count == 4 else eight), "Planet file name"
     return _BY_COUNT.get(count, ("",) * count), "band count"
 
 
