@@ -1,0 +1,62 @@
+"""A disk that fills up while an answer is written: one line, and nothing half written stays."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+import numpy as np
+import pytest
+from pyogrio.errors import DataSourceError
+
+from landshift import geopackage, writing
+from landshift.errors import OutputError
+from reports import UTM, made_report
+
+
+def cut(monkeypatch, missing):
+    """As GDAL leaves a map whose last bytes found no room when it closed the file: silently."""
+    whole = writing.copy_raster
+
+    def copied(source, path, **options):
+        whole(source, path, **options)
+        os.truncate(path, path.stat().st_size - missing)
+
+    monkeypatch.setattr(writing, "copy_raster", copied)
+
+
+@pytest.mark.parametrize("missing", [8, 20, 400, 4000])
+def test_a_map_that_was_cut_short_is_no_answer(missing, tmp_path, monkeypatch):
+    cut(monkeypatch, missing)
+    codes = np.random.default_rng(0).integers(0, 9, UTM.shape).astype(np.uint8)
+    with pytest.raises(OutputError, match="is the disk full"):
+        writing.write_cover(codes, UTM, tmp_path / "cover.tif")
+    bands = np.random.default_rng(1).random((2, *UTM.shape), np.float32)
+    bands[:, :9] = np.nan
+    with pytest.raises(OutputError, match="is the disk full"):
+        writing.write_bands(bands, UTM, tmp_path / "field.tif", ("east_m", "north_m"))
+    with pytest.raises(OutputError, match="is the disk full"):
+        writing.write_report(made_report(), tmp_path / "out", False, ())
+    assert list(tmp_path.iterdir()) == []
+
+
+def fails(monkeypatch, module, name, error):
+    def raised(*args, **options):
+        raise error
+
+    monkeypatch.setattr(module, name, raised)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "error"),
+    [
+        (writing, "copy_raster", Exception("TIFFWriteDirectoryTagData: IO error")),
+        (geopackage.raw, "write", DataSourceError("Failed to commit transaction")),
+        (geopackage.sqlite3, "connect", sqlite3.OperationalError("disk I/O error")),
+    ],
+)
+def test_what_libraries_say_of_it_is_one_line(module, name, error, tmp_path, monkeypatch):
+    fails(monkeypatch, module, name, error)
+    with pytest.raises(OutputError, match=str(error)):
+        writing.write_report(made_report(), tmp_path / "out", False, ())
+    assert list(tmp_path.iterdir()) == []
