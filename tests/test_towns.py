@@ -1,14 +1,15 @@
-"""Halves of roofs in a town: the same answer as by looking at all of it for every pair."""
+"""Towns: what thousands of buildings cost, and the same answer as by looking at all for each."""
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from landshift.buildings import roofs
+from landshift.buildings import outlines, roofs
 from landshift.buildings.masks import closed_by_disc
 from landshift.settings import BuildingSettings
 
@@ -93,3 +94,17 @@ def test_joining_looks_at_a_pair_and_not_at_the_town(monkeypatch):
     assert np.unique(found).size == np.unique(regions).size - 12
     assert max(looked_at) <= (2 * LOT_PX) ** 2
     assert len(looked_at) <= regions.max()  # each pair once: none is tried anew after another
+
+
+def test_the_azimuth_of_a_town_is_found_without_a_table_of_all_pairs():
+    rng = np.random.default_rng(0)
+    azimuths = np.concatenate([rng.uniform(0, 180, 2000), rng.normal(37, 2, 1000) % 180])
+    town = [outlines.Rectangle(0.0, 0.0, 20.0, 10.0, float(azimuth)) for azimuth in azimuths]
+    tracemalloc.start()
+    try:
+        pooled = outlines.pooled_azimuth(town)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert abs(pooled - 37) < 1.0
+    assert most < 4 * 256 * len(town) * 8  # a part of the town with all of it, a few times over
