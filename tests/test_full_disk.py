@@ -10,7 +10,12 @@ import pytest
 from pyogrio.errors import DataSourceError
 
 from landshift import geopackage, writing
+from landshift.batch.child import Limits
+from landshift.batch.ledger import Ledger
+from landshift.batch.night import BatchPlan, run_batch
+from landshift.batch.site_list import read_site_list
 from landshift.errors import OutputError
+from landshift.settings import Settings
 from reports import UTM, made_report
 
 
@@ -60,3 +65,14 @@ def test_what_libraries_say_of_it_is_one_line(module, name, error, tmp_path, mon
     with pytest.raises(OutputError, match=str(error)):
         writing.write_report(made_report(), tmp_path / "out", False, ())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ledger_that_finds_no_room_is_one_line(tmp_path, monkeypatch):
+    fails(monkeypatch, Ledger, "note_begun", sqlite3.OperationalError("database or disk is full"))
+    for name in ("a.tif", "b.tif"):
+        (tmp_path / name).write_bytes(b"II*\0")
+    (tmp_path / "sites.csv").write_text("id,before,after\nky,a.tif,b.tif\n")
+    sites = read_site_list(tmp_path / "sites.csv")
+    plan = BatchPlan(sites, tmp_path / "out", "open", Settings(), 1, Limits())
+    with pytest.raises(OutputError, match=r"ledger\.sqlite could not be written: database or disk"):
+        list(run_batch(plan))
