@@ -358,7 +358,8 @@ def _write_cog(
     profile = {
         "driver": "GTiff", "count": len(bands), "height": grid.shape[0], "width": grid.shape[1],
         "dtype": bands.dtype.name, "transform": grid.transform, "nodata": nodata, "tiled": True,
-        "blockxsize": 256, "blockysize": 256, "compress": "deflate",
+        "blockxsize": 256, "blockysize": 256,
+        "compress": "deflate", "zlevel": 1,  # only until it is unpacked into the file
         "crs": None if grid.crs is None else grid.crs.to_wkt(),
     }  # fmt: skip
     no_sidecars = rasterio.Env(GDAL_PAM_ENABLED="NO")
