@@ -1,12 +1,15 @@
-"""A disk that fills up while an answer is written: one line, and nothing half written stays."""
+"""No room and no place for an answer: one line, and nothing half written stays."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from pyogrio.errors import DataSourceError
 
 from landshift import geopackage, writing
@@ -14,6 +17,7 @@ from landshift.batch.child import Limits
 from landshift.batch.ledger import Ledger
 from landshift.batch.night import BatchPlan, run_batch
 from landshift.batch.site_list import read_site_list
+from landshift.cli import main
 from landshift.errors import OutputError
 from landshift.settings import Settings
 from reports import UTM, made_report
@@ -76,3 +80,16 @@ def test_a_ledger_that_finds_no_room_is_one_line(tmp_path, monkeypatch):
     plan = BatchPlan(sites, tmp_path / "out", "open", Settings(), 1, Limits())
     with pytest.raises(OutputError, match=r"ledger\.sqlite could not be written: database or disk"):
         list(run_batch(plan))
+
+
+def test_a_model_that_has_no_place_is_not_trained(tmp_path, monkeypatch):
+    begun = []
+    stand_in = SimpleNamespace(train=lambda *given: begun.append(given))
+    monkeypatch.setitem(sys.modules, "landshift.training.fitting", stand_in)
+    (tmp_path / "file").write_text("no folder")
+    out = tmp_path / "file" / "model.npz"
+    given = ["train", "--recipe", "open-rgbn", "--work", str(tmp_path / "work"), "--out", str(out)]
+    told = CliRunner().invoke(main, given)
+    assert told.exit_code == 1
+    assert "cannot be made" in told.output
+    assert begun == []
