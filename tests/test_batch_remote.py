@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from landshift.batch import fetching
+from landshift.batch.child import Child, Limits
 from landshift.batch.fetching import fetch, file_name_of, is_remote, pictures_at_hand, version_of
 from landshift.batch.site_list import read_site_list
+from landshift.batch.site_work import SiteJob
 from landshift.errors import ImageError
+from landshift.settings import Settings
 
 CONTENT = bytes(range(256)) * 40
 
@@ -110,6 +116,32 @@ def test_a_listed_address_becomes_a_file_of_its_name(server, tmp_path):
         assert site.before.path.name == "20240529.tif"
         assert site.after.path.read_bytes() == CONTENT
     assert not site.before.path.exists()
+
+
+def test_a_worker_that_is_ended_leaves_nothing_that_it_fetched(server, tmp_path, monkeypatch):
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    (tmp_path / "sites.csv").write_text(f"id,before,after,fault\nky,{server},{server},hang\n")
+    (listed,) = read_site_list(tmp_path / "sites.csv").sites
+    job = SiteJob("key", listed, "open", Settings(), tmp_path / "ky", (),
+                  "site_folders:compare_made")  # fmt: skip
+    child = Child(Limits(timeout_s=4.0))
+    assert child.answer(job).kind == "timeout"
+    assert list((tmp_path / "scratch").iterdir()) == []
+    child.close()
+
+
+def test_pictures_at_hand_need_no_room(tmp_path, monkeypatch):
+    (tmp_path / "sites.csv").write_text("id,before,after\nky,a.tif,b.tif\n")
+    for name in ("a.tif", "b.tif"):
+        (tmp_path / name).write_bytes(CONTENT)
+    (listed,) = read_site_list(tmp_path / "sites.csv").sites
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
+    with pictures_at_hand(listed) as site:
+        assert site.before.path.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(

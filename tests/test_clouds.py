@@ -7,8 +7,10 @@ import pytest
 import rasterio
 from affine import Affine
 from click.testing import CliRunner
+from scipy import ndimage
 
 from conftest import CHECKOUT
+from landshift import clouds
 from landshift.alignment import Alignment
 from landshift.cli import main
 from landshift.clouds import find_clouds, without_clouds
@@ -202,3 +204,19 @@ def test_a_cloud_over_a_site_is_not_seen_from_end_to_end(tmp_path):
     )
     assert said.exit_code == 1
     assert "was not seen: cloud or snow hides it in the after picture" in said.stderr
+
+
+def test_rims_and_margins_lie_where_dilation_by_a_disc_puts_them(clouded, monkeypatch):
+    before, after, _ = clouded
+    found = find_clouds(before, after, SETTINGS)
+    looked_at = []
+
+    def dilated(mask, cells):
+        looked_at.append(cells)
+        return ndimage.binary_dilation(mask, clouds._disc(cells))
+
+    monkeypatch.setattr(clouds, "_within", dilated)
+    plainly = find_clouds(before, after, SETTINGS)
+    assert max(looked_at) >= 5
+    for one, other in zip(found, plainly, strict=True):
+        np.testing.assert_array_equal(one, other)

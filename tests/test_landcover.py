@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landshift import inference
+from landshift.cores import usable_cores
 from landshift.errors import ModelError
 from landshift.features import measure_exposure, network_input, normalise_bands
 from landshift.grid import Grid
@@ -129,6 +131,17 @@ def test_threads_and_repeats_give_the_same_bytes(model, monkeypatch):
         for mine, theirs in zip(probabilities(before, after, model, threads), first, strict=True):
             assert mine.tobytes() == theirs.tobytes()
     assert classify(before, model, 2).probability.tobytes() == first[0].tobytes()
+
+
+def test_there_are_no_more_threads_than_cores_that_are_ours(monkeypatch):
+    made = []
+    monkeypatch.setattr(inference, "Network", lambda weights, dates: made.append(weights))
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 4}, raising=False)
+    inference.each_block(lambda block, network: None, (3000, 3000), "weights", 2, None)
+    assert len(made) == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert usable_cores() == 64
 
 
 @pytest.mark.jit

@@ -21,7 +21,7 @@ from landshift.batch.listed_site import ListedSite
 from landshift.batch.morning import write_tables
 from landshift.batch.outcome import Outcome
 from landshift.legend import Cover
-from landshift.patches import find_patches
+from landshift.patches import find_patches, find_unseen
 from landshift.wording import model_words
 from networks import random_model
 from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
@@ -431,3 +431,23 @@ def test_what_a_building_is_too_small_for_is_not_told():
     shown = rendered(dataclasses.replace(made_report(), buildings=(building,)))
     assert '<td class="number wide">–</td>' in shown
     assert "<td>cannot tell</td>" in shown
+
+
+def test_blank_pixels_strewn_over_a_picture_make_no_page_of_many_megabytes(monkeypatch):
+    report = made_report()
+    codes = np.full(UTM.shape, 11, np.uint8)
+    codes[::2, ::2] = 0
+    codes[:5, :5] = 0
+    strewn = dataclasses.replace(report, changes=dataclasses.replace(report.changes, codes=codes))
+    monkeypatch.setattr(page, "_MOST_PATCHES", 10**6)
+    whole = rendered(strewn)
+    monkeypatch.setattr(page, "_MOST_PATCHES", 3)
+    text = rendered(strewn)
+    many = len(find_unseen(strewn.changes))
+    assert many > 100
+    assert "not seen on both dates are left out" not in whole
+    assert f"{many - 3} smaller places not seen on both dates are left out here" in text
+    assert len(text) < len(whole) - 20 * many
+    drawn = page._map_data(strewn, [], page._largest(find_unseen(strewn.changes)), [])["unseen"]
+    assert len(drawn) == 3
+    assert [5.0, -5.0] in drawn[0][0]  # the corner that is blank all over comes first

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from landshift.cores import usable_cores
 from landshift.kernels import convolution, smoothing, transition
 
 _ASK = """
@@ -39,7 +40,7 @@ def ask(script: str, cache: Path, **more: str) -> str:
 
 
 @pytest.mark.jit
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has nothing to share")
+@pytest.mark.skipif(usable_cores() < 2, reason="one core has nothing to share")
 def test_all_that_classifies_and_measures_is_compiled_and_only_once(tmp_path: Path) -> None:
     assert ask(_ASK, tmp_path).split() == ["0", "None"]
     compiled = {file.name.split("-")[0] for file in tmp_path.rglob("*.nbi")}
@@ -58,7 +59,7 @@ def test_nothing_is_begun_where_kernels_are_plain_python(tmp_path: Path) -> None
 
 
 @pytest.mark.jit
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has nothing to share")
+@pytest.mark.skipif(usable_cores() < 2, reason="one core has nothing to share")
 def test_nothing_runs_on_or_lies_about_after_an_early_end(tmp_path: Path) -> None:
     running, folder, ended = ask(_LEAVE, tmp_path).split()
     assert running == "None"

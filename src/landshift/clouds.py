@@ -250,7 +250,16 @@ def _spread(sure: Mask, light: _Light, cell_m: float, settings: CloudSettings) -
         settings.rim_share * settings.lift, settings.colourless,
     )  # fmt: skip
     rims &= ~light.bright_already
-    near = ndimage.binary_dilation(cloud, _disc(max(1, round(settings.rim_m / cell_m))))
+    near = _within(cloud, max(1, round(settings.rim_m / cell_m)))
     found = ndimage.binary_propagation(cloud, mask=(rims & near) | cloud)
     margin = max(1, round(settings.margin_m / cell_m))
-    return np.asarray(ndimage.binary_fill_holes(ndimage.binary_dilation(found, _disc(margin))))
+    return np.asarray(ndimage.binary_fill_holes(_within(found, margin)))
+
+
+def _within(mask: Mask, cells: int) -> Mask:
+    """Where ``mask`` lies no farther than so many cells away, (row, col); not for an empty one.
+
+    Dilation by a disc is the same and costs the disc's area for every cell: at 2 m a pixel, with 60
+    m around clouds, thirty times more.
+    """
+    return np.asarray(ndimage.distance_transform_edt(~mask) <= cells)

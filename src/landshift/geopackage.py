@@ -11,6 +11,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import shapely
 from pyogrio import raw
+from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.geometry import MultiPolygon
 
 from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, REPLACED_CODE, Hatch, from_to
@@ -44,7 +45,20 @@ def write_geopackage(report: SiteReport, patches: Sequence[Patch], path: Path) -
     """Write the layers site, not_seen, changes and buildings, each with its style.
 
     pyogrio warns of pictures without CRS, which have none to give.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
     """
+    try:
+        _write_layers(report, patches, path)
+        _write_styles(path)
+    except (DataSourceError, DataLayerError, sqlite3.Error) as error:  # a full disk, for one
+        raise OSError(f"{path.name}: {error}") from error
+
+
+def _write_layers(report: SiteReport, patches: Sequence[Patch], path: Path) -> None:
     _write_layer(path, report, "site", [report.outline] if report.outline else [], {})
     _write_layer(path, report, "not_seen", find_unseen(report.changes), {})
     pairs = [from_to(patch.code) for patch in patches]
@@ -69,7 +83,6 @@ def write_geopackage(report: SiteReport, patches: Sequence[Patch], path: Path) -
         "probability": ("float64", [round(one.probability, 3) for one in found]),
         "replaced": ("bool", [one.replaced for one in found]),
     })  # fmt: skip
-    _write_styles(path)
 
 
 def _disk_code(code: int) -> int:

@@ -7,7 +7,6 @@ whole picture would have given.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
+from landshift.cores import usable_cores
 from landshift.features import (
     Exposure,
     apply_exposure,
@@ -137,7 +137,7 @@ def each_block(
 ) -> None:
     """Call ``run`` for all blocks of a picture, each thread with its own scratch memory."""
     parts = list(blocks(shape))
-    workers = max(1, min(threads or os.cpu_count() or 1, len(parts)))
+    workers = max(1, min(threads or usable_cores(), len(parts)))
     idle: SimpleQueue[Network] = SimpleQueue()
     for _ in range(workers):
         idle.put(Network(weights, dates))

@@ -8,7 +8,6 @@ classifies and measures lies in numba's cache.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import numpy as np
 from numba import config
 
 from landshift.comparison import compare_site
+from landshift.cores import usable_cores
 from landshift.kernels.convolution import convolve3
 from landshift.settings import GridSettings, Settings
 from landshift.site import Image, Site
@@ -37,7 +37,7 @@ def compiling_ahead() -> Iterator[subprocess.Popen[bytes] | None]:
     Nothing waits for the second process, and nothing depends on it: what it has not done when it
     is needed is compiled then. It ends with the block, and so does its folder.
     """
-    if config.DISABLE_JIT or (os.cpu_count() or 1) < 2 or _is_compiled():  # type: ignore[attr-defined]
+    if config.DISABLE_JIT or usable_cores() < 2 or _is_compiled():  # type: ignore[attr-defined]
         yield None
         return
     folder, process, nowhere = None, None, subprocess.DEVNULL

@@ -15,7 +15,7 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy as copy_raster
 from shapely.geometry import Polygon, mapping
@@ -360,7 +360,8 @@ def _write_cog(
     profile = {
         "driver": "GTiff", "count": len(bands), "height": grid.shape[0], "width": grid.shape[1],
         "dtype": bands.dtype.name, "transform": grid.transform, "nodata": nodata, "tiled": True,
-        "blockxsize": 256, "blockysize": 256, "compress": "deflate",
+        "blockxsize": 256, "blockysize": 256,
+        "compress": "deflate", "zlevel": 1,  # only until it is unpacked into the file
         "crs": None if grid.crs is None else grid.crs.to_wkt(),
     }  # fmt: skip
     no_sidecars = rasterio.Env(GDAL_PAM_ENABLED="NO")
@@ -375,10 +376,42 @@ def _write_cog(
                 palette = {code: (*colour, 255) for code, (_, colour) in legend.items()}
                 target.write_colormap(1, palette)
         with memory.open() as source:
-            copy_raster(
-                source, path, driver="COG", compress="DEFLATE", overview_resampling=overviews,
-                blocksize=256, bigtiff="IF_SAFER",
-            )  # fmt: skip
+            try:
+                copy_raster(
+                    source, path, driver="COG", compress="DEFLATE", overview_resampling=overviews,
+                    blocksize=256, bigtiff="IF_SAFER",
+                )  # fmt: skip
+            except Exception as error:  # GDAL's own, which have no public name
+                raise OSError(str(error)) from error
+        _check_written(path, bands)
+
+
+def _check_written(path: Path, bands: NDArray[Any]) -> None:
+    """Read a map again, for GDAL tells nobody of what it could not write as it closed a file.
+
+    On a disk that fills up towards its end it leaves a cut map and says that all is well.
+
+    Raises
+    ------
+    OSError
+        When the file does not hold ``bands`` (band, row, col).
+    """
+    with_nan = bands.dtype.kind == "f"
+    try:
+        with rasterio.open(path) as written:
+            smaller = len(written.overviews(1))
+            for _, window in written.block_windows(1):
+                rows, cols = window.toslices()
+                if not np.array_equal(
+                    written.read(window=window), bands[:, rows, cols], equal_nan=with_nan
+                ):
+                    raise OSError("the file does not hold what was written; is the disk full?")
+        for level in range(smaller):
+            with rasterio.open(path, overview_level=level) as written:
+                for _, window in written.block_windows(1):
+                    written.read(window=window)
+    except RasterioError as error:
+        raise OSError("the file was cut short; is the disk full?") from error
 
 
 def _style(legend: _Legend) -> str:

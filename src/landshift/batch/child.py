@@ -6,11 +6,15 @@ import contextlib
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -68,6 +72,7 @@ class Child:
         self.limits = limits
         self._process: subprocess.Popen[bytes] | None = None
         self._said: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._sweep: Callable[[], object] = _nothing
         self._answered = 0
         self._ended = False
 
@@ -130,7 +135,7 @@ class Child:
             # -P: a file in the current folder must not pass for a library
             [sys.executable, "-P", "-c", "from landshift.batch.worker import main; main()"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, **_PINNED},
+            env={**os.environ, **_PINNED, **self._scratch()},
         )  # fmt: skip
         self._process, self._said, self._answered = process, SimpleQueue(), 0
         if self._ended:  # meanwhile
@@ -148,6 +153,19 @@ class Child:
             raise LandshiftError(f"a worker could not be started: {(words or ['no reason'])[-1]}")
         return process
 
+    def _scratch(self) -> dict[str, str]:
+        """A folder for what the worker fetches, which goes with it.
+
+        A worker that is killed takes nothing away with it, and the pictures of one site may be
+        gigabytes: a night of timeouts would fill the disk.
+        """
+        try:
+            folder = tempfile.mkdtemp(prefix="landshift-worker-")
+        except OSError:  # no room: only pictures that must be fetched need any
+            return {}
+        self._sweep = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return {"TMPDIR": folder}
+
     def _lose(self) -> int:
         """Kill the worker if it still runs, and tell its exit code."""
         process, self._process = self._process, None
@@ -157,7 +175,13 @@ class Child:
         with contextlib.suppress(OSError):
             assert process.stdin is not None
             process.stdin.close()
-        return process.wait()
+        code = process.wait()
+        self._sweep()
+        return code
+
+
+def _nothing() -> None:
+    pass
 
 
 def resident_bytes(pid: int) -> int:

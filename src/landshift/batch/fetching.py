@@ -104,6 +104,9 @@ def pictures_at_hand(listed: ListedSite) -> Iterator[Site]:
         When a picture cannot be fetched: which, why, how often it was tried.
     """
     assert listed.site is not None
+    if not (is_remote(listed.before) or is_remote(listed.after)):
+        yield listed.site
+        return
     with TemporaryDirectory(prefix="landshift-", ignore_cleanup_errors=True) as folder:
         before = _at_hand(listed.site.before, listed.before, Path(folder) / "before")
         after = _at_hand(listed.site.after, listed.after, Path(folder) / "after")

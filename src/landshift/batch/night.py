@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -217,6 +218,8 @@ def _ledger(out: Path, sites_folder: Path) -> Iterator[Ledger]:
         ledger = Ledger(out)
         try:
             yield ledger
+        except sqlite3.Error as error:  # a full disk, for one; what was noted stands
+            raise OutputError(f"{ledger.path} could not be written: {error}") from error
         finally:
             ledger.close()
 

@@ -17,11 +17,10 @@ from scipy.spatial import QhullError
 from shapely.geometry import MultiPoint
 from skimage.segmentation import watershed
 
-from landshift.buildings.masks import Labels, Mask, corners, disc
+from landshift.buildings.masks import Labels, Mask, Window, corners, disc
 from landshift.settings import BuildingSettings
 
 Pixels = NDArray[np.float32]
-Window = tuple[slice, slice]
 
 _DEEPEST = 4
 """How often parts are parted again: a gap may be low for weak buildings and not for strong ones."""

@@ -9,6 +9,7 @@ from scipy.spatial import ConvexHull
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
+Window = tuple[slice, slice]
 
 
 _ROUNDING_PX = 0.05

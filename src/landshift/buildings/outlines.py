@@ -15,6 +15,8 @@ from landshift.settings import BuildingSettings
 _TRIED_TURNS_DEG = np.arange(-6.0, 6.01, 0.5)
 """Turns from the minimum rectangle that are tried; a pixel's step at the end of a side of 20
 pixels turns that rectangle by 3°."""
+_AT_A_TIME = 256
+"""Buildings compared with all others at once: all with all took gigabytes in a large town."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,18 @@ def pooled_azimuth(rectangles: Sequence[Rectangle]) -> float | None:
         return None
     azimuths = np.array([one.azimuth_deg for one in rectangles])
     lengths = np.array([one.length for one in rectangles])
-    apart = np.abs(azimuths[:, None] - azimuths[None, :]) % 90.0
-    near = np.minimum(apart, 90.0 - apart) <= 10.0
-    densest = int((near @ lengths).argmax())
-    chosen = near[densest]
+    parts = np.split(azimuths, range(_AT_A_TIME, len(azimuths), _AT_A_TIME))
+    density = np.concatenate([_near(part, azimuths) @ lengths for part in parts])
+    chosen = _near(azimuths[int(density.argmax())], azimuths)
     return mean_azimuth(azimuths[chosen].tolist(), lengths[chosen].tolist())
+
+
+def _near(
+    some: NDArray[np.float64] | np.float64, azimuths: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which of ``azimuths`` lie within 10° of each of some, modulo 90."""
+    apart = np.abs(np.asarray(some)[..., None] - azimuths) % 90.0
+    return np.asarray(np.minimum(apart, 90.0 - apart) <= 10.0)
 
 
 def minimum_rectangle(outline: Polygon) -> Rectangle:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -10,7 +12,7 @@ from shapely.geometry import MultiPoint
 from skimage.segmentation import watershed
 
 from landshift.buildings.gaps import part_at_gaps
-from landshift.buildings.masks import Labels, Mask, closed_by_disc, corners
+from landshift.buildings.masks import Labels, Mask, Window, closed_by_disc, corners
 from landshift.settings import BuildingSettings
 
 _EIGHT = np.ones((3, 3), np.bool_)
@@ -74,10 +76,9 @@ def _cut(mask: Mask, gsd_m: float, settings: BuildingSettings) -> Labels:
     wide = np.flatnonzero(np.asarray(widths) * settings.neck_share * gsd_m >= settings.neck_m / 2)
     if wide.size < 2:
         return whole
-    markers = np.zeros(mask.shape, np.int32)
-    for place, core in enumerate(wide + 1, start=1):
-        markers[cores == core] = place
-    found = watershed(-inner_px, markers, mask=mask)  # type: ignore[no-untyped-call]
+    places = np.zeros(count + 1, np.int32)
+    places[wide + 1] = np.arange(1, wide.size + 1)
+    found = watershed(-inner_px, places[cores], mask=mask)  # type: ignore[no-untyped-call]
     parts = np.asarray(found, np.int32)
     sizes = np.bincount(parts.ravel(), minlength=wide.size + 1)[1:]
     if sizes.min() < least_px:
@@ -90,36 +91,66 @@ def join_halves(regions: Labels, gsd_m: float, settings: BuildingSettings) -> La
 
     The gap between them is roof as well: the ridge. Where a pixel is wider than such a gap, none
     can be seen, and regions that touch were parted for another reason.
+
+    The pair of the lowest numbers goes first; a region that grew is tried once more with all that
+    lies close to it. Nothing is looked at but the pair's own window, so that a town costs as much
+    as its houses do one by one.
     """
     result = regions.copy()
-    merged = gsd_m <= settings.merge_gap_m
-    while merged:
-        merged = False
-        for one, two in _close_pairs(result, settings.merge_gap_m / gsd_m):
-            both = (result == one) | (result == two)
-            if rectangularity(both) >= settings.merge_rectangularity and ends_meet(
-                result == one, result == two, settings.merge_ends_m / gsd_m
-            ):
-                gap = closed_by_disc(both, settings.merge_gap_m / 2 / gsd_m + 1) & (result == 0)
-                result[gap | (result == two)] = one
-                merged = True
-                break
+    if gsd_m > settings.merge_gap_m:
+        return result
+    gap_px, ends_px = settings.merge_gap_m / gsd_m, settings.merge_ends_m / gsd_m
+    windows = dict(enumerate(ndimage.find_objects(result), start=1))
+    windows = {number: window for number, window in windows.items() if window is not None}
+    waiting = {
+        (number, other)
+        for number, window in windows.items()
+        for other in _close_to(number, window, result, gap_px) if other > number
+    }  # fmt: skip
+    queue = sorted(waiting)
+    while queue:
+        pair = heappop(queue)
+        waiting.remove(pair)
+        one, two = pair
+        if two not in windows or one not in windows:
+            continue
+        window = _around(windows[one], windows[two])
+        view = result[window]
+        first, second = view == one, view == two
+        both = first | second
+        if rectangularity(both) < settings.merge_rectangularity or not ends_meet(
+            first, second, ends_px
+        ):
+            continue
+        view[second | closed_by_disc(both, gap_px / 2 + 1) & (view == 0)] = one
+        windows[one] = window  # a disc closes nothing outside it
+        del windows[two]
+        for other in _close_to(one, window, result, gap_px):
+            again = min(one, other), max(one, other)
+            if again not in waiting:
+                waiting.add(again)
+                heappush(queue, again)
     return result
 
 
-def _close_pairs(regions: Labels, gap_px: float) -> list[tuple[int, int]]:
-    """Pairs of numbers whose regions lie within ``gap_px`` of each other."""
-    pairs: set[tuple[int, int]] = set()
+def _close_to(number: int, window: Window, regions: Labels, gap_px: float) -> list[int]:
+    """Numbers of the other regions within ``gap_px`` of one that lies in ``window``."""
     reach = int(np.floor(gap_px)) + 1
-    for number, window in enumerate(ndimage.find_objects(regions), start=1):
-        if window is None:
-            continue
-        view = tuple(slice(max(part.start - reach, 0), part.stop + reach) for part in window)
-        near = ndimage.distance_transform_edt(regions[view] != number) <= reach
-        for other in np.unique(regions[view][near]).tolist():
-            if other > number:
-                pairs.add((number, other))
-    return sorted(pairs)
+    rows, cols = window
+    view = regions[
+        max(rows.start - reach, 0) : rows.stop + reach,
+        max(cols.start - reach, 0) : cols.stop + reach,
+    ]
+    near = ndimage.distance_transform_edt(view != number) <= reach
+    return [other for other in np.unique(view[near]).tolist() if other not in (0, number)]
+
+
+def _around(one: Window, two: Window) -> Window:
+    """The window that holds both."""
+    rows, cols = (
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, two, strict=True)
+    )
+    return rows, cols
 
 
 def without_faint_rims(

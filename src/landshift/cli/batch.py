@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +67,7 @@ def batch(
     from landshift.batch.night import BatchPlan, run_batch
     from landshift.batch.site_list import read_site_list
     from landshift.cli.progress import tell_progress
+    from landshift.cores import usable_cores
     from landshift.settings import GridSettings, Settings
 
     listed = read_site_list(sites)
@@ -75,7 +75,7 @@ def batch(
         ctx.exit(_SOME_NOT_ANSWERED if _print_check(listed) else 0)
     plan = BatchPlan(
         sites=listed, out=out, model=model, settings=Settings(grid=GridSettings(gsd_m=gsd)),
-        workers=workers or os.cpu_count() or 1,
+        workers=workers or usable_cores(),
         limits=Limits(timeout or None, memory_limit),
         retry_failed=retry_failed, fresh=fresh, max_failures=max_failures, scheduler=scheduler,
         figure_formats=figure_format,

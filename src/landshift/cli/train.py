@@ -33,10 +33,12 @@ def train(
     import dataclasses
 
     from landshift.errors import InputError, OutputError
+    from landshift.placing import check_file
     from landshift.training.recipe import read_recipe
 
     if out.exists():
         raise OutputError(f"{out} exists; choose another --out")
+    check_file(out, overwrite=False)  # what cannot be written is told before hours of work
     chosen = read_recipe(recipe)
     if steps:
         chosen = dataclasses.replace(chosen, steps=steps)

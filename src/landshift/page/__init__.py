@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from pyproj import Transformer
+from shapely.geometry import Polygon
 
 from landshift.alignment import Alignment
 from landshift.area import Hectares, Transition
@@ -34,7 +35,8 @@ from landshift.wording import (
 )
 
 _MOST_PATCHES = 2000
-"""Patches on the map; a browser still moves them freely. All are in changes.gpkg."""
+"""Patches on the map, and places not seen; a browser still moves them freely. All are in
+changes.gpkg."""
 _MOST_NUMBERS = 150
 """Buildings that carry their number on the map."""
 _CENTIMETRES = 2
@@ -46,7 +48,7 @@ Rings = list[list[list[float]]]
 
 def render(report: SiteReport, patches: Sequence[Patch]) -> str:
     """The page, as text; `self_contained.fill` says what it allows itself."""
-    kinds = _kinds(patches)
+    kinds, unseen = _kinds(patches), find_unseen(report.changes)
     before, after = (
         data_uri(jpeg_bytes(picture.rgba), "image/jpeg")
         for picture in (report.before_picture, report.after_picture)
@@ -54,11 +56,19 @@ def render(report: SiteReport, patches: Sequence[Patch]) -> str:
     return fill(
         "report.html.j2", resource("report.css"), (resource("report.js"),),
         before_uri=before, after_uri=after, kinds=kinds,
-        data=_map_data(report, patches[:_MOST_PATCHES], kinds),
+        data=_map_data(report, patches[:_MOST_PATCHES], _largest(unseen), kinds),
         hidden_patches=max(len(patches) - _MOST_PATCHES, 0),
+        hidden_unseen=max(len(unseen) - _MOST_PATCHES, 0),
         north_deg=true_north_deg(report.changes.grid),
         **_words(report),
     )  # fmt: skip
+
+
+def _largest(unseen: Sequence[Polygon]) -> Sequence[Polygon]:
+    """As many as the map takes; blank pixels strewn over a picture may be hundreds of thousands."""
+    if len(unseen) <= _MOST_PATCHES:
+        return unseen
+    return sorted(unseen, key=lambda one: -one.area)[:_MOST_PATCHES]
 
 
 def _words(report: SiteReport) -> dict[str, Any]:
@@ -165,8 +175,9 @@ def _kinds(patches: Sequence[Patch]) -> list[dict[str, Any]]:
 
 
 def _map_data(
-    report: SiteReport, patches: Sequence[Patch], kinds: list[dict[str, Any]]
-) -> dict[str, Any]:
+    report: SiteReport, patches: Sequence[Patch], unseen: Sequence[Polygon],
+    kinds: list[dict[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
     """All that the map draws, in metres right of and up from the grid's upper left corner."""
     grid = report.changes.grid
     whole = extent_m(grid, grid)
@@ -183,7 +194,7 @@ def _map_data(
         "before": _extent(report.before_picture, grid),
         "after": _extent(report.after_picture, grid),
         "outline": outline,
-        "unseen": [rings for one in find_unseen(report.changes) for rings in _polygons(one, grid)],
+        "unseen": [rings for one in unseen for rings in _polygons(one, grid)],
         "kinds": [kind["key"] for kind in kinds],
         "numbered": _MOST_NUMBERS,
         "pixel_m": grid.gsd_m,
