@@ -412,7 +412,7 @@ def use_the_report(view):
 
 
 def test_the_map_is_as_large_as_the_ground():
-    data = page._map_data(made_report(UTM), (), [])
+    data = page._map_data(made_report(UTM), (), (), [])
     assert data["extent"] == pytest.approx((0, 400, -300, 0), rel=1e-3)
     (lon, lat), *_ = data["corners"]
     assert lon == pytest.approx(127.8, abs=0.1)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
+from numba.core.dispatcher import Dispatcher
 
+from landshift import kernels
 from landshift.cores import usable_cores
 from landshift.kernels import convolution, smoothing, transition
 
@@ -21,6 +25,18 @@ with compiling_ahead() as first:
             print(second)
     else:
         print(first)
+"""
+_REFINE = """
+import numpy as np
+from landshift.kernels.registration import refine_peaks
+rng = np.random.default_rng(0)
+row, col = np.meshgrid(np.fft.fftfreq(32), np.fft.fftfreq(32), indexing="ij")
+turns = rng.normal(0, 0.3, (60, 2, 1, 1)) * (row, col)
+noise = 1 + 0.1 * rng.normal(size=(60, 32, 32))
+cross = np.exp(2j * np.pi * turns.sum(1) - 20 * (row**2 + col**2)) * noise
+place = np.zeros((60, 2))
+refine_peaks(cross.astype(np.complex64), 4, place, np.zeros(60), np.zeros((60, 3)))
+print(place.tobytes().hex(), sum(refine_peaks.stats.cache_hits.values()))
 """
 _LEAVE = """
 from landshift.precompile import compiling_ahead
@@ -65,3 +81,24 @@ def test_nothing_runs_on_or_lies_about_after_an_early_end(tmp_path: Path) -> Non
     assert running == "None"
     assert int(ended) != 0
     assert not Path(folder).exists()
+
+
+@pytest.mark.jit
+def test_what_is_compiled_here_and_what_comes_from_the_cache_say_the_same(tmp_path):
+    (fresh, none), (cached, one) = (ask(_REFINE, tmp_path).split() for _ in range(2))
+    assert (none, one) == ("0", "1")
+    assert fresh == cached
+
+
+@pytest.mark.jit
+def test_every_kernel_that_reorders_arithmetic_is_inlined_into_its_callers():
+    modules = [
+        import_module(f"landshift.kernels.{module.name}")
+        for module in iter_modules(kernels.__path__)
+    ]
+    reordering = [
+        kernel.targetoptions for module in modules for kernel in vars(module).values()
+        if isinstance(kernel, Dispatcher) and kernel.targetoptions.get("fastmath")
+    ]  # fmt: skip
+    assert len(reordering) > 10
+    assert all(options.get("forceinline") for options in reordering)

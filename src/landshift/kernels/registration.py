@@ -43,7 +43,7 @@ def pool_spectra(
                 power_moving[k] += weight * (b.real * b.real + b.imag * b.imag)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def cross_spectra(
     reference: NDArray[np.complex64],
     moving: NDArray[np.complex64],
@@ -74,7 +74,7 @@ def cross_spectra(
         energy[window] = np.sqrt(own * other)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def damped_cross_spectrum(
     reference: NDArray[np.complex64],
     moving: NDArray[np.complex64],
@@ -138,7 +138,7 @@ def find_peaks(
         height[window], second[window] = best, other
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def correlation_at(
     cross: NDArray[np.complex64],
     y: float,

@@ -174,7 +174,7 @@ def cubic_value(band: Pixels, row: int, col: int, y: float, x: float) -> np.floa
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def fill_parts(places: Floats, base: float, along: float, count: Floats, parts: Pixels) -> None:
     """Fill ``parts`` (col,) with ``places`` less ``base`` plus ``along`` a column, 0 to 1.
 
@@ -188,7 +188,7 @@ def fill_parts(places: Floats, base: float, along: float, count: Floats, parts: 
         parts[k] = one if part > one - snap else part
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def fill_run(
     band: Pixels, ys: Floats, xs: Floats, low: np.float32, high: np.float32, count: Floats,
     down: Pixels, right: Pixels, out: Pixels,
@@ -220,7 +220,7 @@ def fill_run(
         out[k] = value if value < high else high
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def add_rows(
     above: Pixels, here: Pixels, below: Pixels, last: Pixels, part: np.float32, sums: Pixels
 ) -> None:
@@ -230,7 +230,7 @@ def add_rows(
         sums[k] = a0 * above[k] + a1 * here[k] + a2 * below[k] + a3 * last[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def add_cols(
     sums: Pixels, part: np.float32, low: np.float32, high: np.float32, out: Pixels
 ) -> None:
@@ -271,7 +271,7 @@ def fill_row(
         first = end
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def all_inside(places: Floats, step: int, size: int) -> bool:
     """Whether the four pixels around each place lie in a source of ``size`` along this axis.
 

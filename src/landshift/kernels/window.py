@@ -19,7 +19,10 @@ TILE = 64
 """Side of the parts in which a whole picture is resampled, px: they stay in the cache."""
 _LANCZOS_TAPS = 6
 FAST = {"contract", "reassoc", "nsz", "arcp"}
-"""Reorderings of float arithmetic that let loops use vector instructions; NaN keeps its meaning."""
+"""Reorderings of float arithmetic that let loops use vector instructions; NaN keeps its meaning.
+
+What is reordered so is always inlined: else each caller's object holds a copy, reordered once more,
+and which is called hangs on what was compiled here and what came from the cache."""
 
 
 @njit(cache=True, nogil=True)
@@ -97,7 +100,7 @@ def lattice_values(
         displacement[1, place] = right
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def patch_displacement(
     lattice: NDArray[np.float32], step: float, top: int, left: int,
     down: NDArray[np.float32], right: NDArray[np.float32],
@@ -126,7 +129,7 @@ def patch_displacement(
                 out[col] = line[j0] + part[col] * (line[j0 + 1] - line[j0])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def cut_shifted(
     image: Pixels, y: float, x: float, table: NDArray[np.float32], lines: NDArray[np.float32],
     patch: NDArray[np.float32],
@@ -165,7 +168,7 @@ def cut_shifted(
                 out[col] += w * source[col]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def filter_along(
     source: Pixels, weights: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:
@@ -189,7 +192,7 @@ def filter_along(
             out[col] += w * np.float32(part[col])
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def span(places: NDArray[np.float32], along: int) -> tuple[int, int]:
     """Lowest and highest whole pixel of ``places`` (row, col) plus their row (0) or col (1)."""
     lowest, highest = np.float32(1e30), np.float32(-1e30)
@@ -200,7 +203,7 @@ def span(places: NDArray[np.float32], along: int) -> tuple[int, int]:
     return int(np.floor(lowest)), int(np.floor(highest))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def cut_bent(
     image: Pixels,
     top: int,
@@ -317,7 +320,7 @@ def patch_known(seen: NDArray[np.bool_], known: NDArray[np.bool_]) -> int:
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def patch_phasors(
     patch: NDArray[np.float32],
     floor: np.float32,
@@ -481,7 +484,7 @@ def shares_known(
         share[window] = count / (side * side)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 def gather_windows(
     whole: NDArray[np.complex64], tops: NDArray[np.int64], lefts: NDArray[np.int64],
     taper: NDArray[np.float32], phasors: NDArray[np.complex64],
