@@ -275,3 +275,15 @@ def test_quiet_ground_says_nothing_of_how_often_something_changes(recipe, dates)
     assert both["change_prior"][3] == pytest.approx(alone["change_prior"][3], abs=0.05)
     assert both["change_prior"][3] > 0.2
     assert fitting._calibrate(recipe, network, [], [quiet])["change_prior"][3] < 0.01
+
+
+def test_calibration_sees_scenes_whole(recipe, monkeypatch, tmp_path):
+    sides = []
+    cutter = fitting.Cutter
+    monkeypatch.setattr(
+        fitting, "Cutter", lambda tiles, how: sides.append(how.crop_px) or cutter(tiles, how)
+    )
+    wide = dataclasses.replace(recipe, simulated_px=70)
+    trained(wide, tmp_path, tmp_path / "model.npz")
+    assert sides[0] == recipe.crop_px  # what is learned from
+    assert sides[-1] == 64

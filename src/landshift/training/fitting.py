@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from landshift.errors import SettingsError
 from landshift.features import reads_gsd
-from landshift.model import load_model, save_model, widths_of
+from landshift.model import HALVINGS, load_model, save_model, widths_of
 from landshift.sensor import FAMILY_BANDS
 from landshift.training.calibration import fit_scaling
 from landshift.training.folder import read_folder
@@ -370,13 +370,18 @@ def _calibrate(
 ) -> dict[str, Any]:
     """Vector scaling of both heads, fitted on tiles that the network never saw, one way up.
 
+    Scenes are seen whole, as pictures are at work: in a crop, half of the pixels lie where the
+    network sees beyond its edge.
+
     As many pictures as simulated scenes, again and again where there are fewer. Of change neither a
     single picture says anything nor ground that was chosen because nothing changed there.
 
     What holds for one way up holds for the mean of several: on 40 simulated RGB pairs of seeds
     41 000 000 and up, the likelihood of the right class was no better when fitted to the mean.
     """
-    cutter = Cutter(scenes + kept, recipe)
+    unit = 2 * 2**HALVINGS
+    side = max(recipe.crop_px, recipe.simulated_px // unit * unit)
+    cutter = Cutter(scenes + kept, replace(recipe, crop_px=side))
     rng = np.random.default_rng([recipe.seed, 1])
     repeats = max(1, max(len(scenes), _LEAST_DRAWS) // max(1, len(kept)))
     draws = scenes + kept * repeats
