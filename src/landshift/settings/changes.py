@@ -40,8 +40,8 @@ class TransitionSettings:
     smoothing_coarsest_gsd_m: float = 5.5
     """Pixel side up to which there is any, metres: where the models for RGB + near infrared end. A
     hall is a handful of pixels at 10 m. Source: ``benchmarks/held_out.py --family multispectral
-    --scenes 100 --first-seed 41000000``: buildings gained or lost F1 0.33 smoothed, 0.37 left
-    alone, other changes 0.51 and 0.52. At 3 m and finer both are alike within 0.005."""
+    --scenes 100 --first-seed 41000000``: buildings gained or lost F1 0.42 smoothed, 0.44 left
+    alone, other changes 0.61 and 0.60. At 3 m and finer both are alike within 0.005."""
     edge_contrast: float = 3.0
     """Step between neighbours, in median steps of the picture, at which they count as unlike."""
     shift_reach: float = 1.5
@@ -53,7 +53,7 @@ class TransitionSettings:
     """Probability of change at which a pixel's code says so. The probabilities are calibrated, and
     those that make a best F1 of 0.6 to 0.8 are called from half of that on (Lipton et al. 2014,
     arXiv:1402.1892). On 100 simulated pairs of each family that no model saw, F1 of all change is
-    0.774, 0.760 and 0.688 (RGB, + near infrared, ten bands); at 0.5 it is 0.741, 0.727 and 0.672
+    0.774, 0.774 and 0.699 (RGB, + near infrared, ten bands); at 0.5 it is 0.741, 0.752 and 0.677
     (`benchmarks/held_out.py --scenes 100 --first-seed 41000000`)."""
     least_side_px: float = 3.0
     """Side of the smallest region of any code, pixels; SURVEY §4.3: pure-pixel rule."""

@@ -92,12 +92,12 @@ class CoverSettings:
     prior_weight: float = 1.0
     """Say of the shares that a model was trained with beside those of the picture itself; the
     lower, the more a picture has its own way. At 1 the mean log-likelihood of the right class goes
-    from -0.778 to -0.762 on 50 simulated RGB pairs and from -0.820 to -0.781 on 30 with near
-    infrared, from -0.438 to -0.392 and -0.398 to -0.316 on pictures held out; below 1 it falls on
+    from -0.778 to -0.762 on 50 simulated RGB pairs and from -0.719 to -0.701 on 30 with near
+    infrared, from -0.438 to -0.392 and -0.387 to -0.334 on pictures held out; below 1 it falls on
     the simulated ones (``benchmarks/held_out.py --first-seed 41000000``)."""
     prior_coarsest_gsd_m: float = 5.5
     """Side of a pixel, metres, from which the model's own shares are kept: on 30 simulated pairs of
-    ten bands nothing is gained (-0.795, at 4 -0.792, at 1 -0.809)."""
+    ten bands nothing is gained (-0.760, at 4 -0.757, at 1 -0.776)."""
     prior_rounds: int = 30
     """Of the estimate; shares move by less than 0.001 after 20."""
     most_samples: int = 20_000
