@@ -12,10 +12,10 @@ from scipy import ndimage
 from landshift.errors import SettingsError
 from landshift.fitness import (
     Fitness,
-    find_repeats,
     full_scale,
     judge_fitness,
     measure_veil,
+    share_of_one_picture,
 )
 from landshift.raster import Raster
 from landshift.sensor import Sensor
@@ -255,14 +255,14 @@ def test_clouds_are_told_as_a_share_of_the_site_or_as_beside_it():
 
 
 def test_a_part_that_is_one_picture_on_both_dates_is_found():
+    inside = np.ones(SHAPE, bool)
     bands = scene(2).bands.copy()
     bands[..., 35:] = scene(1).bands[..., 35:]  # a mosaic's older half
-    half = find_repeats(scene(1), replace(scene(2), bands=bands))
-    assert half.mean() == pytest.approx(0.5, abs=0.02)
-    assert not half[:, :35].any()
-    assert not find_repeats(scene(1), scene(2)).any()
+    half = share_of_one_picture(scene(1), replace(scene(2), bands=bands), inside)
+    assert half == pytest.approx(0.5, abs=0.02)
+    assert share_of_one_picture(scene(1), scene(2), inside) == 0.0
     burnt = replace(scene(1), bands=np.full_like(bands, 255))
-    assert not find_repeats(burnt, burnt).any()
+    assert share_of_one_picture(burnt, burnt, inside) == 0.0
 
 
 def test_what_reading_left_in_doubt_is_a_caution():

@@ -15,7 +15,7 @@ from landshift.area import measure_area, measure_balance
 from landshift.buildings import outline_buildings
 from landshift.clouds import without_clouds
 from landshift.errors import ImageError, UnfitPairError
-from landshift.fitness import Fitness, find_repeats, judge_fitness
+from landshift.fitness import Fitness, judge_fitness, share_of_one_picture
 from landshift.landcover import classify_pair, shares_of_place
 from landshift.model import Model, load_model
 from landshift.preview import make_preview
@@ -81,8 +81,7 @@ def compare_site(
     aoi = inside(outline, grid) if outline else before.valid & after.valid
     shown = before, after
     before, after, clouds = without_clouds(before, after, settings.clouds)
-    after, repeats = without_repeats(pictures, after, aoi, settings)
-    doubts = pictures[0].doubts + pictures[1].doubts + repeats
+    doubts = pictures[0].doubts + pictures[1].doubts + shown_twice(pictures, after, aoi, settings)
     fitness = judge_fitness(before, after, alignment, aoi, settings.fitness, clouds, doubts)
     _refuse_unfit(site, fitness)
     progress("classifying")
@@ -175,14 +174,11 @@ def taken_as_framed(failed: Alignment, settings: Settings) -> Alignment:
     )  # fmt: skip
 
 
-def without_repeats(
+def shown_twice(
     pictures: tuple[PictureInfo, PictureInfo], after: Raster, aoi: NDArray[np.bool_],
     settings: Settings,
-) -> tuple[Raster, tuple[str, ...]]:  # fmt: skip
-    """The after picture without what the before picture shows too: an older part of a mosaic.
-
-    Nothing can be told of such a part, so it is not seen; and there is a doubt. A whole site that
-    is one picture twice stays: that shows no change, and a doubt says so.
+) -> tuple[str, ...]:  # fmt: skip
+    """A doubt where a part of the site is one picture on both dates: an older part of a mosaic.
 
     Parameters
     ----------
@@ -197,19 +193,16 @@ def without_repeats(
     """
     own = pictures[0].grid, pictures[1].grid
     if pictures[0].sha256 == pictures[1].sha256 or own[0].crs != own[1].crs:
-        return after, ()
+        return ()
     corners = np.array([0.0, 100.0, 0.0]), np.array([0.0, 0.0, 100.0])
     lie = np.array(own[0].rowcol(*own[1].xy(*corners))) - corners
     if not np.allclose(lie, np.rint(lie[:, :1]), atol=1e-3):
-        return after, ()  # on two lattices, resampling leaves no two values equal
-    repeated = find_repeats(read_raster(pictures[0].image, after.grid), after)
-    share = np.count_nonzero(repeated & aoi) / max(1, int(np.count_nonzero(after.valid & aoi)))
+        return ()  # on two lattices, resampling leaves no two values equal
+    share = share_of_one_picture(read_raster(pictures[0].image, after.grid), after, aoi)
     if share <= settings.fitness.caution_same_share:
-        return after, ()
+        return ()
     told = f"{share:.0%} of the site is one and the same picture on both dates"
-    if share > settings.fitness.whole_same_share:
-        return after, (f"{told}: what was built there cannot be seen",)
-    return replace(after, valid=after.valid & ~repeated), (f"{told}, and counts as not seen",)
+    return (f"{told}: what was built there cannot be seen",)
 
 
 def _refuse_unfit(site: Site, fitness: Fitness) -> None:

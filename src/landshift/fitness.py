@@ -328,8 +328,8 @@ def _agreement(
     ]
 
 
-def find_repeats(before: Raster, after: Raster) -> Mask:
-    """Where both dates show one and the same picture, value by value.
+def share_of_one_picture(before: Raster, after: Raster, inside: Mask) -> float:
+    """Share of the site that shows one and the same picture on both dates, value by value.
 
     So do the older parts of a mosaic, and a copy under another name. Two days are never alike to
     the last digit, unless burnt out or blank: squares of one value say nothing.
@@ -338,19 +338,23 @@ def find_repeats(before: Raster, after: Raster) -> Mask:
     ----------
     before, after
         On one grid, before anything was moved.
+    inside
+        (row, col); the aoi.
 
     Returns
     -------
-    ndarray of bool, shape (row, col)
-        False where either is not valid.
+    float
+        0-1, of what both show of the aoi.
     """
     roles = tuple(role for role in before.sensor.bands if role and role in after.sensor.bands)
-    if not roles:
-        return np.zeros(before.valid.shape, np.bool_)
+    seen = inside & before.valid & after.valid
+    if not roles or not seen.any():
+        return 0.0
     one, other = before.select(roles), after.select(roles)
     mean = other.mean(axis=0)
     varied = ndimage.maximum_filter(mean, _SAME_PX) > ndimage.minimum_filter(mean, _SAME_PX)
     square = np.ones((_SAME_PX, _SAME_PX), np.bool_)
-    seen = before.valid & after.valid
-    whole = ndimage.binary_erosion((one == other).all(axis=0) & seen, square) & varied
-    return np.asarray(ndimage.binary_dilation(whole, square) & seen)
+    equal = (one == other).all(axis=0) & before.valid & after.valid
+    whole = ndimage.binary_erosion(equal, square) & varied
+    same = ndimage.binary_dilation(whole, square) & seen
+    return float(np.count_nonzero(same) / np.count_nonzero(seen))

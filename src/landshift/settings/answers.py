@@ -125,10 +125,7 @@ class FitnessSettings:
     refused. A stronger exposure lifts dark ground too, and leaves this as it is."""
     caution_same_share: float = 0.05
     """Share of the site that is one picture on both dates, digit by digit, beyond which there is a
-    caution, and it is not seen. 0 on 5 sample sites and 18 real pairs of two days."""
-    whole_same_share: float = 0.95
-    """The same beyond which it is one picture given twice, which shows no change. Judgement: tones
-    burnt out and rims of five pixels are never counted as one picture."""
+    caution. 0 on 5 sample sites and 18 real pairs of two days."""
     caution_agreement: float = 0.1
     """Correlation of the two pictures' edge strength, block by block, below which there is a
     caution; the tenth percentile of real pairs at 0.5-2 m is 0.17, the ninetieth of unrelated
