@@ -35,8 +35,6 @@ from landshift.site import Site
 from landshift.transition import find_transitions, settings_of_place
 from landshift.wording import model_words
 
-_EMPTY = "shows nothing"
-"""In notes on bands that were left out for that."""
 _LIBRARIES = ("numpy", "numba", "rasterio", "scikit-image", "scipy", "shapely", "pyproj")
 
 
@@ -123,8 +121,8 @@ def model_for(
     family: Family | None = Sensor(shared, gsd_m).family(gsd_m)
     if family is None:
         allowed = "; ".join(f"{name}: {' '.join(bands)}" for name, bands in FAMILY_BANDS.items())
-        notes = dict.fromkeys(before.notes + after.notes)  # one picture may be both
-        why = "".join(f" ({note})" for note in notes if _EMPTY in note)
+        notes = dict.fromkeys(before.empty_bands + after.empty_bands)  # one picture may be both
+        why = "".join(f" ({note})" for note in notes)
         raise ImageError(
             "no model reads the bands that both pictures have: found "
             f"{' '.join(shared) or 'none'}{why}"

@@ -335,12 +335,11 @@ def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeK
         )
     if (report.changes.codes == NOT_SEEN).any():
         handles.append(Swatch(label="not seen on both dates", **_UNSEEN_STYLE))
+    labels = [one.get_label() for one in handles]
     if report.outline is not None:
-        handles.append((
-            Line2D([], [], color="black", linewidth=1.6, label="site"),
-            Line2D([], [], color="white", linestyle=(0, (4, 2)), linewidth=0.8),
-        ))  # fmt: skip
-    labels = [getattr(one, "get_label", lambda: "site")() for one in handles]
+        line = Line2D([], [], color="black", linewidth=1.6)
+        handles.append((line, Line2D([], [], color="white", linestyle=(0, (4, 2)), linewidth=0.8)))
+        labels.append("site")
     legend_rows = -(-len(handles) // 2)
     height_in = axes.get_position().height * axes.figure.get_figheight()  # type: ignore[union-attr]
     share = max(1 - (0.16 * legend_rows + 0.2) / height_in, 0.35)

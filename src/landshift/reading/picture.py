@@ -99,7 +99,9 @@ class PictureInfo:
     sha256: str
     notes: tuple[str, ...]
     """What was assumed, for the report's warnings."""
-    doubts: tuple[str, ...] = ()
+    empty_bands: tuple[str, ...]
+    """Those of the notes that tell of a band which shows nothing and was left out."""
+    doubts: tuple[str, ...]
     """What makes a pair doubtful: its day is not what its file says."""
 
 
@@ -203,8 +205,8 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
         hiding, is_band = ((), False) if palette is not None else find_hiding_bands(source)
         roles, told_by = _roles(image, source, grid, palette, hiding)
         hiding = tuple(band for band in hiding if not roles[band.number - 1])
-        roles, hiding, notes = _without_empty_bands(image, source, roles, told_by, hiding)
-        notes += notes_of_hiding(image.path.name, source, hiding, roles)
+        roles, hiding, empty = _without_empty_bands(image, source, roles, told_by, hiding)
+        notes = empty + notes_of_hiding(image.path.name, source, hiding, roles)
         wanted = tuple(i for i, role in enumerate(roles, 1) if role)
         if not wanted:
             wanted = tuple(range(1, 1 + min(_MOST_UNKNOWN, len(roles))))
@@ -230,7 +232,7 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
             masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags and not is_band,
             palette=palette, scale=scale, offset=offset, collars=(),
             date=day, sha256=sha256_of(image.path),
-            notes=notes, doubts=doubts,
+            notes=notes, empty_bands=empty, doubts=doubts,
         )  # fmt: skip
         return replace(info, collars=_collars(source, info))
 
