@@ -35,6 +35,7 @@ from landshift.area import sum_codes
 from landshift.change_map import TOTALS
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError
+from landshift.mosaic import Shared
 from landshift.settings import Settings
 from landshift.simulation.families import QUIET_FAMILIES, QuietPair, simulate_quiet
 from landshift.site import Aoi, Image, Site
@@ -70,7 +71,8 @@ def written(pair: QuietPair, folder: Path) -> Site:
 def as_it_came(after, pictures, settings):
     """No registration: a pixel of shift remains, and is known to."""
     lies = Alignment.identity(after.grid)
-    return replace(lies, residual_rms_m=after.grid.gsd_m)
+    lies = replace(lies, residual_rms_m=after.grid.gsd_m)
+    return lies, Shared.none(after.grid.shape)
 
 
 def found_in(site: Site, family: str, model: str) -> tuple[float, float]:

@@ -15,7 +15,6 @@ from landshift.fitness import (
     full_scale,
     judge_fitness,
     measure_veil,
-    share_of_one_picture,
 )
 from landshift.raster import Raster
 from landshift.sensor import Sensor
@@ -252,17 +251,6 @@ def test_clouds_are_told_as_a_share_of_the_site_or_as_beside_it():
     found = judge_fitness(*pair, Aligned(0.1), inside, SETTINGS, (hidden, beside & False))
     assert "hides 50% of the site in the before picture" in found.reasons[0]
     assert len(found.reasons) == 1
-
-
-def test_a_part_that_is_one_picture_on_both_dates_is_found():
-    inside = np.ones(SHAPE, bool)
-    bands = scene(2).bands.copy()
-    bands[..., 35:] = scene(1).bands[..., 35:]  # a mosaic's older half
-    half = share_of_one_picture(scene(1), replace(scene(2), bands=bands), inside)
-    assert half == pytest.approx(0.5, abs=0.02)
-    assert share_of_one_picture(scene(1), scene(2), inside) == 0.0
-    burnt = replace(scene(1), bands=np.full_like(bands, 255))
-    assert share_of_one_picture(burnt, burnt, inside) == 0.0
 
 
 def test_what_reading_left_in_doubt_is_a_caution():

@@ -7,11 +7,10 @@ from datetime import date
 import numpy as np
 import pytest
 import rasterio
-from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
-from landshift.comparison import model_for, shown_twice
+from landshift.comparison import model_for
 from landshift.errors import ImageError
 from landshift.reading import describe_image, plan_own_grid, read_raster
 from landshift.settings import GridSettings, Settings
@@ -200,25 +199,3 @@ def test_days_that_contradict_each_other_are_told(tmp_path, tags, given, day, co
     picture = describe_image(Image(path, date=given and date.fromisoformat(given)))
     assert str(picture.date) == day
     assert any("2024-06-01 by its name" in doubt for doubt in picture.doubts) == contrary
-
-
-# --- one picture on both dates -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("corner", "told"), [((0, 0), True), ((3, -2), True), ((0.5, 0), False)])
-def test_an_older_part_of_a_mosaic_is_told_where_pixels_lie_alike(tmp_path, corner, told):
-    before = ground(rows=140)
-    after = ground(rows=140, seed=1)
-    after[:, :70] = before[:, :70]
-    lie = north_up() @ Affine.translation(*corner)
-    pair = [write(tmp_path / "a.tif", before), write(tmp_path / "b.tif", after, transform=lie)]
-    if told:  # what is alike lies in one place
-        east, south = corner
-        whole = np.roll(before, (-south, -east), axis=(1, 2))
-        after[:, :70] = whole[:, :70]
-        write(pair[1], after, transform=lie)
-    pictures = tuple(describe_image(Image(path)) for path in pair)
-    raster = read_raster(pictures[1].image, pictures[1].grid)
-    doubts = shown_twice(pictures, raster, raster.valid, Settings())
-    assert [doubt for doubt in doubts if "one and the same picture" in doubt] == list(doubts)
-    assert bool(doubts) == told

@@ -7,17 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
 
-import numpy as np
-from numpy.typing import NDArray
-
-from landshift.alignment import Alignment, estimate_alignment
+from landshift.alignment import Alignment
 from landshift.area import measure_area, measure_balance
 from landshift.buildings import outline_buildings
 from landshift.clouds import without_clouds
 from landshift.errors import ImageError, UnfitPairError
-from landshift.fitness import Fitness, judge_fitness, share_of_one_picture
+from landshift.fitness import Fitness, judge_fitness
 from landshift.landcover import classify_pair, shares_of_place
 from landshift.model import Model, load_model
+from landshift.mosaic import Shared, align_apart
 from landshift.preview import make_preview
 from landshift.raster import Raster
 from landshift.reading import (
@@ -74,16 +72,18 @@ def compare_site(
     progress("reading")
     after = read_raster(site.after, grid)  # what was built is measured where it is seen
     progress("registering")
-    alignment = align_pictures(after, pictures, settings)
+    alignment, shared = align_pictures(after, pictures, settings)
     before = read_raster(site.before, grid, alignment)  # warped once, from the source's own pixels
     aoi = inside(outline, grid) if outline else before.valid & after.valid
     shown = before, after
     before, after, clouds = without_clouds(before, after, settings.clouds)
-    doubts = pictures[0].doubts + pictures[1].doubts + shown_twice(pictures, after, aoi, settings)
+    doubts = shared.doubts(aoi, settings.fitness.caution_same_share)
+    doubts = pictures[0].doubts + pictures[1].doubts + doubts
     fitness = judge_fitness(before, after, alignment, aoi, settings.fitness, clouds, doubts)
     _refuse_unfit(site, fitness)
     progress("classifying")
     cover_before, cover_after, evidence = classify_pair(before, after, model, threads)
+    evidence = shared.taken_from(evidence)
     progress("measuring")
     shares = shares_of_place((cover_before, cover_after), model, settings.cover)
     changes = find_transitions(
@@ -133,8 +133,10 @@ def model_for(
 
 def align_pictures(
     after: Raster, pictures: tuple[PictureInfo, PictureInfo], settings: Settings
-) -> Alignment:
-    """The alignment of the before picture; nothing to find where both are one file.
+) -> tuple[Alignment, Shared]:
+    """The alignment of the before picture, and what both show of one and the same picture.
+
+    There is nothing to find where both are one file.
 
     Outlines are drawn, and buildings measured, on the picture that shows what was built; so that
     one stays as it is, and the other is moved onto it. Windows of the before picture are sought in
@@ -151,13 +153,14 @@ def align_pictures(
         Of the alignment.
     """
     if pictures[0].sha256 == pictures[1].sha256:
-        return Alignment.identity(after.grid)
+        return Alignment.identity(after.grid), Shared.none(after.grid.shape)
     before = read_raster(pictures[0].image, after.grid)
-    found = estimate_alignment(before, after, settings.alignment).reversed()
+    drawn = settings.fitness.drawn_agreement
+    found, shared = align_apart(before, after, settings.alignment, drawn)
     framed = after.grid.crs is None and pictures[0].grid.shape == pictures[1].grid.shape
     if found.verdict == "failed" and framed:
-        return taken_as_framed(found, settings)
-    return found
+        return taken_as_framed(found, settings), shared
+    return found.reversed(), shared
 
 
 def taken_as_framed(failed: Alignment, settings: Settings) -> Alignment:
@@ -170,37 +173,6 @@ def taken_as_framed(failed: Alignment, settings: Settings) -> Alignment:
         Alignment.identity(failed.grid), verdict="failed", reason=failed.reason,
         residual_rms_m=settings.alignment.unproven_residual_m,
     )  # fmt: skip
-
-
-def shown_twice(
-    pictures: tuple[PictureInfo, PictureInfo], after: Raster, aoi: NDArray[np.bool_],
-    settings: Settings,
-) -> tuple[str, ...]:  # fmt: skip
-    """A doubt where a part of the site is one picture on both dates: an older part of a mosaic.
-
-    Parameters
-    ----------
-    pictures
-        What both pictures say of themselves.
-    after
-        The after picture on the grid of the comparison.
-    aoi
-        (row, col) of that grid; True inside.
-    settings
-        Of fitness.
-    """
-    own = pictures[0].grid, pictures[1].grid
-    if pictures[0].sha256 == pictures[1].sha256 or own[0].crs != own[1].crs:
-        return ()
-    corners = np.array([0.0, 100.0, 0.0]), np.array([0.0, 0.0, 100.0])
-    lie = np.array(own[0].rowcol(*own[1].xy(*corners))) - corners
-    if not np.allclose(lie, np.rint(lie[:, :1]), atol=1e-3):
-        return ()  # on two lattices, resampling leaves no two values equal
-    share = share_of_one_picture(read_raster(pictures[0].image, after.grid), after, aoi)
-    if share <= settings.fitness.caution_same_share:
-        return ()
-    told = f"{share:.0%} of the site is one and the same picture on both dates"
-    return (f"{told}: what was built there cannot be seen",)
 
 
 def _refuse_unfit(site: Site, fitness: Fitness) -> None:

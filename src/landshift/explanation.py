@@ -248,7 +248,7 @@ def explain(again: Recomparison, place: Place) -> Explanation:
             else f"the {when} picture shows nothing there"
             for when, cover, cloud in zip(("before", "after"), again.covers, again.clouds,
                                           strict=True) if not cover.valid[mask].all()
-        ]  # fmt: skip
+        ] or ["both dates show one and the same picture there"]  # fmt: skip
         where = f"row {place.row}, col {place.col}"
         raise ComparisonError(f"{where} was not seen: {' and '.join(unseen)}")
     exposures = _exposures(again)

@@ -33,9 +33,6 @@ _BLOCK_PX = 8
 Beijing/Toulouse, 0.2-2 m) nine in ten agree at 0.17 and more there, of unrelated pictures nine in
 ten at 0.08 or less; pixel by pixel both overlap, for roofs lean and leaves move. WHU pairs, open
 ground turned into town, do not agree either, and are cautioned."""
-_SAME_PX = 5
-"""Side of a square whose pixels are all equal on both dates, and differ from each other, where both
-show one picture; of two days, four such numbers in a row hardly agree by chance."""
 _LEAST_BLOCKS = 100
 """Blocks below which smaller ones are compared: so few agree by chance at 0.1."""
 
@@ -326,35 +323,3 @@ def _agreement(
             f"usual is {settings.caution_agreement:.2f} and more",
         )
     ]
-
-
-def share_of_one_picture(before: Raster, after: Raster, inside: Mask) -> float:
-    """Share of the site that shows one and the same picture on both dates, value by value.
-
-    So do the older parts of a mosaic, and a copy under another name. Two days are never alike to
-    the last digit, unless burnt out or blank: squares of one value say nothing.
-
-    Parameters
-    ----------
-    before, after
-        On one grid, before anything was moved.
-    inside
-        (row, col); the aoi.
-
-    Returns
-    -------
-    float
-        0-1, of what both show of the aoi.
-    """
-    roles = tuple(role for role in before.sensor.bands if role and role in after.sensor.bands)
-    seen = inside & before.valid & after.valid
-    if not roles or not seen.any():
-        return 0.0
-    one, other = before.select(roles), after.select(roles)
-    mean = other.mean(axis=0)
-    varied = ndimage.maximum_filter(mean, _SAME_PX) > ndimage.minimum_filter(mean, _SAME_PX)
-    square = np.ones((_SAME_PX, _SAME_PX), np.bool_)
-    equal = (one == other).all(axis=0) & before.valid & after.valid
-    whole = ndimage.binary_erosion(equal, square) & varied
-    same = ndimage.binary_dilation(whole, square) & seen
-    return float(np.count_nonzero(same) / np.count_nonzero(seen))
