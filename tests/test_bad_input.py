@@ -190,6 +190,19 @@ def test_no_crs_and_no_gsd(pair, model):
     assert "has no CRS; --gsd METRES" in compare((bare, bare), model)
 
 
+@pytest.mark.parametrize(
+    ("driver", "name", "world"),
+    [("PNG", "a.png", "a.pgw"), ("JPEG", "a.jpg", "a.jgw"), ("GTiff", "a.tif", "a.tfw"),
+     ("GTiff", "A.TIF", "A.TFW"), ("JPEG", "a.jpeg", "a.jpegw"), ("PNG", "a.png", "a.wld")],
+)  # fmt: skip
+def test_a_world_file_without_crs_says_what_is_missing(pair, model, driver, name, world):
+    bare = write(pair[0].parent / name, ground(), crs=None, driver=driver)
+    bare.with_name(world).write_text("0.5\n0\n0\n-0.5\n500000.25\n4600000.25\n")
+    line = compare((bare, bare), model)
+    assert "has no CRS; --gsd METRES says how large a pixel is, or gdal_translate -a_srs" in line
+    assert f"-a_srs EPSG:CODE in which CRS {world} places it" in line
+
+
 def test_one_picture_without_crs(pair, model):
     bare = write(pair[0].parent / "a.png", ground(), crs=None, driver="PNG")
     assert "cannot be laid on each other" in compare((pair[0], bare), model, "--gsd", 1)

@@ -79,3 +79,12 @@ def test_the_before_picture_is_moved_onto_the_after_picture(tmp_path, model):
     assert report.alignment.verdict == "good"
     moved = report.alignment.east_m, report.alignment.north_m
     assert moved == pytest.approx((-6 * 0.5, 3 * 0.5), abs=0.1)
+
+
+def test_frames_that_world_files_place_elsewhere_are_not_taken_as_one(tmp_path, model):
+    for name, seed, x in (("before", 1, 500_000.25), ("after", 2, 500_080.25)):
+        Picture.fromarray(noise(seed)).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.pgw").write_text(f"0.5\n0\n0\n-0.5\n{x}\n4400000\n")
+    site = Site("noise", *(Image(tmp_path / f"{n}.png", gsd_m=0.5) for n in ("before", "after")))
+    with pytest.raises(UnfitPairError, match="could not be co-registered"):
+        compare_site(site, model, Settings(), lambda stage: None)

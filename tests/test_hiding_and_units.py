@@ -185,6 +185,26 @@ def test_control_points_alone_are_named(tmp_path):
     assert describe_image(Image(path, gsd_m=1.0)).grid.gsd_m == 1.0
 
 
+# --- no CRS, and yet a place ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("world", "gsd_m", "told"),
+    [("0.5 0 0 -0.5 500000.25 4600000.25", 0.5, ""),
+     ("0.5 0 0 -0.5 500000.25 4600000.25", 1.0, "0.5 m"),
+     ("6e-6 0 0 -4.5e-6 127 41", 0.5, ""), ("6e-6 0 0 -4.5e-6 127 41", 2.0, "0.501 m"),
+     ("no numbers", 1.0, ""), ("0.5 0 0 0 0 0", 1.0, ""), ("nan 0 0 nan 0 0", 1.0, "")],
+)  # fmt: skip
+def test_a_pixel_of_another_side_than_its_world_file_says_is_a_doubt(tmp_path, world, gsd_m, told):
+    path = write(tmp_path / "a.png", ground(), crs=None, driver="PNG")
+    (tmp_path / "a.pgw").write_text("\n".join(world.split(" ")))
+    picture = describe_image(Image(path, gsd_m=gsd_m))
+    assert picture.grid.gsd_m == gsd_m
+    words = [f"a.png: a pixel is {told} by a.pgw, if its units are metres or degrees, and "
+             f"{gsd_m:.3g} m as given, which is believed"]  # fmt: skip
+    assert list(picture.doubts) == (words if told else [])
+
+
 # --- days ----------------------------------------------------------------------------------------
 
 

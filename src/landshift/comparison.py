@@ -157,10 +157,16 @@ def align_pictures(
     before = read_raster(pictures[0].image, after.grid)
     drawn = settings.fitness.drawn_agreement
     found, shared = align_apart(before, after, settings.alignment, drawn)
-    framed = after.grid.crs is None and pictures[0].grid.shape == pictures[1].grid.shape
-    if found.verdict == "failed" and framed:
+    if found.verdict == "failed" and _are_framed_alike(*pictures):
         return taken_as_framed(found, settings), shared
     return found.reversed(), shared
+
+
+def _are_framed_alike(one: PictureInfo, other: PictureInfo) -> bool:
+    """Whether two pictures without CRS may be crops of one view, and nothing says otherwise."""
+    places = one.placement, other.placement
+    apart = places[0] and places[1] and not places[0].has_corner_of(places[1])
+    return one.grid.crs is None and one.grid.shape == other.grid.shape and not apart
 
 
 def taken_as_framed(failed: Alignment, settings: Settings) -> Alignment:

@@ -36,6 +36,7 @@ from landshift.reading.hiding import (
 )
 from landshift.reading.recognition import BandFacts, recognise_bands, recognise_name
 from landshift.reading.units import is_fill, scaling_of, spot_values
+from landshift.reading.unplaced import Placement, find_placement
 from landshift.sensor import Sensor
 from landshift.settings import GridSettings
 from landshift.site import Image
@@ -75,6 +76,8 @@ class PictureInfo:
     """GDAL's name of the format."""
     grid: Grid
     """The picture's own pixels; local metres from its upper left corner where it has no CRS."""
+    placement: Placement | None
+    """What says where it lies, where it has no CRS."""
     sensor: Sensor
     """The bands that are read, in the order of `indexes`."""
     indexes: tuple[int, ...]
@@ -200,7 +203,7 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
     driver = _driver_of(image.path)
     with open_picture(image.path, driver) as source:
         _check_size(image.path, source, most_pixels)
-        grid = _native_grid(image, source)
+        grid, placement = _native_grid(image, source)
         palette = _palette_of(source)
         hiding, is_band = ((), False) if palette is not None else find_hiding_bands(source)
         roles, told_by = _roles(image, source, grid, palette, hiding)
@@ -224,11 +227,13 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
             scale=None if scale == 1.0 else scale,
         )
         day, doubts = _day_of(image, source.tags())
+        if placement is not None:
+            doubts += placement.doubts(image.path.name, grid.gsd_m)
         nodata, flags = source.nodatavals[0], source.mask_flag_enums[0]
         info = PictureInfo(
-            image=image, driver=driver, grid=grid, sensor=sensor, indexes=wanted,
-            dtype=source.dtypes[0], nodata=None if nodata is None else float(nodata),
-            hiding=hiding,
+            image=image, driver=driver, grid=grid, placement=placement, sensor=sensor,
+            indexes=wanted, dtype=source.dtypes[0], hiding=hiding,
+            nodata=None if nodata is None else float(nodata),
             masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags and not is_band,
             palette=palette, scale=scale, offset=offset, collars=(),
             date=day, sha256=sha256_of(image.path),
@@ -261,21 +266,16 @@ def _check_size(path: Path, source: Any, most_pixels: int) -> None:
         raise ImageError(f"{path}: colours are CMYK; allowed are RGB and grey")
 
 
-def _native_grid(image: Image, source: Any) -> Grid:
+def _native_grid(image: Image, source: Any) -> tuple[Grid, Placement | None]:
     shape = (source.height, source.width)
     crs = _crs_of(image.path, source)
     if crs is None:
-        gsd = image.gsd_m
+        gsd, placement = image.gsd_m, find_placement(image.path, source)
         if gsd is None:
-            placed_by = _placed_by(source)
-            raise ImageError(
-                f"{image.path}: is placed by {placed_by} alone; gdalwarp lays it on a grid"
-                if placed_by
-                else f"{image.path}: has no CRS; --gsd METRES says how large a pixel is"
-            )
+            raise ImageError(f"{image.path}: {_lack(source, placement)}")
         if not 0.01 <= gsd <= 1000.0:
             raise ImageError(f"{image.path}: --gsd is {gsd:g}; allowed are 0.01 to 1000 metres")
-        return Grid(None, Affine(gsd, 0.0, 0.0, 0.0, -gsd, 0.0), shape)
+        return Grid(None, Affine(gsd, 0.0, 0.0, 0.0, -gsd, 0.0), shape), placement
     try:
         grid = Grid(crs, source.transform, shape)
         gsd = grid.gsd_m
@@ -283,14 +283,19 @@ def _native_grid(image: Image, source: Any) -> Grid:
         raise ImageError(f"{image.path}: its georeference cannot be used: {error}") from error
     if not math.isfinite(gsd) or gsd <= 0.0:
         raise ImageError(f"{image.path}: its georeference lies outside {crs.name}")
-    return grid
+    return grid, None
 
 
-def _placed_by(source: Any) -> str:
-    """What places a picture that has no grid; empty where nothing does."""
-    if source.gcps[0]:
-        return "ground control points"
-    return "rational polynomials (RPC)" if source.rpcs is not None else ""
+def _lack(source: Any, placement: Placement | None) -> str:
+    """What a picture without CRS lacks, and what helps."""
+    placed_by = "rational polynomials (RPC)" if source.rpcs is not None else ""
+    placed_by = "ground control points" if source.gcps[0] else placed_by
+    if placed_by:
+        return f"is placed by {placed_by} alone; gdalwarp lays it on a grid"
+    lack = "has no CRS; --gsd METRES says how large a pixel is"
+    if placement is None:
+        return lack
+    return f"{lack}, or gdal_translate -a_srs EPSG:CODE in which CRS {placement.told_by} places it"
 
 
 def _crs_of(path: Path, source: Any) -> CRS | None:
