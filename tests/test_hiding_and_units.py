@@ -10,11 +10,11 @@ import rasterio
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
-from landshift.comparison import model_for
-from landshift.errors import ImageError
+from landshift.comparison import compare_site, model_for
+from landshift.errors import ImageError, ModelError, SettingsError
 from landshift.reading import describe_image, plan_own_grid, read_raster
 from landshift.settings import GridSettings, Settings
-from landshift.site import Image
+from landshift.site import Image, Site
 from pictures import UTM, ground, north_up, write
 
 S2 = ("blue", "green", "red", "rededge1", "rededge2", "rededge3", "nir", "nir08", "swir1", "swir2")
@@ -183,6 +183,38 @@ def test_control_points_alone_are_named(tmp_path):
     with pytest.raises(ImageError, match="placed by ground control points alone; gdalwarp"):
         describe_image(Image(path))
     assert describe_image(Image(path, gsd_m=1.0)).grid.gsd_m == 1.0
+
+
+# --- pixels too coarse for the bands -------------------------------------------------------------
+
+
+def four_bands_of_sentinel2(folder):
+    """Two exports of 10 m, blue, green, red and near infrared as reflectance."""
+    for name, seed in (("before", 0), ("after", 1)):
+        noise = np.random.default_rng(seed).normal(0, 20, (4, 160, 160))
+        bands = (20 * ground(rows=160, cols=160, bands=4) + noise).round().astype(np.uint16)
+        write(folder / f"{name}.tif", bands, transform=north_up(10.0),
+              descriptions=("B2", "B3", "B4", "B8"))  # fmt: skip
+    return [Image(folder / f"{name}.tif") for name in ("before", "after")]
+
+
+@pytest.mark.jit
+def test_four_bands_at_10_m_are_told_what_they_lack(tmp_path):
+    site = Site("s2", *four_bands_of_sentinel2(tmp_path))
+    needed = r"allowed are 0\.9 to 5\.5 m; coarser ones need all of blue green .* swir2, as S"
+    with pytest.raises(ModelError, match=needed):
+        compare_site(site, "open", Settings(), lambda stage: None)
+
+
+@pytest.mark.parametrize("gsd_m", [3.0, 9.0, 10.0, None])
+def test_pixels_of_10_m_are_not_made_finer_by_asking(tmp_path, gsd_m):
+    pictures = [describe_image(image) for image in four_bands_of_sentinel2(tmp_path)]
+    settings = Settings(grid=GridSettings(gsd_m=gsd_m))
+    if gsd_m in (10.0, None):
+        assert model_for(*pictures, "open", settings).family == "rgbn"  # told when it is run
+        return
+    with pytest.raises(SettingsError, match=f"--gsd {gsd_m:g} makes no finer pixels of 10 m;"):
+        model_for(*pictures, "open", settings)
 
 
 # --- no CRS, and yet a place ---------------------------------------------------------------------

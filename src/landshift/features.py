@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from landshift.errors import ModelError
 from landshift.model import Model
 from landshift.raster import Raster
+from landshift.sensor import FAMILY_BANDS
 
 _SAMPLE_PIXELS = 200_000
 """Pixels from which median and spread are taken: their standard error is then below 0.3 % of the
@@ -127,9 +128,12 @@ def band_indices(raster: Raster, model: Model) -> list[int]:
         )
     gsd = raster.grid.gsd_m
     if not reads_gsd(gsd, model.finest_gsd_m, model.coarsest_gsd_m):
+        ten = FAMILY_BANDS["multispectral"]
+        more = f"; coarser ones need all of {' '.join(ten)}, as Sentinel-2 has them"
         raise ModelError(
             f"model {model.name} cannot read pixels of {gsd:.3g} m from {' '.join(model.bands)}; "
             f"allowed are {model.finest_gsd_m:g} to {model.coarsest_gsd_m:g} m"
+            f"{more if gsd > model.coarsest_gsd_m and model.bands != ten else ''}"
         )
     return [roles.index(band) for band in model.bands]
 
