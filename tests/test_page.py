@@ -224,7 +224,8 @@ def opened(browser, folder, text, screen):
 
 
 SCREENS = pytest.mark.parametrize(
-    "screen", [(1280, 900, False), (390, 844, True)], ids=["desktop", "phone"]
+    "screen", [(1280, 900, False), (962, 800, False), (390, 844, True)],
+    ids=["desktop", "tablet", "phone"],
 )
 
 
@@ -244,17 +245,22 @@ def test_a_card_says_no_more_of_a_building_than_is_known(browser, tmp_path):
     report = made_report()
     small = dataclasses.replace(report.buildings[0], azimuth_deg=None, stage=None)
     frame = dataclasses.replace(report.buildings[0], stage="frame or foundation")
-    text = rendered(dataclasses.replace(report, buildings=(small, frame, report.buildings[0])))
+    cut = dataclasses.replace(report.buildings[0], part_unseen=True)
+    buildings = (small, frame, report.buildings[0], cut)
+    text = rendered(dataclasses.replace(report, buildings=buildings))
     with opened(browser, tmp_path, text, (1280, 900, False)) as view:
         said = []
         for show in view.locator("button.show").all():
             show.click()
             said.append(view.locator("#card").inner_text())
+        dashes = view.locator("#map path[role=button][stroke-dasharray]").count()
     assert "whether it has a roof cannot be told" in said[0]
     assert "° from grid north" not in said[0]
     assert "Now: a frame or foundation, not roofed yet." in said[1]
     assert "Now: a building with a roof." in said[2]
     assert "90° from grid north" in said[2]
+    assert ["Seen only in part" in one and "≥ 0.33" in one for one in said] == [False] * 3 + [True]
+    assert dashes == 1
 
 
 @pytest.mark.parametrize("pixel_m", [0.2, 10.0])

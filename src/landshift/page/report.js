@@ -176,7 +176,9 @@
     }
     return layer;
   });
-  add("buildings", buildings);
+  // dashes would be lost on hatching without a light line below them
+  add("buildings", [...data.buildings.filter((one) => one.part_unseen).map((one) => L.polygon(
+    latLngs(one.rings), { color: "#fff", weight: 3, fill: false, interactive: false })), ...buildings]);
   // Of numbers that would lie on each other the larger building's is drawn; zooming in parts them.
   const partNumbers = () => {
     const taken = [];
@@ -338,7 +340,8 @@
       drawing(data.unseen, { fill: "url(#sheet-hatch-unseen)" }), ...data.kinds.map((kind) => drawing(
         data.patches.filter((one) => one.kind === kind).map((one) => one.rings),
         { fill: `url(#sheet-hatch-${kind})` })),
-      outlines(false, {}), outlines(true, { "stroke-dasharray": `${4 * line} ${2 * line}` }),
+      outlines(false, {}), outlines(true, { stroke: "#fff", "stroke-width": 1.8 * line }),
+      outlines(true, { "stroke-dasharray": `${4 * line} ${2 * line}` }),
       outline(), ...numbers, ...scaleAndNorth(frame, 12.5 * line));
     if (numbers.length < data.buildings.length) {
       byId("still-numbers").textContent =
