@@ -28,7 +28,8 @@ def main() -> None:
     with Image.open(BytesIO(drawn)) as whole:
         height = round(whole.height * WIDTH_PX / whole.width)
         small = whole.convert("RGB").resize((WIDTH_PX, height), Image.Resampling.LANCZOS)
-    small.quantize(COLOURS).save(HERE / "onchon.png", optimize=True)
+    # what covers little keeps its colour too, which the median cut takes from it
+    small.quantize(COLOURS, Image.Quantize.FASTOCTREE).save(HERE / "onchon.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def made_report(grid: Grid = UTM) -> SiteReport:
     )  # fmt: skip
     size = Hectares(0.3333, 0.25, 0.5, "errors from site to site")
     building = Building(
-        outline, 0.3333, 66.0, 50.0, 90.0, 0.99, Cover.CROPLAND, "roofed", 0.9, False
+        outline, 0.3333, 66.0, 50.0, 90.0, 0.99, Cover.CROPLAND, "roofed", 0.9, False, False
     )
     image = ImageRecord("before.tif", "0" * 64, "2023-05-12", "unknown (red green blue)", 1.0)
     return SiteReport(

@@ -10,8 +10,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from affine import Affine
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
+from shapely import box
 
 from landshift import figure
 from landshift.area import Hectares, Transition
@@ -120,7 +122,7 @@ def test_small_pairs_stand_together():
     ]
     transitions = (*report.transitions, *small)
     words = words_of(drawn_of(replace(report, transitions=transitions)))
-    assert "2 smaller changes, together" in words
+    assert "2 smaller changes of up to 0.01 ha, together" in words
     assert f"{1.4 * least:.2f}" in words
     assert "bare → paved" not in words
 
@@ -132,10 +134,86 @@ def test_more_pairs_than_the_chart_holds_are_counted():
         for one in Cover for other in Cover if one is not other
     ]  # fmt: skip
     words = words_of(drawn_of(replace(report, transitions=tuple(pairs))))
-    (folded,) = [text for text in words if text.endswith("smaller changes, together")]
+    (folded,) = [text for text in words if text.endswith(" ha, together")]
     shown = sum(" (0.50–2.00)" in text for text in words)
     assert shown > 3
     assert int(folded.split()[0]) == len(pairs) - shown
+
+
+@pytest.mark.parametrize(("apart_m", "all_have_room"), [(40.0, True), (12.0, False)])
+def test_numbers_lie_on_no_other_words_and_are_counted(apart_m, all_have_room):
+    report = made_report()
+    west, _, _, north = UTM.bounds
+    houses = []
+    for place in range(30):
+        x, y = west + 60 + apart_m * (place % 6), north - 100 - apart_m * (place // 6)
+        outline = box(x, y, x + 9, y + 9)
+        houses.append(replace(report.buildings[0], outline=outline))
+    drawn = drawn_of(replace(report, buildings=tuple(houses)))
+    FigureCanvasAgg(drawn).draw()
+    renderer = FigureCanvasAgg(drawn).get_renderer()
+    words = [t for t in drawn.axes[2].texts if t.get_text()[1:3] != "  "]
+    numbers = [t for t in words if t.get_text().isdigit()]
+    assert (len(numbers) == 30) == all_have_room
+    assert len(numbers) > 5
+    caption = captions_of(drawn)[2].get_text()
+    assert (f" · {len(numbers)} of 30 new buildings numbered" in caption) != all_have_room
+    spans = [t.get_window_extent(renderer) for t in words]
+    assert not any(one.overlaps(two) for one, two in combinations(spans, 2))
+
+
+def test_no_number_is_drawn_beyond_the_fortieth_and_that_is_said():
+    report = made_report()
+    west, _, _, north = UTM.bounds
+    houses = tuple(
+        replace(report.buildings[0], outline=box(x, y, x + 9, y + 9))
+        for y in np.arange(north - 40, north - 280, -40)
+        for x in np.arange(west + 20, west + 380, 40)
+    )  # fmt: skip
+    words = words_of(drawn_of(replace(report, buildings=houses)))
+    assert f"c  changes · 40 of {len(houses)} new buildings numbered" in words
+
+
+def test_the_columns_of_the_legend_stand_apart_and_on_the_page():
+    report = hostile_report()
+    cut = replace(report.buildings[0], part_unseen=True)
+    drawn = drawn_of(replace(report, buildings=(report.buildings[0], cut)))
+    FigureCanvasAgg(drawn).draw()
+    renderer = FigureCanvasAgg(drawn).get_renderer()
+    legend = drawn.axes[3].get_legend()
+    words = [text.get_window_extent(renderer) for text in legend.get_texts()]
+    marks = [mark.get_window_extent(renderer) for mark in legend.get_patches()]
+    second = min(mark.x0 for mark in marks if mark.x0 > words[0].x1)
+    first = max(one.x1 for one in words if one.x0 < second)
+    assert second - first > 0.08 * drawn.dpi
+    assert max(one.x1 for one in words) <= drawn.bbox.x1
+
+
+def test_what_nobody_asked_about_is_faint():
+    """A season's change of the whole site must not hide the picture, nor look like water."""
+    report = made_report()
+    codes = np.where(report.changes.codes == 11, np.uint8(17), report.changes.codes)
+    bytes_ = bytes_of(replace(report, changes=replace(report.changes, codes=codes)), "png")
+    with Image.open(BytesIO(bytes_)) as picture:
+        pixels = np.asarray(picture.convert("RGB"))[picture.height // 2 :]
+    other = next(kind for kind in CHANGE_KINDS if kind.key == "other")
+    assert (np.abs(pixels.astype(int) - other.colour).max(axis=2) < 40).mean() < 0.001
+    assert all(kind.strength == 1 for kind in CHANGE_KINDS if kind is not other)
+
+
+def test_buildings_without_an_outline_are_told():
+    report = made_report()
+    for size, told in ((10, "1 patch of new building (0.01 ha) has no outline"), (2, None)):
+        codes = report.changes.codes.copy()
+        codes[200 : 200 + size, 300 : 300 + size] = 13
+        shown = replace(report, changes=replace(report.changes, codes=codes))
+        words = " | ".join(words_of(drawn_of(shown)))
+        assert (told or "no outline") in words if told else "no outline" not in words
+    coarse = replace(UTM, transform=UTM.transform @ Affine.scale(10))
+    bare = replace(made_report(coarse), buildings=())
+    assert "Buildings are not outlined at pixels of 5 m and more." in " ".join(
+        words_of(drawn_of(bare))
+    )
 
 
 def test_png_is_made_to_be_printed():

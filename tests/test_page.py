@@ -170,7 +170,7 @@ def test_small_pairs_stand_together_and_can_be_opened():
     table, opened = re.findall(
         r"<table>.*?</table>", shown[shown.index('id="what"') : shown.index('id="built"')], re.S
     )
-    assert "3 smaller ones, together" in table
+    assert "3 smaller ones of up to 0.02 ha, together" in table
     assert f">{2.2 * least:.2f}<" in table
     assert "cropland → building" in table
     assert "bare → " not in table
@@ -224,7 +224,8 @@ def opened(browser, folder, text, screen):
 
 
 SCREENS = pytest.mark.parametrize(
-    "screen", [(1280, 900, False), (390, 844, True)], ids=["desktop", "phone"]
+    "screen", [(1280, 900, False), (962, 800, False), (390, 844, True)],
+    ids=["desktop", "tablet", "phone"],
 )
 
 
@@ -244,17 +245,22 @@ def test_a_card_says_no_more_of_a_building_than_is_known(browser, tmp_path):
     report = made_report()
     small = dataclasses.replace(report.buildings[0], azimuth_deg=None, stage=None)
     frame = dataclasses.replace(report.buildings[0], stage="frame or foundation")
-    text = rendered(dataclasses.replace(report, buildings=(small, frame, report.buildings[0])))
+    cut = dataclasses.replace(report.buildings[0], part_unseen=True)
+    buildings = (small, frame, report.buildings[0], cut)
+    text = rendered(dataclasses.replace(report, buildings=buildings))
     with opened(browser, tmp_path, text, (1280, 900, False)) as view:
         said = []
         for show in view.locator("button.show").all():
             show.click()
             said.append(view.locator("#card").inner_text())
+        dashes = view.locator("#map path[role=button][stroke-dasharray]").count()
     assert "whether it has a roof cannot be told" in said[0]
     assert "° from grid north" not in said[0]
     assert "Now: a frame or foundation, not roofed yet." in said[1]
     assert "Now: a building with a roof." in said[2]
     assert "90° from grid north" in said[2]
+    assert ["Seen only in part" in one and "≥ 0.33" in one for one in said] == [False] * 3 + [True]
+    assert dashes == 1
 
 
 @pytest.mark.parametrize("pixel_m", [0.2, 10.0])
@@ -289,10 +295,49 @@ def test_on_paper_a_small_site_fills_its_drawing(browser, tmp_path):
     report = dataclasses.replace(report, outline=outline)
     with opened(browser, tmp_path, rendered(report), (720, 900, False)) as view:
         view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        shown = view.locator("#still-changes").get_attribute("viewBox")
-    assert [float(part) for part in shown.split()] == pytest.approx(
-        [150 - 33.6, 150 - 23.6, 67.2, 47.2], abs=0.1
-    )
+        view.emulate_media(media="print")
+        shown = [
+            view.locator(f"#still-{which}").get_attribute("viewBox")
+            for which in ("before", "after", "changes")
+        ]
+        images = [one.is_visible() for one in view.locator(".stills img").all()]
+        sizes = [view.locator(f"#still-{which}").bounding_box() for which in ("before", "changes")]
+    for box in shown:  # before and after are the same ground as the changes
+        assert [float(part) for part in box.split()] == pytest.approx(
+            [150 - 33.6, 150 - 23.6, 67.2, 47.2], abs=0.1
+        )
+    assert images == [False, False]
+    assert sizes[0]["width"] == pytest.approx(sizes[1]["width"], abs=1)
+    assert sizes[0]["height"] == pytest.approx(sizes[1]["height"], abs=1)
+
+
+@pytest.mark.parametrize(("half_m", "shape"), [((60, 20), 3.0), ((20, 60), 1 / 3)])
+def test_a_phone_gives_the_map_no_more_height_than_the_site_needs(
+    browser, tmp_path, half_m, shape
+):
+    report = made_report()
+    x, y = UTM.transform @ (150, 150)
+    outline = shapely.box(x - half_m[0], y - half_m[1], x + half_m[0], y + half_m[1])
+    text = rendered(dataclasses.replace(report, outline=outline))
+    with opened(browser, tmp_path, text, (390, 1000, True)) as view:
+        box = view.locator("#map").bounding_box()
+        site = view.locator("#map path[stroke='#fff']").bounding_box()
+        buttons = view.locator(".leaflet-control-zoom").bounding_box()
+    assert box["width"] > 300
+    # 240 px are the least that a finger can use, 600 what the rest of the page leaves
+    assert box["height"] == pytest.approx(min(max(1.15 * box["width"] / shape, 240), 600), abs=2)
+    assert site["y"] >= buttons["y"] + buttons["height"] - 2
+
+
+def test_buildings_without_an_outline_are_told():
+    report = made_report()
+    codes = report.changes.codes.copy()
+    codes[200:210, 300:310] = 13
+    codes[250, 300] = 13
+    report = dataclasses.replace(report, changes=dataclasses.replace(report.changes, codes=codes))
+    words = "2 patches of new building (0.01 ha) have no outline"
+    assert words in rendered(report)
+    assert "no outline" not in rendered(made_report())
 
 
 def test_numbers_on_the_map_do_not_lie_on_each_other(browser, tmp_path):
@@ -405,7 +450,9 @@ def use_the_report(view):
     view.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert view.locator("#still-changes path").count() > 8
     drawn = view.locator("#still-changes text").all_text_contents()
-    assert drawn == ["1", "2", "100 m", "N"]
+    assert drawn == ["1", "100 m", "N"]  # 2 would lie on 1: both are one outline
+    told = view.locator("#still-numbers").inner_text()
+    assert told == "1 of 2 new buildings have room for their numbers"
     assert not view.locator(".viewer").is_visible()
     assert view.locator("button.show").first.is_visible()  # the building's number
     assert view.locator(".key").is_visible()

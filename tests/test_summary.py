@@ -268,7 +268,10 @@ def test_ground_that_is_listed_twice_is_told(tmp_path, grid):
     assert warnings[0].startswith(f"shares {hectares:.2f} ha with s3")
     assert warnings[1].startswith(f"shares {hectares:.2f} ha with s2")
     assert "shares" not in warnings[2] + warnings[3]
-    assert "s2 and s3 share" in (folder / "index.html").read_text("utf-8")
+    page = (folder / "index.html").read_text("utf-8")
+    # in sight, and before the sums that it is about
+    caution = page.index('<p class="warning"><strong>Caution:</strong> s2 and s3 share')
+    assert caution < page.index("<table>")
     printed = CliRunner().invoke(main, ["summarise", str(folder)], env={"COLUMNS": "200"})
     assert "! s2 and s3 share" in printed.output
     total = summary["all"]["totals"]["new_building"]["hectares"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from landshift.area import Balance, Hectares, Transition
-from landshift.cli.table import print_report
+from landshift.cli.table import _TOTALS, print_report
 from landshift.legend import Cover
 from landshift.settings import AreaSettings
+from landshift.wording import transition_words
 from reports import made_report
 
 LEAST = AreaSettings().least_shown_hectares
@@ -29,17 +31,44 @@ def printed(capsys, values) -> list[str]:
 def test_small_transitions_stand_on_one_line(capsys):
     lines = printed(capsys, [0.5, 0.2, LEAST, 0.6 * LEAST, 0.5 * LEAST, 0.4 * LEAST])
     pairs = [line for line in lines if " → " in line]
-    folded = [line for line in lines if "smaller transitions" in line]
+    folded = [line for line in lines if "smaller ones" in line]
     assert len(pairs) == 3
     assert len(folded) == 1
-    assert folded[0].split() == ["3", "smaller", "transitions,", "together", f"{1.5 * LEAST:.2f}"]
+    told = f"3 smaller ones of up to {0.6 * LEAST:.2f} ha, together {1.5 * LEAST:.2f}"
+    assert " ".join(folded[0].split()) == told
+    assert "--json prints every transition with its interval" in lines
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [0.5, 0.1 * LEAST], [0.1 * LEAST]])
 def test_nothing_is_folded_where_it_saves_no_line(capsys, values):
     lines = printed(capsys, values)
     assert len([line for line in lines if " → " in line]) == len(values)
-    assert not [line for line in lines if "smaller transition" in line]
+    assert not [line for line in lines if "smaller ones" in line or "every transition" in line]
+
+
+def test_totals_come_first(capsys):
+    lines = printed(capsys, [0.5, 0.2, 0.1])
+    words = set(_TOTALS.values())
+    totals = [place for place, line in enumerate(lines) if line.split("  ")[0] in words]
+    pairs = [place for place, line in enumerate(lines) if " → " in line]
+    assert len(totals) == len(_TOTALS)
+    assert max(totals) < min(pairs)
+
+
+def test_pairs_small_beside_the_whole_are_folded_unless_they_surely_happened(capsys):
+    """Of 10 ha, 2 % are 0.2 ha: ten times what is folded on a small site."""
+    sure = Transition(*PAIRS[5], Hectares(0.19, 0.1, 0.3, "noise"))
+    rest = [
+        Transition(*pair, Hectares(value, 0.0, 2 * value, "noise"))
+        for pair, value in zip(PAIRS, (9.2, 0.25, 0.19, 0.17), strict=False)
+    ]
+    print_report(replace(made_report(), transitions=(*rest, sure)), Path("out"))
+    out = capsys.readouterr().out
+    assert [line.split("  ")[0] for line in out.splitlines() if " → " in line] == [
+        transition_words(pair) for pair in (*rest[:2], sure)
+    ]
+    assert "2 smaller ones of up to 0.19 ha, together" in out
+    assert "report.json lists every transition with its interval" in out
 
 
 def test_a_replaced_building_is_listed(capsys):
@@ -75,7 +104,7 @@ def test_gross_net_and_what_was_not_seen(capsys):
 
 def test_totals_are_always_listed(capsys):
     lines = "\n".join(printed(capsys, [0.1 * LEAST] * 4))
-    assert "4 smaller transitions" in lines
+    assert "4 smaller ones" in lines
     for words in ("cropland lost", "greenhouse lost", "new building", "building removed"):
         assert words in lines
 

@@ -32,6 +32,9 @@ class ChangeKind:
     """Red, green, blue 0-255."""
     hatch: Hatch
     """Lines over the colour, so that nobody needs to tell colours apart."""
+    strength: float = 1.0
+    """Times the opacity that a picture gives to changes, 0-1: what nobody asked about is drawn
+    faint, or the colour of a season's change would cover the site."""
 
 
 _BUILDING, _PAVED, _BARE = (Cover.BUILDING,), (Cover.PAVED,), (Cover.BARE,)
@@ -63,7 +66,7 @@ CHANGE_KINDS: tuple[ChangeKind, ...] = (
                (240, 228, 66), "dots"),
     ChangeKind("other", "any other change",
                tuple(c for c in change_codes(COVERS, COVERS) if c not in _SHOWN),
-               (86, 180, 233), "none"),
+               (86, 180, 233), "none", 0.3),
 )  # fmt: skip
 """Every code of a change belongs to exactly one kind. Colours after Okabe and Ito (2008), which
 stay apart under the three common kinds of colour blindness."""

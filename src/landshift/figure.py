@@ -30,8 +30,10 @@ from landshift.wording import (
     TOTAL_WORDS,
     VERDICT_WORDS,
     fold_small,
+    folded_words,
     seen_words,
     transition_words,
+    unoutlined_words,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +51,9 @@ _LEAST_PANEL_RATIO = 0.55
 _MARGIN_SHARE = 0.06
 """Ground shown around the aoi, in parts of its longer side."""
 _MOST_LABELS = 40
-"""Buildings that carry a number; all are outlined."""
+"""Buildings that carry a number, where it has room; all are outlined."""
+_APART_PT = 2.0
+"""Least room between two numbers: closer, 31 beside 29 reads as one of four digits."""
 _MOST_ROWS = 12
 """Rows of the chart of hectares."""
 _ROW_IN = 0.27
@@ -68,6 +72,8 @@ _HATCHES = {
     "rising": "////", "falling": "\\\\\\\\", "crossed": "xxxx", "level": "----",
     "upright": "||||", "grid": "++++", "dots": "....", "none": "",
 }  # fmt: skip
+_CUT = (0, (3, 1.5))
+"""Dashes of an outline that a cloud or the pictures' edge cuts."""
 _HALO = [effects.withStroke(linewidth=1.6, foreground="white")]
 _OUTLINE = [effects.withStroke(linewidth=2.0, foreground="black")]
 
@@ -90,7 +96,8 @@ def draw(report: SiteReport, patches: Sequence[Patch]) -> SiteFigure:
     frame = _frame(report)
     ratio = (frame[3] - frame[2]) / (frame[1] - frame[0])
     panel_in = 0.47 * _WIDTH_IN * min(max(ratio, _LEAST_PANEL_RATIO), _MOST_PANEL_RATIO)
-    height_in = 2 * panel_in + 1.42
+    missed = unoutlined_words(patches, report.buildings, report.changes.grid, report.settings)
+    height_in = 2 * panel_in + 1.42 + (0.1 if missed else 0.0)
     figure = SiteFigure(figsize=(_WIDTH_IN, height_in), dpi=_DPI)
     top, gap = 1 - 0.69 / height_in, 0.3 / height_in
     tall = panel_in / height_in
@@ -104,12 +111,14 @@ def draw(report: SiteReport, patches: Sequence[Patch]) -> SiteFigure:
     _picture(panels[1], report, report.after_picture, frame)
     _caption(panels[1], "b", "after", report.after)
     kinds = _changes(panels[2], report, patches, frame)
-    _caption(panels[2], "c", "changes", None)
     for panel in panels[:3]:
         _scale_bar(panel, frame, panel_in)
     _north_arrow(panels[0], report)
+    numbered, count = _numbers(figure, panels[2], report), len(report.buildings)
+    told = f" · {numbered} of {count} new buildings numbered" if numbered < count else ""
+    _caption(panels[2], "c", f"changes{told}", None)
     _hectares_and_legend(panels[3], report, kinds)
-    _footnote(figure, report, height_in)
+    _footnote(figure, report, missed, height_in)
     return figure
 
 
@@ -235,7 +244,7 @@ def _hatched(kind: ChangeKind) -> dict[str, Any]:
     dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.45
     lines = (1.0, 1.0, 1.0, 0.8) if dark else (0.0, 0.0, 0.0, 0.65)
     return {
-        "facecolor": (red, green, blue, 0.9), "hatch": _HATCHES[kind.hatch],
+        "facecolor": (red, green, blue, 0.9 * kind.strength), "hatch": _HATCHES[kind.hatch],
         "edgecolor": lines, "linewidth": 0.0,
     }  # fmt: skip
 
@@ -264,23 +273,45 @@ def _changes(
     for kind in kinds:
         path = _path(to_local_metres(shapely.MultiPolygon(of_kind[kind.key]), grid))
         axes.add_artist(PathPatch(path, **_hatched(kind)))
-    for number, building in enumerate(report.buildings, 1):
-        outline = to_local_metres(building.outline, grid)
-        axes.add_artist(
-            PathPatch(_path(outline), facecolor="none", edgecolor="black", linewidth=0.9)
-        )
-        if number <= _MOST_LABELS:
-            _number(axes, outline, str(number))
+    for building in report.buildings:
+        outline = _path(to_local_metres(building.outline, grid))
+        lines: list[tuple[str, float, Any]] = [("black", 0.9, "solid")]
+        if building.part_unseen:
+            lines = [("white", 1.6, "solid"), ("black", 1.2, _CUT)]
+        for colour, width, style in lines:
+            axes.add_artist(
+                PathPatch(outline, facecolor="none", edgecolor=colour, linewidth=width,
+                          linestyle=style)
+            )  # fmt: skip
     return kinds
 
 
-def _number(axes: Axes, outline: Any, number: str) -> None:
-    """A building's number, above its upper corner so that the roof stays in sight."""
-    corner = max(outline.exterior.coords, key=lambda point: point[1])
-    axes.annotate(
-        number, corner, xytext=(0, 1.5), textcoords="offset points", ha="center", va="bottom",
-        fontsize=_SMALL, weight="bold", path_effects=_HALO, annotation_clip=True,
-    )  # fmt: skip
+def _numbers(figure: Figure, axes: Axes, report: SiteReport) -> int:
+    """Number buildings, the largest first, where no words stand yet; how many have room for it."""
+    axes.apply_aspect()
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    panel = axes.get_window_extent(renderer)
+    taken = [words.get_window_extent(renderer) for words in axes.texts]
+    numbered = 0
+    for number, building in enumerate(report.buildings[:_MOST_LABELS], 1):
+        ring = to_local_metres(building.outline, report.changes.grid).exterior.coords
+        # beside the building, so that the roof stays in sight: above, below, right, left
+        for axis, sign in ((1, 1), (1, -1), (0, 1), (0, -1)):
+            corner = max(ring, key=lambda point: sign * point[axis])
+            words = axes.annotate(
+                str(number), corner, xytext=(1.5 * sign * (axis == 0), 1.5 * sign * (axis == 1)),
+                textcoords="offset points", fontsize=_SMALL, weight="bold", path_effects=_HALO,
+                ha="center" if axis else ("left" if sign > 0 else "right"),
+                va="center" if not axis else ("bottom" if sign > 0 else "top"),
+            )  # fmt: skip
+            box = words.get_window_extent(renderer).padded(_APART_PT / 144 * figure.dpi)
+            inside = panel.x0 <= box.x0 and box.x1 <= panel.x1 and panel.y0 <= box.y0
+            if inside and box.y1 <= panel.y1 and not any(map(box.overlaps, taken)):
+                taken.append(box)
+                numbered += 1
+                break
+            words.remove()
+    return numbered
 
 
 def _scale_bar(
@@ -329,10 +360,14 @@ def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeK
     _text(axes, 0.03, 1.015, "d  hectares with 90 % interval", _TEXT, weight="bold",
           transform=axes.transAxes, va="bottom")  # fmt: skip
     handles: list[Any] = [Swatch(label=kind.label, **_hatched(kind)) for kind in kinds]
-    if report.buildings:
+    cut = [building.part_unseen for building in report.buildings]
+    if cut:
+        handles.append(Swatch(label="new building, by number", facecolor="none", edgecolor="black"))
+    if any(cut):
         handles.append(
-            Swatch(label="new building, by number", facecolor="none", edgecolor="black")
-        )
+            Swatch(label="the same, seen in part", facecolor="none", edgecolor="black",
+                   linestyle=_CUT)
+        )  # fmt: skip
     if (report.changes.codes == NOT_SEEN).any():
         handles.append(Swatch(label="not seen on both dates", **_UNSEEN_STYLE))
     labels = [one.get_label() for one in handles]
@@ -350,8 +385,8 @@ def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeK
     axes.legend(
         handles, labels, handler_map={tuple: HandlerTuple(ndivide=1)},
         loc="lower left", bbox_to_anchor=(0.02, -0.02), ncols=2, frameon=False,
-        fontsize=_SMALL, handlelength=2.2, handleheight=1.3, columnspacing=0.6,
-        handletextpad=0.6, borderpad=0.0, labelspacing=0.45,
+        fontsize=_SMALL, handlelength=1.9, handleheight=1.3, columnspacing=1.4,
+        handletextpad=0.5, borderpad=0.0, labelspacing=0.45,
     )  # fmt: skip
 
 
@@ -364,8 +399,7 @@ def _rows(report: SiteReport) -> tuple[list[tuple[str, Hectares, bool]], list[He
         (words, report.totals[key], True)
         for key, words in TOTAL_WORDS.items() if key in report.totals
     ]  # fmt: skip
-    least = report.settings["area"]["least_shown_hectares"]
-    shown, small = fold_small(report.transitions, least)
+    shown, small = fold_small(report.transitions, report.settings["area"])
     room = _MOST_ROWS - len(totals)
     if len(shown) + bool(small) > room:
         shown, small = shown[: room - 1], [*shown[room - 1 :], *small]
@@ -382,8 +416,7 @@ def _chart(
     if small:
         # an interval of a sum would need how they hang together, which nothing here knows
         y, together = len(rows) + 0.5, sum(one.value for one in small)
-        _text(axes, 0.03, y, f"{len(small)} smaller changes, together", _SMALL, va="center",
-              color="0.35")  # fmt: skip
+        _text(axes, 0.03, y, folded_words(small, "changes"), _SMALL, va="center", color="0.35")
         _text(axes, 1.0, y, f"{together:.2f}", _SMALL, va="center", ha="right", color="0.35")
     left, wide = 0.42, 0.26
 
@@ -402,11 +435,12 @@ def _chart(
         _text(axes, 1.0, y, words, _SMALL, va="center", ha="right", weight=weight, color=colour)
 
 
-def _footnote(figure: Figure, report: SiteReport, height_in: float) -> None:
+def _footnote(figure: Figure, report: SiteReport, missed: str, height_in: float) -> None:
     software = report.software
     words = (
         "The words on the pair judge both pictures, not the answer. Totals overlap: cropland that "
         "became a building is cropland lost and new building.\n"
-        f"landshift {software.get('landshift', '')}, model {software.get('model', 'unknown')}."
+        + (f"{missed}\n" if missed else "")
+        + f"landshift {software.get('landshift', '')}, model {software.get('model', 'unknown')}."
     )
     _text(figure, 0.02, 0.1 / height_in, words, _SMALL - 1, va="bottom", color="0.35")

@@ -82,6 +82,7 @@ def _write_layers(report: SiteReport, patches: Sequence[Patch], path: Path) -> N
         "stage": ("object", [one.stage for one in found]),
         "probability": ("float64", [round(one.probability, 3) for one in found]),
         "replaced": ("bool", [one.replaced for one in found]),
+        "part_unseen": ("bool", [one.part_unseen for one in found]),
     })  # fmt: skip
 
 
@@ -177,7 +178,8 @@ def _kind_style() -> str:
     categories, symbols = [], []
     for number, kind in enumerate(CHANGE_KINDS):
         red, green, blue = kind.colour
-        layers = _fill(f"{red},{green},{blue},200", "solid", "0,0,0,255", 0.1)
+        alpha = round(200 * kind.strength)
+        layers = _fill(f"{red},{green},{blue},{alpha}", "solid", "0,0,0,255", 0.1)
         if kind.hatch in _BRUSHES:
             layers += _fill("0,0,0,200", _BRUSHES[kind.hatch])
         label = quoteattr(kind.label)

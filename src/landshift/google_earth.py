@@ -22,11 +22,12 @@ from landshift.grid import WGS84
 from landshift.patches import Patch
 from landshift.preview import Preview
 from landshift.report import SiteReport
-from landshift.wording import UNTOLD
+from landshift.wording import PART_UNSEEN, UNTOLD
 
 _KML = "http://www.opengis.net/kml/2.2"
 _MOST_PATCHES = 2000
 """Placemarks of change that Google Earth still opens at once; the largest are kept."""
+_CHANGE_ALPHA = 0xB0
 _DEGREE_DECIMALS = 7
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """All that is no character of XML 1.0."""
@@ -74,7 +75,8 @@ def _allowed(text: str) -> str:
 def _add_styles(document: ElementTree.Element) -> None:
     for kind in CHANGE_KINDS:
         red, green, blue = kind.colour
-        _add_style(document, kind.key, f"b0{blue:02x}{green:02x}{red:02x}", "ff202020", "1")
+        fill = f"{round(_CHANGE_ALPHA * kind.strength):02x}{blue:02x}{green:02x}{red:02x}"
+        _add_style(document, kind.key, fill, "ff202020", "1")
     _add_style(document, "building", "00000000", "ff00ffff", "2.5")
     _add_style(document, "site", "00000000", "ffffffff", "2.5")
 
@@ -185,6 +187,8 @@ def _add_buildings(
             "stage": one.stage or UNTOLD,
             "probability": f"{one.probability:.2f}",
         }
+        if one.part_unseen:
+            facts["seen"] = PART_UNSEEN
         _add_placemark(folder, f"building {number}", "building", facts, one.outline, to_degrees,
                        since)  # fmt: skip
 

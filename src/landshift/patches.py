@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio import features
+from shapely import STRtree
 from shapely.geometry import Polygon
 from skimage import measure
 
-from landshift.change_kinds import shown_codes
+from landshift.change_kinds import from_to, shown_codes
 from landshift.change_map import ChangeMap
-from landshift.legend import NOT_SEEN
+from landshift.legend import NOT_SEEN, Cover
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,13 @@ def find_patches(changes: ChangeMap) -> tuple[Patch, ...]:
         for n in range(1, count + 1)
     ]
     return tuple(sorted(patches, key=lambda patch: -patch.hectares))
+
+
+def unoutlined(patches: Sequence[Patch], outlines: Sequence[Polygon]) -> list[Patch]:
+    """Patches that became a building and that none of the ``outlines`` touches."""
+    built = [patch for patch in patches if from_to(patch.code)[1] is Cover.BUILDING]
+    near = STRtree(outlines)
+    return [patch for patch in built if not near.query(patch.polygon, "intersects").size]
 
 
 def find_unseen(changes: ChangeMap) -> tuple[Polygon, ...]:

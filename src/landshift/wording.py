@@ -6,8 +6,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from landshift.area import Transition
+from landshift.area import Hectares, Transition
+from landshift.buildings import Building
+from landshift.grid import Grid
 from landshift.model import Model
+from landshift.patches import Patch, unoutlined
+from landshift.settings import is_up_to
 
 TOTAL_WORDS: dict[str, str] = {
     "new_building": "new building",
@@ -46,16 +50,36 @@ def transition_words(pair: Transition) -> str:
 
 
 def fold_small(
-    transitions: Sequence[Transition], least_hectares: float
+    transitions: Sequence[Transition], area: Mapping[str, Any]
 ) -> tuple[list[Transition], list[Transition]]:
     """Pairs that are shown one by one, and those that stand together on one line.
 
-    A single small pair is shown: one line either way, so rather the one that says what it was.
+    Those are small beside all that changed, and may have been nothing. A single one is shown: one
+    line either way, so rather the one that says what it was.
+
+    Parameters
+    ----------
+    transitions
+        All pairs.
+    area
+        The report's `AreaSettings`, by name.
     """
-    small = [pair for pair in transitions if pair.hectares.value < least_hectares]
+    least = float(area["least_shown_hectares"])
+    share = area["least_shown_share"] * sum(pair.hectares.value for pair in transitions)
+
+    def is_small(hectares: Hectares) -> bool:
+        return hectares.low < least and hectares.value < max(least, share)
+
+    small = [pair for pair in transitions if is_small(pair.hectares)]
     if len(small) < 2:
         return list(transitions), []
-    return [pair for pair in transitions if pair.hectares.value >= least_hectares], small
+    return [pair for pair in transitions if not is_small(pair.hectares)], small
+
+
+def folded_words(small: Sequence[Hectares], what: str) -> str:
+    """How many stand together on one line, and how large the largest of them is."""
+    most = max(one.value for one in small)
+    return f"{len(small)} smaller {what} of up to {most:.2f} ha, together"
 
 
 def model_words(model: Model) -> str:
@@ -102,6 +126,38 @@ def score_words(told: Any) -> Iterator[str]:
             yield f"{what}, {score} {value:.2f} ({pictures} pictures)"
 
 
+def unoutlined_words(
+    patches: Sequence[Patch], buildings: Sequence[Building], grid: Grid, settings: Mapping[str, Any]
+) -> str:
+    """What is drawn as new building without an outline and a number, and why; empty where nothing.
+
+    Parameters
+    ----------
+    patches
+        All that is drawn.
+    buildings
+        All that have an outline.
+    grid
+        What they lie on.
+    settings
+        The report's.
+    """
+    missed = unoutlined(patches, [building.outline for building in buildings])
+    hectares = sum(patch.hectares for patch in missed)
+    if hectares < settings["area"]["least_reported_hectares"]:
+        return ""
+    coarsest_m = settings["buildings"]["coarsest_gsd_m"]
+    if is_up_to(coarsest_m, grid.gsd_m):
+        return f"Buildings are not outlined at pixels of {coarsest_m:g} m and more."
+    one = len(missed) == 1
+    return (
+        f"{len(missed)} {'patch' if one else 'patches'} of new building "
+        f"({hectares:.2f} ha) {'has' if one else 'have'} no outline: "
+        "too small, thin or doubtful for one, or mostly outside the site. The hectares count "
+        f"{'it' if one else 'them'}."
+    )
+
+
 def seen_words(share: float) -> str:
     """How much of a site both dates show; 100 % only where nothing at all is missing."""
     if share < 1 - _FLOAT_ERROR and round(100 * share) == 100:
@@ -114,6 +170,9 @@ _FLOAT_ERROR = 1e-9
 
 UNTOLD = "cannot tell"
 """Of a building, what its pixels are too few or too large for."""
+
+PART_UNSEEN = "only in part: it reaches ground not seen on both dates and may be larger"
+"""Of a building's outline and size, where a cloud or the pictures' edge cuts it."""
 
 
 def direction_words(azimuth_deg: float | None) -> str:

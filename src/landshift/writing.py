@@ -291,6 +291,7 @@ def _building_as_json(building: Building) -> dict[str, Any]:
         "stage": building.stage,
         "probability": round(building.probability, 3),
         "replaced": bool(building.replaced),
+        "part_unseen": building.part_unseen,
     }
 
 

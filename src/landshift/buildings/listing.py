@@ -13,10 +13,11 @@ from shapely.geometry import MultiPolygon, Polygon
 from skimage import measure
 
 from landshift.buildings import outlines
+from landshift.buildings.masks import disc
 from landshift.buildings.roofs import part_regions
 from landshift.change_map import ChangeMap
 from landshift.grid import Grid
-from landshift.legend import COVERS, Cover
+from landshift.legend import COVERS, NOT_SEEN, Cover
 from landshift.raster import Raster
 from landshift.settings import BuildingSettings, is_up_to
 
@@ -54,6 +55,9 @@ class Building:
     """Mean probability of a new building over its pixels, 0-1."""
     replaced: bool
     """True where it took the place of another building."""
+    part_unseen: bool
+    """True where it reaches ground that was not seen on both dates, under a cloud or beyond the
+    pictures' edge: outline and size are of the part that was seen."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,9 @@ def outline_buildings(
     pooled = outlines.pooled_azimuth([shape.steady_rectangle for shape in shapes])
     told = is_up_to(gsd_m, settings.stage_coarsest_gsd_m)
     steps = _brightness_steps(picture) if told else None
-    found = [_building(changes, shape, pooled, steps, settings) for shape in shapes]
+    # beyond the aoi no code tells what the before picture hides
+    seen = (changes.codes != NOT_SEEN) & picture.valid
+    found = [_building(changes, shape, pooled, steps, seen, settings) for shape in shapes]
     found = [building for building in found if _is_believed(building, settings)]
     found.sort(key=lambda building: (-building.hectares, building.outline.bounds))
     buildings = tuple(found)
@@ -199,6 +205,7 @@ def _building(
     shape: Shape,
     pooled_deg: float | None,
     steps: NDArray[np.float32] | None,
+    seen: Mask,
     settings: BuildingSettings,
 ) -> Building:
     rows, cols = shape.mask.shape
@@ -227,7 +234,24 @@ def _building(
         stage=None if steps is None else _stage(steps, shape, settings),
         probability=float(changes.new_building_probability[view][shape.mask].mean()),
         replaced=was is Cover.BUILDING,
+        part_unseen=_reaches_unseen(seen, shape, settings.rim_px),
     )
+
+
+def _reaches_unseen(seen: Mask, shape: Shape, rim_px: float) -> bool:
+    """Whether a region comes as close to what was not seen as the rim that it may have lost.
+
+    What lies beyond the grid was not ``seen`` (row, col) either.
+    """
+    reach = int(np.ceil(rim_px)) + 1
+    mask = np.pad(shape.mask, reach)
+    top, left = shape.row - reach, shape.col - reach
+    view = seen[max(top, 0) : top + mask.shape[0], max(left, 0) : left + mask.shape[1]]
+    around = np.zeros_like(mask)
+    row, col = max(-top, 0), max(-left, 0)
+    around[row : row + view.shape[0], col : col + view.shape[1]] = view
+    beside = ndimage.binary_dilation(mask, disc(rim_px + 1))
+    return bool((beside & ~around).any())
 
 
 def _brightness_steps(picture: Raster) -> NDArray[np.float32]:

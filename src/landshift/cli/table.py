@@ -14,10 +14,12 @@ from landshift.assessment import Assessment
 from landshift.mapping import CoverMap
 from landshift.report import SiteReport
 from landshift.wording import (
+    PART_UNSEEN,
     UNTOLD,
     VERDICT_WORDS,
     direction_words,
     fold_small,
+    folded_words,
     seen_words,
     transition_words,
 )
@@ -43,9 +45,10 @@ def print_report(report: SiteReport, out: Path | None) -> None:
         f"{report.changes.aoi_hectares:.2f} ha in {aoi}, "
         f"{seen_words(report.seen_share)} of it seen in both"
     )
-    console.print(_hectares_table(report))
+    console.print(_totals_table(report))
     for reason, totals in _reasons(report).items():
         console.print(f"[dim]wide through {escape(reason)}: {', '.join(totals)}[/]")
+    _print_pairs(console, report, out)
     if report.not_seen_hectares >= report.settings["area"]["least_reported_hectares"]:
         console.print(f"not seen, nothing said of it: {report.not_seen_hectares:.2f} ha")
     if report.balance:
@@ -150,21 +153,38 @@ def _balance_table(report: SiteReport) -> Table:
     return table
 
 
-def _hectares_table(report: SiteReport) -> Table:
-    table = Table("what became what", box=None, pad_edge=False)
+def _hectares_table(heading: str) -> Table:
+    """Without rows; as wide as every other such table, so that their numbers stand in line."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(heading, min_width=max(map(len, _TOTALS.values())))
     table.add_column("hectares", justify="right")
-    table.add_column("90 % interval", justify="right")
-    shown, small = fold_small(report.transitions, report.settings["area"]["least_shown_hectares"])
-    for pair in shown:
-        _row(table, transition_words(pair), pair.hectares)
-    if small:
-        together = sum(pair.hectares.value for pair in small)
-        table.add_row(f"{len(small)} smaller transitions, together", f"{together:.2f}", "")
-    table.add_section()
+    table.add_column("90 % interval", justify="right", min_width=len("100.00 – 1000.00"))
+    return table
+
+
+def _totals_table(report: SiteReport) -> Table:
+    table = _hectares_table("in total")
     for name, words in _TOTALS.items():
         if name in report.totals:
             _row(table, words, report.totals[name], "bold")
     return table
+
+
+def _print_pairs(console: Console, report: SiteReport, out: Path | None) -> None:
+    """Print from→to pairs, the small ones on one line, and where each of those can be read."""
+    table = _hectares_table("what became what")
+    shown, small = fold_small(report.transitions, report.settings["area"])
+    for pair in shown:
+        _row(table, transition_words(pair), pair.hectares)
+    if small:
+        folded = [pair.hectares for pair in small]
+        together = sum(one.value for one in folded)
+        table.add_row(folded_words(folded, "ones"), f"{together:.2f}", "")
+    if shown or small:
+        console.print(table)
+    if small:
+        where = "--json prints" if out is None else "report.json lists"
+        console.print(f"[dim]{where} every transition with its interval[/]")
 
 
 def _buildings_table(report: SiteReport) -> Table:
@@ -179,12 +199,14 @@ def _buildings_table(report: SiteReport) -> Table:
     for number, building in enumerate(report.buildings[:_MOST_BUILDINGS], 1):
         stage = [building.stage or UNTOLD] if staged else []
         table.add_row(
-            str(number), f"{building.hectares:.3f}",
+            str(number), f"{'≥ ' if building.part_unseen else ''}{building.hectares:.3f}",
             f"{building.length_m:.0f} × {building.width_m:.0f}",
             direction_words(building.azimuth_deg), building.was.label, *stage,
         )  # fmt: skip
     notes = [f"and {count - _MOST_BUILDINGS} smaller ones"] if count > _MOST_BUILDINGS else []
     if not staged:
         notes.append(f"stage: {UNTOLD} at this pixel size")
+    if any(building.part_unseen for building in report.buildings[:_MOST_BUILDINGS]):
+        notes.append(f"≥: seen {PART_UNSEEN}")
     table.caption = "; ".join(notes) or None
     return table

@@ -24,14 +24,17 @@ from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
 from landshift.report import SiteReport
 from landshift.wording import (
+    PART_UNSEEN,
     TOTAL_MEANINGS,
     TOTAL_WORDS,
     UNTOLD,
     VERDICT_WORDS,
     direction_words,
     fold_small,
+    folded_words,
     seen_words,
     transition_words,
+    unoutlined_words,
 )
 
 _MOST_PATCHES = 2000
@@ -60,6 +63,9 @@ def render(report: SiteReport, patches: Sequence[Patch]) -> str:
         hidden_patches=max(len(patches) - _MOST_PATCHES, 0),
         hidden_unseen=max(len(unseen) - _MOST_PATCHES, 0),
         north_deg=true_north_deg(report.changes.grid),
+        unoutlined=unoutlined_words(
+            patches, report.buildings, report.changes.grid, report.settings
+        ),
         **_words(report),
     )  # fmt: skip
 
@@ -78,7 +84,8 @@ def _words(report: SiteReport) -> dict[str, Any]:
         one.dominant for one in (*report.totals.values(), *(t.hectares for t in report.transitions))
     ).most_common(1)
     area = report.settings["area"]
-    shown, small = fold_small(report.transitions, area["least_shown_hectares"])
+    shown, small = fold_small(report.transitions, area)
+    folded = [pair.hectares for pair in small]
     return {
         "name": report.site.name or report.site.id,
         "before": report.before,
@@ -100,11 +107,14 @@ def _words(report: SiteReport) -> dict[str, Any]:
         ],
         "transitions": _transition_rows(shown, most),
         "small_transitions": _transition_rows(small, most),
-        "small_hectares": sum(pair.hectares.value for pair in small),
+        "small_hectares": sum(one.value for one in folded),
+        "small_words": folded_words(folded, "ones") if folded else "",
         "mostly": widened[0][0] if widened else "",
         "least_hectares": area["least_reported_hectares"],
+        "least_shown_share": area["least_shown_share"],
         "least_shown_hectares": area["least_shown_hectares"],
         "buildings": [_building(one, n) for n, one in enumerate(report.buildings, 1)],
+        "part_unseen": PART_UNSEEN if any(one.part_unseen for one in report.buildings) else "",
         "clusters": [
             {"numbers": [place + 1 for place in one.buildings],
              "built_hectares": one.built_hectares, "hull_hectares": one.hull_hectares}
@@ -166,6 +176,7 @@ def _kinds(patches: Sequence[Patch]) -> list[dict[str, Any]]:
     return [
         {
             "key": kind.key, "label": kind.label, "hatch": kind.hatch,
+            "strength": kind.strength,
             "css": "#{:02x}{:02x}{:02x}".format(*kind.colour),
             "light": 0.3 * kind.colour[0] + 0.59 * kind.colour[1] + 0.11 * kind.colour[2]
             < _LIGHT_BELOW,
@@ -197,6 +208,7 @@ def _map_data(
         "unseen": [rings for one in unseen for rings in _polygons(one, grid)],
         "kinds": [kind["key"] for kind in kinds],
         "numbered": _MOST_NUMBERS,
+        "part_unseen": PART_UNSEEN,
         "pixel_m": grid.gsd_m,
         "patches": [_patch(one, grid) for one in patches],
         "buildings": [
@@ -232,6 +244,7 @@ def _building(building: Building, number: int) -> dict[str, Any]:
         "rectangularity": building.rectangularity, "was": building.was.label,
         "stage": building.stage or UNTOLD, "probability": building.probability,
         "replaced": building.replaced,
+        "part_unseen": building.part_unseen,
     }  # fmt: skip
 
 

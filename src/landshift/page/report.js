@@ -12,11 +12,16 @@
   const hectares = (value) => `${value.toFixed(value < 0.1 ? 4 : 2)} ha`;
   const percent = (share) => `${Math.round(100 * share)} %`;
 
+  // As tall as the site and the buttons above it need: on a tall phone half of a taller map would
+  // be empty.
+  const [west, east, south, north] = data.frame;
+  byId("map").style.setProperty("--shape", (east - west) / (1.15 * (north - south)));
   const map = L.map("map", {
-    crs: L.CRS.Simple, attributionControl: false, zoomSnap: 0.25, zoomDelta: 0.5,
+    crs: L.CRS.Simple, attributionControl: false, zoomSnap: 0, zoomDelta: 0.5,
     minZoom: -8, maxZoom: 6, maxBoundsViscosity: 0.6,
   });
-  map.fitBounds(bounds(data.frame), { padding: [8, 8], animate: false });
+  map.fitBounds(bounds(data.frame), { paddingTopLeft: [8, 56], paddingBottomRight: [8, 8], animate: false });
+  map.options.zoomSnap = 0.25; // only now: a first view in such steps would leave a wide margin
   map.setMaxBounds(L.latLngBounds(bounds(data.extent)).pad(0.4));
   L.control.scale({ imperial: false, position: "topleft", maxWidth: 140 }).addTo(map);
 
@@ -94,9 +99,10 @@
         "frame or foundation": "Now: a frame or foundation, not roofed yet." }[one.stage]
         ?? "Now: a building; whether it has a roof cannot be told.",
       `The model is ${percent(one.probability)} sure, on average over its pixels.`,
+      ...(one.part_unseen ? [`Seen ${data.part_unseen}.`] : []),
     ],
     [
-      ["area", hectares(one.hectares)],
+      ["area", (one.part_unseen ? "≥ " : "") + hectares(one.hectares)],
       ["size", `${one.length_m.toFixed(0)} × ${one.width_m.toFixed(0)} m`],
       ["direction", one.direction === "–" ? "cannot be told"
         : `${one.direction}° from grid north`],
@@ -158,7 +164,9 @@
   }
   const buildings = data.buildings.map((one) => {
     const layer = clickable(
-      L.polygon(latLngs(one.rings), { color: "#000", weight: 2, fillOpacity: 0 }),
+      L.polygon(latLngs(one.rings), {
+        color: "#000", weight: 2, fillOpacity: 0, dashArray: one.part_unseen ? "6 4" : null,
+      }),
       `building ${one.number}, was ${one.was}, ${hectares(one.hectares)}`,
       () => buildingCard(one));
     if (one.number <= data.numbered) {
@@ -168,7 +176,9 @@
     }
     return layer;
   });
-  add("buildings", buildings);
+  // dashes would be lost on hatching without a light line below them
+  add("buildings", [...data.buildings.filter((one) => one.part_unseen).map((one) => L.polygon(
+    latLngs(one.rings), { color: "#fff", weight: 3, fill: false, interactive: false })), ...buildings]);
   // Of numbers that would lie on each other the larger building's is drawn; zooming in parts them.
   const partNumbers = () => {
     const taken = [];
@@ -269,45 +279,77 @@
     hatch.setAttribute("patternTransform", `scale(${pixel})`);
     return hatch;
   };
-  const drawStill = () => {
-    const svg = byId("still-changes");
-    if (svg.childElementCount) return;
-    const whole = data.after.extent;
-    const rim = 0.06 * Math.max(data.frame[1] - data.frame[0], data.frame[3] - data.frame[2]);
-    // the site and a rim: over the whole picture the numbers of a small site lie on each other
-    const [west, east, south, north] = [
-      Math.max(data.frame[0] - rim, whole[0]), Math.min(data.frame[1] + rim, whole[1]),
-      Math.max(data.frame[2] - rim, whole[2]), Math.min(data.frame[3] + rim, whole[3]),
-    ];
-    svg.setAttribute("viewBox", `${west} ${-north} ${east - west} ${north - south}`);
+  const filled = (name, style) => {
+    const element = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(style)) element.setAttribute(key, value);
+    return element;
+  };
+  // A sheet of one date: the site and a rim, the same ground on every sheet. Over the whole picture
+  // the numbers of a small site would lie on each other.
+  const sheet = (id, date, frame, opacity) => {
+    const [x, y, width, height] = [frame[0], -frame[3], frame[1] - frame[0], frame[3] - frame[2]];
+    const viewBox = `${x} ${y} ${width} ${height}`;
+    const svg = byId(id);
+    svg.setAttribute("viewBox", viewBox);
     svg.setAttribute("preserveAspectRatio", "xMinYMin");
-    const image = document.createElementNS(SVG, "image");
-    const size = {
-      x: whole[0], y: -whole[3], width: whole[1] - whole[0], height: whole[3] - whole[2],
-      opacity: 0.45,
-    };
-    for (const [name, value] of Object.entries(size)) image.setAttribute(name, value);
-    image.setAttribute("href", byId("picture-after").src);
-    const line = Math.max(east - west, north - south) / 400; // a sheet's drawing has some 400 dots
-    svg.append(
-      ...["unseen", ...data.kinds].map((key) => sheetHatch(key, line)), image,
+    const inside = filled("svg", { x, y, width, height, viewBox }); // cuts where the sheet is wider
+    const [left, right, bottom, top] = data[date].extent;
+    inside.append(filled("image", {
+      x: left, y: -top, width: right - left, height: top - bottom, opacity,
+      preserveAspectRatio: "none", href: byId(`picture-${date}`).src,
+    }));
+    svg.append(inside);
+    return inside;
+  };
+  // Largest first; of numbers that would lie on each other the larger building's is drawn.
+  const sheetNumbers = (line) => {
+    const size = 12 * line, taken = [], drawn = [];
+    for (const one of data.buildings.slice(0, data.numbered)) {
+      const [x, y] = one.rings[0].reduce((best, point) => (point[1] > best[1] ? point : best));
+      const half = 0.36 * size * String(one.number).length;
+      if (taken.some(([u, v, w]) => Math.abs(u - x) < w + half && Math.abs(v - y) < size)) continue;
+      taken.push([x, y, half]);
+      drawn.push(wordsAt(String(one.number), x, -y - 2 * line, size));
+    }
+    return drawn;
+  };
+  const drawStills = () => {
+    if (byId("still-changes").childElementCount) return;
+    const whole = data.after.extent;
+    const rim = 0.06 * Math.max(east - west, north - south);
+    const frame = [
+      Math.max(west - rim, whole[0]), Math.min(east + rim, whole[1]),
+      Math.max(south - rim, whole[2]), Math.min(north + rim, whole[3]),
+    ];
+    const line = Math.max(frame[1] - frame[0], frame[3] - frame[2]) / 400; // a sheet has some 400 dots
+    const outline = () => drawing(data.outline, {
+      fill: "none", stroke: "#000", "stroke-width": line, "stroke-dasharray": `${5 * line} ${3 * line}`,
+    });
+    const around = () => [
+      drawing(data.outline, { fill: "none", stroke: "#fff", "stroke-width": 2 * line }), outline(),
+      ...scaleAndNorth(frame, 12.5 * line),
+    ];
+    sheet("still-before", "before", frame, 1).append(...around());
+    sheet("still-after", "after", frame, 1).append(...around());
+    const outlines = (cut, style) => drawing(
+      data.buildings.filter((one) => one.part_unseen === cut).map((one) => one.rings),
+      { fill: "none", stroke: "#000", "stroke-width": line, ...style });
+    const numbers = sheetNumbers(line);
+    sheet("still-changes", "after", frame, 0.45).append(
+      ...["unseen", ...data.kinds].map((key) => sheetHatch(key, line)),
       drawing(data.unseen, { fill: "url(#sheet-hatch-unseen)" }), ...data.kinds.map((kind) => drawing(
         data.patches.filter((one) => one.kind === kind).map((one) => one.rings),
-        { fill: `url(#sheet-hatch-${kind})` })));
-    svg.append(
-      drawing(data.buildings.map((one) => one.rings),
-        { fill: "none", stroke: "#000", "stroke-width": line }),
-      drawing(data.outline, {
-        fill: "none", stroke: "#000", "stroke-width": line, "stroke-dasharray": `${5 * line} ${3 * line}`,
-      }),
-      ...data.buildings.slice(0, data.numbered).map((one) => {
-        const [x, y] = one.rings[0].reduce((best, point) => (point[1] > best[1] ? point : best));
-        return wordsAt(String(one.number), x, -y - 2 * line, 12 * line);
-      }),
-      ...scaleAndNorth([west, east, south, north], 12.5 * line));
+        { fill: `url(#sheet-hatch-${kind})` })),
+      outlines(false, {}), outlines(true, { stroke: "#fff", "stroke-width": 1.8 * line }),
+      outlines(true, { "stroke-dasharray": `${4 * line} ${2 * line}` }),
+      outline(), ...numbers, ...scaleAndNorth(frame, 12.5 * line));
+    if (numbers.length < data.buildings.length) {
+      byId("still-numbers").textContent =
+        `${numbers.length} of ${data.buildings.length} new buildings have room for their numbers`;
+    }
   };
   window.addEventListener("beforeprint", () => {
-    drawStill();
+    drawStills();
     byId("software").open = true; // settings and licence would be ten pages of paper
   });
 })();
