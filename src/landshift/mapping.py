@@ -13,7 +13,13 @@ from landshift.encoding import data_uri, png_bytes
 from landshift.grid import Grid
 from landshift.landcover import classify, shares_of_place, weighed_by_shares
 from landshift.legend import COLOURS, COVERS, NOT_SEEN
-from landshift.reading import describe_image, nearest_codes, plan_own_grid, read_raster
+from landshift.reading import (
+    describe_image,
+    nearest_codes,
+    notes_of_gsd,
+    plan_own_grid,
+    read_raster,
+)
 from landshift.settings import Settings
 from landshift.site import Image
 
@@ -78,4 +84,5 @@ def map_cover(
         kind.label: float(np.count_nonzero(own == kind, axis=1) @ by_row) for kind in COVERS
     }
     seen = float(np.count_nonzero(own != NOT_SEEN) / own.size)
-    return CoverMap(own, hectares, seen, picture.grid, picture.notes)
+    notes = picture.notes + notes_of_gsd(picture, picture, settings.grid)
+    return CoverMap(own, hectares, seen, picture.grid, notes)

@@ -10,7 +10,13 @@ from landshift.reading.aoi import (
 )
 from landshift.reading.labels import read_codes, read_covers, read_reference, unmet_features
 from landshift.reading.picture import PictureInfo, describe_image, sha256_of
-from landshift.reading.planning import footprint, plan_grid, plan_own_grid
+from landshift.reading.planning import (
+    footprint,
+    notes_of_gsd,
+    plan_grid,
+    plan_own_grid,
+    working_gsd_m,
+)
 from landshift.reading.resampling import nearest_codes, read_brightness, read_raster
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "footprint",
     "inside",
     "nearest_codes",
+    "notes_of_gsd",
     "plan_grid",
     "plan_own_grid",
     "polygon_from",
@@ -33,4 +40,5 @@ __all__ = [
     "read_reference",
     "sha256_of",
     "unmet_features",
+    "working_gsd_m",
 ]
