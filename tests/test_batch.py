@@ -115,9 +115,13 @@ def test_what_was_done_is_not_done_again(pictures, tmp_path):
     out = tmp_path / "out"
     run(sites, out)
     table = (out / "sites.csv").read_bytes()
+    for name in (".sites.csv-ab_d3fgh", ".mine-abcdefgh"):  # killed while it wrote a table
+        (out / name).mkdir()
+        (out / name / "sites.csv").write_text("id,na")
     again = run(sites, out)
     assert all(one.carried for one in again.values())
     assert (out / "sites.csv").read_bytes() == table
+    assert [path.name for path in out.glob(".*-*")] == [".mine-abcdefgh"]
     retried = run(sites, out, retry_failed=True)
     assert [one.listed.id for one in retried.values() if not one.carried] == ["site-0001"]
     assert not any(one.carried for one in run(sites, out, fresh=True).values())
