@@ -19,6 +19,7 @@ from landshift.reading import (
     notes_of_gsd,
     plan_own_grid,
     read_raster,
+    read_seen,
 )
 from landshift.settings import Settings
 from landshift.site import Image
@@ -79,6 +80,7 @@ def map_cover(
     codes = np.array([int(kind) for kind in COVERS], np.uint8)[cover.probability.argmax(axis=0)]
     codes[~cover.valid] = NOT_SEEN
     own = nearest_codes(codes, grid, picture.grid)
+    own[~read_seen(image)] = NOT_SEEN  # pixels narrower than the grid's, lost among seen ones
     by_row = picture.grid.pixel_hectares
     hectares = {
         kind.label: float(np.count_nonzero(own == kind, axis=1) @ by_row) for kind in COVERS

@@ -9,7 +9,7 @@ from landshift.reading.aoi import (
     read_facts,
 )
 from landshift.reading.labels import read_codes, read_covers, read_reference, unmet_features
-from landshift.reading.picture import PictureInfo, describe_image, sha256_of
+from landshift.reading.picture import PictureInfo, describe_image, read_seen, sha256_of
 from landshift.reading.planning import (
     footprint,
     notes_of_gsd,
@@ -38,6 +38,7 @@ __all__ = [
     "read_facts",
     "read_raster",
     "read_reference",
+    "read_seen",
     "sha256_of",
     "unmet_features",
     "working_gsd_m",
