@@ -24,9 +24,11 @@ from landshift.batch.child import Child, Limits
 from landshift.batch.ledger import LEDGER_FILE, Ledger, sole_writer
 from landshift.batch.night import BatchPlan, run_batch
 from landshift.batch.site_list import read_site_list
+from landshift.batch.site_work import SiteJob, answer_site
 from landshift.cli import main
 from landshift.errors import ModelError, OutputError, SettingsError
-from landshift.settings import Settings
+from landshift.settings import GridSettings, Settings
+from pictures import ground, write
 from site_folders import write_list, write_pairs
 
 TESTS = Path(__file__).parent
@@ -115,9 +117,13 @@ def test_what_was_done_is_not_done_again(pictures, tmp_path):
     out = tmp_path / "out"
     run(sites, out)
     table = (out / "sites.csv").read_bytes()
+    for name in (".sites.csv-ab_d3fgh", ".mine-abcdefgh"):  # killed while it wrote a table
+        (out / name).mkdir()
+        (out / name / "sites.csv").write_text("id,na")
     again = run(sites, out)
     assert all(one.carried for one in again.values())
     assert (out / "sites.csv").read_bytes() == table
+    assert [path.name for path in out.glob(".*-*")] == [".mine-abcdefgh"]
     retried = run(sites, out, retry_failed=True)
     assert [one.listed.id for one in retried.values() if not one.carried] == ["site-0001"]
     assert not any(one.carried for one in run(sites, out, fresh=True).values())
@@ -170,6 +176,19 @@ def test_what_is_answered_stands_while_the_network_is_down(pictures, tmp_path):
     for _ in range(2):
         failed = run(new, tmp_path / "new")["site-0000"]
         assert (failed.outcome.kind, failed.carried) == ("fetch", False)
+
+
+def test_pictures_without_crs_have_the_pixel_that_the_list_or_else_the_batch_gives(tmp_path):
+    for name in ("a.png", "b.png"):
+        write(tmp_path / name, ground(160, 180), crs=None, driver="PNG")
+    rows = "id,before,after,gsd\none,a.png,b.png,\ntwo,a.png,b.png,1\n"
+    (tmp_path / "sites.csv").write_text(rows)
+    for listed, gsd_m in zip(read_site_list(tmp_path / "sites.csv").sites, (0.5, 1.0), strict=True):
+        settings = Settings(grid=GridSettings(gsd_m=listed.gsd_m or 0.5))
+        folder = tmp_path / listed.folder
+        told = answer_site(SiteJob("key", listed, "open", settings, folder, ()))
+        assert told["status"] == "answered", told["reason"]
+        assert told["digest"]["gsd_m"] == gsd_m
 
 
 def test_a_result_goes_when_its_site_fails_later(pictures, tmp_path):

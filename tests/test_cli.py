@@ -127,6 +127,21 @@ def test_classify_maps_the_pictures_own_pixels(tmp_path, model, gsd):
     ).stdout  # fmt: skip
 
 
+@pytest.mark.parametrize("gsd", [0.1, 0.5])
+def test_classify_counts_no_pixel_that_the_picture_does_not_show(tmp_path, model, gsd):
+    """Every fourth row is lost: narrower than the pixels that the model works at, or not."""
+    shown = np.full((160, 200), 255, np.uint8)
+    shown[::4] = 0
+    image = write(tmp_path / "a.tif", ground(160, 200), mask=shown,
+                  transform=north_up(gsd))  # fmt: skip
+    out = tmp_path / "cover.tif"
+    told = json.loads(run("classify", image, "--model", model, "--out", out, "--json").stdout)
+    with rasterio.open(out) as cover:
+        assert not cover.read(1)[::4].any()
+    assert told["seen_share"] <= 0.75
+    assert sum(told["hectares"].values()) <= 0.75 * 160 * 200 * gsd**2 / 1e4 * 1.001
+
+
 def test_show_versions_names_what_matters():
     words = run("--show-versions").stdout
     for name in ("landshift", "python", "numpy", "numba", "rasterio", "GDAL"):

@@ -8,9 +8,10 @@ from PIL import Image as Picture
 
 from landshift.comparison import compare_site
 from landshift.errors import UnfitPairError
-from landshift.settings import Settings
+from landshift.settings import GridSettings, Settings
 from landshift.site import Image, Site
 from networks import random_model
+from pictures import ground, write
 
 pytestmark = pytest.mark.jit
 
@@ -88,3 +89,22 @@ def test_frames_that_world_files_place_elsewhere_are_not_taken_as_one(tmp_path, 
     site = Site("noise", *(Image(tmp_path / f"{n}.png", gsd_m=0.5) for n in ("before", "after")))
     with pytest.raises(UnfitPairError, match="could not be co-registered"):
         compare_site(site, model, Settings(), lambda stage: None)
+
+
+def test_coarse_pictures_give_no_finer_answer_for_being_asked_for_one(tmp_path, model):
+    for name, seed in (("before", 1), ("after", 2)):
+        bands = ground(200, 220) + np.random.default_rng(seed).normal(0, 4, (3, 200, 220))
+        write(tmp_path / f"{name}.tif", bands.astype(np.float32))
+    site = Site("coarse", Image(tmp_path / "before.tif"), Image(tmp_path / "after.tif"))
+    own, finer = (
+        compare_site(site, model, Settings(grid=GridSettings(gsd_m=gsd_m)), lambda stage: None)
+        for gsd_m in (None, 0.5)
+    )
+    assert finer.changes.grid == own.changes.grid
+    assert [one.numbers() for one in finer.totals.values()] == [
+        one.numbers() for one in own.totals.values()
+    ]
+    assert [warning for warning in finer.warnings if warning not in own.warnings] == [
+        "a pixel of 0.5 m was asked for, but the coarser picture's are 1 m and show nothing finer: "
+        "worked at those"
+    ]

@@ -231,6 +231,25 @@ def test_pictures_that_moved_or_changed_are_refused(small, tmp_path):
     assert "before.tif: changed since" in refused(*args)
 
 
+def test_pictures_of_one_name_are_found_by_their_folders(small, tmp_path):
+    shutil.copytree(small / "out", tmp_path / "out")
+    report = tmp_path / "out" / "report.json"
+    plain = json.loads(report.read_text())
+    new = tmp_path / "new"
+    for root in (Path("pictures"), Path("/gone/pictures")):
+        for which, year in (("before", "2023"), ("after", "2024")):
+            plain[which]["path"] = str(root / year / "site.tif")
+            (new / year).mkdir(parents=True, exist_ok=True)
+            shutil.copy(small / f"{which}.tif", new / year / "site.tif")
+        report.write_text(json.dumps(plain))
+        found = [image.path for image in read_result(tmp_path / "out", new).images]
+        assert found == [new / "2023" / "site.tif", new / "2024" / "site.tif"]
+        model = next(small.glob("*.npz"))
+        args = ("explain", tmp_path / "out", "--pixel", "100,120", "--model", model)
+        assert run(*args, "--inputs", new).exit_code == 0
+        assert "no such file" in refused(*args, "--inputs", new / "2023" / "none")
+
+
 def test_another_model_is_refused(small, tmp_path):
     random_model(tmp_path, seed=9)
     place = ("explain", small / "out", "--pixel", "100,120")

@@ -279,3 +279,17 @@ def test_an_aoi_of_hardly_a_pixel_is_refused_for_that(pixels, says):
     assert len(found.reasons) == 1
     assert says in found.reasons[0]
     assert "allowed are 4 and more" in found.reasons[0]
+
+
+def test_what_falls_short_does_not_look_like_enough():
+    """0.949 is not the 95 % that is asked for, nor 5.02 m the 5.0 that are allowed."""
+    valid = np.ones(SHAPE, bool)
+    valid.flat[:214] = False
+    (reason,) = judge(after=scene(2, valid=valid)).reasons
+    assert "both pictures show 94.9% of the site" in reason
+    assert reason.endswith("better is 95.0%")
+    reasons = judge(alignment=Aligned(5.02)).reasons
+    assert reasons[0].startswith("5.02 m of shift remain")
+    assert reasons[0].endswith("the most allowed is 5.00 m")
+    coarse = [scene(seed, gsd_m=40.3) for seed in (1, 2)]
+    assert "a pixel is 40.3 m wide; the widest allowed is 40.0" in judge(*coarse).reasons

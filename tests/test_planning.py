@@ -5,8 +5,9 @@ import pytest
 from pyproj import CRS, Transformer
 from shapely.geometry import box
 
-from landshift.reading import describe_image, plan_grid
-from landshift.settings import GridSettings
+from landshift.comparison import model_for
+from landshift.reading import describe_image, notes_of_gsd, plan_grid
+from landshift.settings import GridSettings, Settings
 from landshift.site import Aoi, Image
 from pictures import CORNER, UTM, ground, north_up, write
 
@@ -51,3 +52,28 @@ def test_the_ground_around_an_aoi_is_so_many_metres_or_pixels(tmp_path):
         grid = plan_grid(info, info, aoi, settings, 0.3)
         np.testing.assert_allclose(grid.bounds, (x - wide_m, y - wide_m, x + 100 + wide_m,
                                                  y + 100 + wide_m))  # fmt: skip
+
+
+def test_no_pixel_is_finer_than_the_coarser_pictures(tmp_path):
+    fine = info_of(tmp_path / "a.tif", shape=(400, 400), gsd=1.0)
+    coarse = info_of(tmp_path / "b.tif", gsd=3.0)
+    for asked, found in ((None, 3.0), (0.5, 3.0), (2.9, 3.0), (3.0, 3.0), (4.0, 4.0)):
+        settings = GridSettings(gsd_m=asked)
+        for pair in ((fine, coarse), (coarse, fine)):
+            assert plan_grid(*pair, None, settings, 0.3).transform.a == found
+        notes = notes_of_gsd(fine, coarse, settings)
+        assert bool(notes) == (asked is not None and asked < found)
+    (note,) = notes_of_gsd(fine, coarse, GridSettings(gsd_m=0.5))
+    assert note.startswith("a pixel of 0.5 m was asked for, but the coarser picture's are 3 m")
+    # a nominal pixel is what its side says, wherever in its zone it lies
+    assert notes_of_gsd(fine, fine, GridSettings(gsd_m=1.0)) == ()
+
+
+def test_ten_bands_at_10_m_are_not_read_by_the_model_for_finer_pictures(tmp_path):
+    bands = ("blue", "green", "red", "rededge1", "rededge2", "rededge3", "nir", "nir08", "swir1",
+             "swir2")  # fmt: skip
+    path = write(tmp_path / "a.tif", ground(bands=10), transform=north_up(10.0), descriptions=bands)
+    info = describe_image(Image(path))
+    for asked in (None, 2.0):
+        settings = Settings(grid=GridSettings(gsd_m=asked))
+        assert model_for(info, info, "open", settings).family == "multispectral"

@@ -272,7 +272,6 @@ def test_the_coarser_gsd_wins_and_the_model_limits_it(tmp_path):
     before = picture_info(tmp_path, "a.tif", 0.5)
     after = picture_info(tmp_path, "b.tif", 1.0)
     assert plan_grid(before, after, None, SETTINGS, 0.3).transform.a == 1.0
-    assert plan_grid(before, after, None, GridSettings(gsd_m=0.5), 0.3).transform.a == 0.5
     grid = plan_grid(before, after, None, SETTINGS, 2.0)
     assert grid.transform.a == 2.0
     assert grid.transform.c % 2.0 == 0.0

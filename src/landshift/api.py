@@ -63,7 +63,8 @@ def compare(
     name
         What people call the site; else as the outline's file says.
     gsd_m
-        Side of a pixel in metres: of the pictures where they have no CRS, else to work at.
+        Side of a pixel in metres: of the pictures where they have no CRS, else to work at, where no
+        picture is coarser.
     bands
         Role of each band, in both pictures, where the files do not say it.
     before_date, after_date

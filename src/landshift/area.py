@@ -45,14 +45,14 @@ _LEAST_HECTARES = 1e-12
 
 @dataclass(frozen=True)
 class Hectares:
-    """An area and how far it may be off."""
+    """An area and how far it may be off, each number to a square metre."""
 
     value: float
     """Expected hectares."""
     low: float
     """Lower end of the 90 % interval, hectares; never below 0."""
     high: float
-    """Upper end, hectares; never above the aoi."""
+    """Upper end, hectares; never above the aoi, to a square metre as well."""
     dominant: str
     """What makes the interval wide, in plain words."""
     clues: Clues | None = None
@@ -324,7 +324,10 @@ def _hectares(
     clues = find_clues(changes, alignment, found)
     low, high, terms = ends(clues, settings)
     value = min(found.value, changes.aoi_hectares)
-    return Hectares(value, min(float(low), value), max(float(high), value), terms.dominant, clues)
+    told = _rounded(value, min(float(low), value), max(float(high), value))
+    # To a square metre once and for all: a number that is written so, and one that is printed of
+    # what had not been, may differ in the second decimal.
+    return Hectares(told["hectares"], told["low"], told["high"], terms.dominant, clues)
 
 
 def find_clues(changes: ChangeMap, alignment: Alignment, found: Found) -> Clues:

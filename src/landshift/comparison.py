@@ -23,9 +23,11 @@ from landshift.reading import (
     PictureInfo,
     describe_image,
     inside,
+    notes_of_gsd,
     plan_grid,
     project_aoi,
     read_raster,
+    working_gsd_m,
 )
 from landshift.report import ImageRecord, SiteReport
 from landshift.sensor import FAMILY_BANDS, Family, Sensor
@@ -101,8 +103,8 @@ def compare_site(
         seen_share=min(float(changes.seen_hectares.sum() / changes.aoi_hectares), 1.0),
         outline=outline, before_picture=make_preview(shown[0], settings.preview),
         after_picture=make_preview(shown[1], settings.preview),
-        warnings=_warnings(pictures, fitness, alignment, model), settings=settings.as_dict(),
-        software=_software(model),
+        warnings=_warnings(pictures, fitness, alignment, model, settings),
+        settings=settings.as_dict(), software=_software(model),
         balance=measure_balance(changes, alignment, settings.area),
     )  # fmt: skip
 
@@ -120,7 +122,7 @@ def model_for(
         When the pictures' own pixels are too coarse for it, whatever they are cut into.
     """
     shared = tuple(role for role in before.sensor.bands if role and role in after.sensor.bands)
-    gsd_m = settings.grid.gsd_m or max(before.sensor.gsd_m, after.sensor.gsd_m)
+    gsd_m = working_gsd_m(before, after, settings.grid)
     family: Family | None = Sensor(shared, gsd_m).family(gsd_m)
     if family is None:
         allowed = "; ".join(f"{name}: {' '.join(bands)}" for name, bands in FAMILY_BANDS.items())
@@ -210,12 +212,14 @@ def _record(picture: PictureInfo) -> ImageRecord:
 
 
 def _warnings(
-    pictures: tuple[PictureInfo, PictureInfo], fitness: Fitness, alignment: Alignment, model: Model
-) -> tuple[str, ...]:
+    pictures: tuple[PictureInfo, PictureInfo], fitness: Fitness, alignment: Alignment, model: Model,
+    settings: Settings,
+) -> tuple[str, ...]:  # fmt: skip
     found = list(fitness.reasons)
     if pictures[0].sha256 == pictures[1].sha256:
         found.append("both pictures are the same file: nothing can have changed between them")
     found += [note for picture in pictures for note in picture.notes]
+    found += notes_of_gsd(*pictures, settings.grid)
     if alignment.verdict == "doubtful" and alignment.reason not in " ".join(found):
         found.append(f"the alignment is doubtful: {alignment.reason}")
     if model.research_only:

@@ -93,6 +93,18 @@ def judge_fitness(
     return Fitness(verdict, tuple(finding.reason for finding in findings))
 
 
+def _beside(found: float, limit: float, digits: int, kind: str = "f") -> tuple[str, str]:
+    """Both as words, with the digits that tell them apart: 94.96 % is not the 95 % that it lacks.
+
+    From ``digits`` on, ``kind`` being "f" or "%".
+    """
+    for more in range(digits, digits + 4):
+        words = f"{found:.{more}{kind}}", f"{limit:.{more}{kind}}"
+        if words[0] != words[1]:
+            break
+    return words
+
+
 def _clouds(clouds: tuple[Mask, ...], inside: Mask) -> list[Finding]:
     findings = []
     for when, hidden in zip(("before", "after"), clouds, strict=False):
@@ -116,11 +128,12 @@ def _seen_share(
         return []
     refuses = shares[2] < settings.refuse_seen_share
     limit = settings.refuse_seen_share if refuses else settings.caution_seen_share
+    both, least = _beside(shares[2], limit, 0, "%")
     return [
         Finding(
             refuses,
-            f"both pictures show {shares[2]:.0%} of the site (before {shares[0]:.0%}, "
-            f"after {shares[1]:.0%}); {'needed' if refuses else 'better'} is {limit:.0%}",
+            f"both pictures show {both} of the site (before {shares[0]:.0%}, "
+            f"after {shares[1]:.0%}); {'needed' if refuses else 'better'} is {least}",
         )
     ]
 
@@ -140,10 +153,11 @@ def _alignment(alignment: Alignment, gsd_m: float, settings: FitnessSettings) ->
     residual_m = alignment.residual_rms_m
     if not np.isfinite(residual_m):
         return findings
-    text = f"{residual_m:.1f} m of shift remain between the pictures ({residual_m / gsd_m:.1f} px)"
     most_m = max(settings.refuse_residual_m, settings.refuse_residual_px * gsd_m)
+    found, most = _beside(residual_m, most_m, 1)
+    text = f"{found} m of shift remain between the pictures ({residual_m / gsd_m:.1f} px)"
     if residual_m > most_m:
-        findings.append(Finding(True, f"{text}; the most allowed is {most_m:.1f} m"))
+        findings.append(Finding(True, f"{text}; the most allowed is {most} m"))
     elif residual_m > settings.caution_residual_px * gsd_m:
         findings.append(Finding(False, text))
     return findings
@@ -151,10 +165,11 @@ def _alignment(alignment: Alignment, gsd_m: float, settings: FitnessSettings) ->
 
 def _gsd(gsd_m: float, settings: FitnessSettings) -> list[Finding]:
     if not is_up_to(gsd_m, settings.refuse_gsd_m):
+        side, widest = _beside(gsd_m, settings.refuse_gsd_m, 0)
         return [
             Finding(
                 True,
-                f"a pixel is {gsd_m:.0f} m wide; the widest allowed is {settings.refuse_gsd_m:.0f}",
+                f"a pixel is {side} m wide; the widest allowed is {widest}",
             )
         ]
     least_m = _PURE_PIXELS * gsd_m
@@ -316,10 +331,11 @@ def _agreement(
     agreement = float(np.corrcoef(one, two)[0, 1])
     if agreement >= settings.caution_agreement:
         return []
+    found, usual = _beside(agreement, settings.caution_agreement, 2)
     return [
         Finding(
             False,
-            f"the two pictures have little in common: their edges agree at {agreement:.2f}, "
-            f"usual is {settings.caution_agreement:.2f} and more",
+            f"the two pictures have little in common: their edges agree at {found}, "
+            f"usual is {usual} and more",
         )
     ]

@@ -13,7 +13,14 @@ from landshift.encoding import data_uri, png_bytes
 from landshift.grid import Grid
 from landshift.landcover import classify, shares_of_place, weighed_by_shares
 from landshift.legend import COLOURS, COVERS, NOT_SEEN
-from landshift.reading import describe_image, nearest_codes, plan_own_grid, read_raster
+from landshift.reading import (
+    describe_image,
+    nearest_codes,
+    notes_of_gsd,
+    plan_own_grid,
+    read_raster,
+    read_seen,
+)
 from landshift.settings import Settings
 from landshift.site import Image
 
@@ -73,9 +80,11 @@ def map_cover(
     codes = np.array([int(kind) for kind in COVERS], np.uint8)[cover.probability.argmax(axis=0)]
     codes[~cover.valid] = NOT_SEEN
     own = nearest_codes(codes, grid, picture.grid)
+    own[~read_seen(image)] = NOT_SEEN  # pixels narrower than the grid's, lost among seen ones
     by_row = picture.grid.pixel_hectares
     hectares = {
         kind.label: float(np.count_nonzero(own == kind, axis=1) @ by_row) for kind in COVERS
     }
     seen = float(np.count_nonzero(own != NOT_SEEN) / own.size)
-    return CoverMap(own, hectares, seen, picture.grid, picture.notes)
+    notes = picture.notes + notes_of_gsd(picture, picture, settings.grid)
+    return CoverMap(own, hectares, seen, picture.grid, notes)

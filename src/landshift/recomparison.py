@@ -100,7 +100,8 @@ def read_result(folder: Path, inputs: Path | None = None) -> WrittenResult:
     folder
         What ``compare --out`` or ``batch`` wrote for a site.
     inputs
-        A folder that holds both pictures under their own names; None: where they were.
+        A folder that holds both pictures under their own names, in folders of their own where they
+        were; None: where they were.
 
     Raises
     ------
@@ -137,11 +138,21 @@ def _image(record: Mapping[str, Any], inputs: Path | None) -> Image:
     day = record.get("date")
     bands = record.get("bands")
     return Image(
-        path if inputs is None else inputs / path.name,
+        path if inputs is None else _moved(path, inputs),
         None,
         None if bands is None else tuple(str(band) for band in bands),
         None if day is None else date.fromisoformat(day),
     )
+
+
+def _moved(path: Path, inputs: Path) -> Path:
+    """Where a picture lies below ``inputs``, with as much of its path as is found there.
+
+    Dates are often told by folders alone: 2023/site.tif and 2024/site.tif.
+    """
+    parts = path.parts[1:] if path.is_absolute() else path.parts
+    ends = (inputs.joinpath(*parts[place:]) for place in range(len(parts)))
+    return next((one for one in ends if one.is_file()), inputs / path.name)
 
 
 def _read_codes(path: Path) -> tuple[NDArray[np.uint8], Grid]:

@@ -27,7 +27,7 @@ from landshift.settings import Settings
 
 SITES_FOLDER = "sites"
 _UNFINISHED = re.compile(r"\.(.+)-[a-z0-9_]{8}")
-"""Folders that writing fills beside their place; what a killed worker leaves of them."""
+"""Folders that writing fills beside their place; what a killed process leaves of them."""
 Run = Callable[
     [Iterator[SiteJob], Callable[[SiteJob], bool]], Iterator[tuple[SiteJob, Outcome]]
 ]
@@ -91,6 +91,8 @@ def run_batch(plan: BatchPlan) -> Iterator[SiteOutcome]:
     check_batch_folder(plan.out, plan.sites.path)
     with _ledger(plan.out, sites_folder) as ledger:
         _remove_unfinished(sites_folder)
+        for name in TABLES:
+            _remove_unfinished(plan.out, name)
         if plan.fresh:
             ledger.forget_outcomes()
 
@@ -224,9 +226,9 @@ def _ledger(out: Path, sites_folder: Path) -> Iterator[Ledger]:
             ledger.close()
 
 
-def _remove_unfinished(sites_folder: Path, name: str | None = None) -> None:
-    """Remove what killed workers left half written, of one site or of all."""
-    for path in sites_folder.iterdir():
+def _remove_unfinished(folder: Path, name: str | None = None) -> None:
+    """Remove what killed processes left half written in ``folder``, of one name or of all."""
+    for path in folder.iterdir():
         found = _UNFINISHED.fullmatch(path.name)
         if found and name in (None, found[1]) and path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

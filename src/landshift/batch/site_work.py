@@ -52,6 +52,7 @@ def answer_site(job: SiteJob) -> dict[str, Any]:
     try:
         compare = _function(job.compare)
         with pictures_at_hand(job.listed) as site:
+            site = _at_gsd(site, job.settings.grid.gsd_m)
             report = compare(site, job.model, job.settings, _say_nothing, 1)
         report = _as_listed(report, job.listed)
         write_report(report, job.folder, True, job.figure_formats)
@@ -85,6 +86,12 @@ def _function(name: str) -> Callable[..., SiteReport]:
     module, _, function = name.partition(":")
     found: Callable[..., SiteReport] = getattr(importlib.import_module(module), function)
     return found
+
+
+def _at_gsd(site: Site, gsd_m: float | None) -> Site:
+    """The site with the pixel of pictures that have no CRS, which the list may leave to --gsd."""
+    before, after = (replace(image, gsd_m=gsd_m) for image in (site.before, site.after))
+    return replace(site, before=before, after=after)
 
 
 def _say_nothing(stage: str) -> None:

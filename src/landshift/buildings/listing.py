@@ -25,6 +25,8 @@ Mask = NDArray[np.bool_]
 Stage = Literal["roofed", "frame or foundation"]
 
 _SQUARE_METRES_PER_HECTARE = 10_000.0
+_HECTARE_DECIMALS = 4
+"""One square metre; else what is printed of a cluster and of the files of many sites may differ."""
 _GROUND_PX = 3, 8
 """From where to where, pixels from a building, the ground beside it is looked at: past the blur of
 its outline."""
@@ -323,7 +325,7 @@ def _cluster(buildings: tuple[Building, ...], places: tuple[int, ...], grid: Gri
     azimuth = outlines.mean_azimuth(*zip(*told, strict=True))
     return Cluster(
         buildings=places,
-        built_hectares=sum(member.hectares for member in members),
+        built_hectares=round(sum(member.hectares for member in members), _HECTARE_DECIMALS),
         hull_hectares=hull.area * grid.metres_per_unit ** 2 / _SQUARE_METRES_PER_HECTARE,
         azimuth_deg=round(azimuth, 1) % 90.0,
     )

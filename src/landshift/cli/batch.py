@@ -32,7 +32,7 @@ _SOME_NOT_ANSWERED = 3
 @click.option("--max-failures", type=click.IntRange(1), metavar="N",
               help="Begin no other site after N failures.")
 @click.option("--gsd", type=float, metavar="METRES",
-              help="Side of a pixel to work at, where the list has none.")
+              help="Side of a pixel to work at, where the list has none and no picture is coarser.")
 @click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
               help="A packaged model (open; research, for RGB alone) or a model file.")
 @click.option("--figure-format", type=click.Choice(["png", "svg", "pdf", "none"]), multiple=True,

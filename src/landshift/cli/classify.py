@@ -25,7 +25,8 @@ _FILE = click.Path(path_type=Path)
 @click.argument("image", type=_FILE)
 @click.option("--out", type=_FILE, required=True, metavar="TIF", help="The map to write.")
 @click.option("--gsd", type=float, metavar="METRES",
-              help="Side of a pixel: of the picture where it has no CRS, else to work at.")
+              help="Side of a pixel: of the picture where it has no CRS, else to work at, "
+              "where it is no coarser.")
 @click.option("--bands", callback=read_bands, metavar="ROLE,…",
               help="Roles of the bands in their order, e.g. red,green,blue,nir.")
 @click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="Day of the picture.")

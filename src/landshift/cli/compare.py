@@ -29,7 +29,8 @@ _FILE = click.Path(path_type=Path)
 @click.option("--aoi", type=_FILE, metavar="GEOJSON",
               help="The site's outline; without one the pictures' overlap is the site.")
 @click.option("--gsd", type=float, metavar="METRES",
-              help="Side of a pixel: of the pictures where they have no CRS, else to work at.")
+              help="Side of a pixel: of the pictures where they have no CRS, else to work at, "
+              "where none is coarser.")
 @click.option("--bands", callback=read_bands, multiple=True, metavar="ROLE,…",
               help="Roles of the bands, e.g. red,green,blue,nir; twice: before's, then after's.")
 @click.option("--before-date", type=DAY, metavar="YYYY-MM-DD", help="Day of the before picture.")

@@ -9,8 +9,14 @@ from landshift.reading.aoi import (
     read_facts,
 )
 from landshift.reading.labels import read_codes, read_covers, read_reference, unmet_features
-from landshift.reading.picture import PictureInfo, describe_image, sha256_of
-from landshift.reading.planning import footprint, plan_grid, plan_own_grid
+from landshift.reading.picture import PictureInfo, describe_image, read_seen, sha256_of
+from landshift.reading.planning import (
+    footprint,
+    notes_of_gsd,
+    plan_grid,
+    plan_own_grid,
+    working_gsd_m,
+)
 from landshift.reading.resampling import nearest_codes, read_brightness, read_raster
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "footprint",
     "inside",
     "nearest_codes",
+    "notes_of_gsd",
     "plan_grid",
     "plan_own_grid",
     "polygon_from",
@@ -31,6 +38,8 @@ __all__ = [
     "read_facts",
     "read_raster",
     "read_reference",
+    "read_seen",
     "sha256_of",
     "unmet_features",
+    "working_gsd_m",
 ]

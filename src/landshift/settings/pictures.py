@@ -13,7 +13,7 @@ class GridSettings:
     """How the one grid of a comparison is planned, and what may be read."""
 
     gsd_m: float | None = None
-    """Side of a pixel to work at, metres; None: the coarser of the two pictures."""
+    """Side of a pixel to work at, metres, where no picture is coarser; None: the coarser one's."""
     margin_m: float = 60.0
     """Ground beyond the aoi that is read for registration and context. The network sees at most
     77 px around a pixel, 39 m at 0.5 m, and twice that in its second look, which counts less."""
