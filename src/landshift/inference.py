@@ -52,7 +52,8 @@ BLOCK_PIXELS = 512
 
 
 REACH = 77
-"""Pixels of the picture that count on each side of a pixel; twice as many in the second look."""
+"""Pixels of the picture that count on each side of a pixel; twice as many in the second look, and
+four times where what it makes of coarser pixels goes into what it makes of a picture's own."""
 
 
 def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:

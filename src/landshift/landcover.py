@@ -2,8 +2,10 @@
 
 A pixel's answer depends on the pixels at most 77 away (`inference.REACH`), so every block is
 computed from its own surroundings alone, and equals what one run over the whole picture would have
-given. Where the model says so, the picture is looked at a second time at pixels twice as coarse,
-and the logits of both looks are averaged: 77 px are 35 m at 0.45 m, and a smooth field is wider.
+given. 77 px are 35 m at 0.45 m, and fields and halls are wider. So, where the model says so, the
+picture is looked at again at pixels twice as coarse, and the logits of both looks are averaged; or
+what the network makes of pixels four times as coarse goes into what it makes of those twice as
+coarse, and that into what it makes of the picture's own.
 
 How common each class is differs from place to place, and the pictures tell it (`shares_of_place`).
 Maps of one date are weighed by it, and unchanged ground between two dates.
