@@ -139,7 +139,8 @@ def race_layers(network: Network, side: int, runs: int) -> None:
     """Each convolution alone on one thread, as large as in a block of ``side`` pixels."""
     print(f"layers on one thread, block of {side} px: GFLOP a CPU second")
     rng = np.random.default_rng(0)
-    for layer, (outputs, inputs, *kernel) in layer_shapes(3, network.widths, network.context).items():
+    shapes = layer_shapes(3, network.widths, network.context)
+    for layer, (outputs, inputs, *kernel) in shapes.items():
         n = side >> HALVINGS_OF_LAYER[layer]
         weight = rng.normal(size=(outputs, inputs, *kernel)).astype(np.float32)
         bias, floor = np.zeros(outputs, np.float32), np.float32(0)
