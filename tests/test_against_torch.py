@@ -155,18 +155,22 @@ def test_what_training_exports_answers_like_the_network_that_was_trained(folder)
 
 
 @pytest.mark.parametrize("widths", [Widths(), WIDER])
-def test_learning_goes_on_from_where_a_model_stands(folder, widths):
+@pytest.mark.parametrize(("own", "context"), [(False, False), (False, True), (True, True)])
+def test_learning_goes_on_from_where_a_model_stands(folder, widths, own, context):
     from landshift.training.network import Network, begin_from, exported
 
-    model = random_model(folder, seed=5)
-    before, after = random_raster((96, 96), seed=2), random_raster((96, 96), seed=3)
-    network = Network(len(model.bands), widths)
+    model = random_model(folder, seed=5, context=own)
+    before, after = random_raster((128, 64), seed=2), random_raster((128, 64), seed=3)
+    network = Network(len(model.bands), widths, context)
     begin_from(network, model.layers, input_of(before, model))
     wanted = answers_of(network_of(model), model, before, after)
     for mine, theirs in zip(answers_of(network.eval(), model, before, after), wanted, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-4)
     for name, weight in exported(network).items():
-        if weight.shape == model.layers[name].shape:
+        if name not in model.layers:
+            assert (name, own) == ("ctx1.weight", False)
+            assert not weight.any()
+        elif weight.shape == model.layers[name].shape:
             np.testing.assert_allclose(weight, model.layers[name], atol=4e-3)
 
 

@@ -394,7 +394,7 @@ def _calibrate(
     What holds for one way up holds for the mean of several: on 40 simulated RGB pairs of seeds
     41 000 000 and up, the likelihood of the right class was no better when fitted to the mean.
     """
-    unit = 2 * 2**HALVINGS
+    unit = (4 if recipe.context else 2) * 2**HALVINGS
     side = max(recipe.crop_px, recipe.simulated_px // unit * unit)
     cutter = Cutter(scenes + kept, replace(recipe, crop_px=side))
     rng = np.random.default_rng([recipe.seed, 1])
