@@ -2,7 +2,8 @@
 
     python benchmarks/network.py [--side 1024] [--threads 2] [--runs 5]
 
-The network is as wide as that of the packaged `open` for RGB, with random weights.
+The network is that of the packaged `open` for RGB with random weights: as wide, and looking at
+coarser pixels as often as that one, but for the share of a second look in the logits.
 Needs torch; onnx and onnxruntime join where they are installed. The rivals take the whole picture
 at once and leave out reading, normalising and calibrating, which the kernels' time includes. The
 runs take turns, so that a busy machine is busy for all; medians are printed, wall and CPU seconds.
@@ -30,7 +31,7 @@ from landshift.features import network_input
 from landshift.grid import Grid
 from landshift.kernels import convolution
 from landshift.landcover import classify_pair
-from landshift.model import layer_shapes, load_model, save_model
+from landshift.model import LOOKS, layer_shapes, load_model, save_model
 from landshift.raster import Raster
 from landshift.sensor import Sensor
 from landshift.training.network import Network, exported
@@ -41,8 +42,8 @@ META = {
 }  # fmt: skip
 HALVINGS_OF_LAYER = {
     "enc0": 0, "enc1a": 1, "enc1b": 1, "enc2a": 2, "enc2b": 2, "enc3a": 3, "enc3b": 3, "enc4a": 4,
-    "enc4b": 4, "dec3": 3, "dec2": 2, "red1": 2, "dec1": 1, "red0": 1, "dec0": 0, "cls": 0,
-    "chg0": 0, "chg1": 1, "chg2": 2, "chg3": 0, "chg4": 0,
+    "enc4b": 4, "dec3": 3, "dec2": 2, "red1": 2, "ctx1": 1, "dec1": 1, "red0": 1, "dec0": 0,
+    "cls": 0, "chg0": 0, "chg1": 1, "chg2": 2, "chg3": 0, "chg4": 0,
 }  # fmt: skip
 FIRST_CALL = """
 import time
@@ -71,9 +72,10 @@ def picture(side: int, seed: int) -> Raster:
 
 def flop_per_pixel(network: Network) -> float:
     """Of one pair: both dates, and the change head in both orders; without any overlap."""
-    return sum(
+    looks = sum(4.0**-look for look in range(LOOKS if network.context else 1))
+    return looks * sum(
         4.0 * np.prod(shape) / 4 ** HALVINGS_OF_LAYER[layer]
-        for layer, shape in layer_shapes(3, network.widths).items()
+        for layer, shape in layer_shapes(3, network.widths, network.context).items()
     )
 
 
@@ -112,7 +114,7 @@ def race(calls: dict, runs: int) -> dict[str, tuple[float, float]]:
 def race_whole(network: Network, path: Path, side: int, threads: int, runs: int) -> None:
     model = load_model(path, "rgb")
     before, after = picture(side, 1), picture(side, 2)
-    padded = -(-side // 16) * 16
+    padded = -(-side // 64) * 64  # so that it can be halved twice more
     seen = [
         np.pad(network_input(each, model), ((0, 0), (0, padded - side), (0, padded - side)))[None]
         for each in (before, after)
@@ -137,7 +139,8 @@ def race_layers(network: Network, side: int, runs: int) -> None:
     """Each convolution alone on one thread, as large as in a block of ``side`` pixels."""
     print(f"layers on one thread, block of {side} px: GFLOP a CPU second")
     rng = np.random.default_rng(0)
-    for layer, (outputs, inputs, *kernel) in layer_shapes(3, network.widths).items():
+    shapes = layer_shapes(3, network.widths, network.context)
+    for layer, (outputs, inputs, *kernel) in shapes.items():
         n = side >> HALVINGS_OF_LAYER[layer]
         weight = rng.normal(size=(outputs, inputs, *kernel)).astype(np.float32)
         bias, floor = np.zeros(outputs, np.float32), np.float32(0)
@@ -182,7 +185,8 @@ def main() -> None:
     options.add_argument("--runs", type=int, default=5, help="that are counted")
     chosen = options.parse_args()
     torch.manual_seed(0)
-    network = Network(3, load_model("open", "rgb").widths).eval()
+    shipped = load_model("open", "rgb")
+    network = Network(3, shipped.widths, shipped.context).eval()
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         path = Path(folder) / "random.npz"
         save_model(path, META, exported(network))

@@ -33,12 +33,12 @@ META: dict[str, Any] = {
 
 
 def random_layers(
-    bands: int, seed: int = 0, widths: Widths | None = None
+    bands: int, seed: int = 0, widths: Widths | None = None, context: bool = False
 ) -> dict[str, np.ndarray]:
     """Weights that keep the spread of their input (He et al. 2015), and biases that matter."""
     rng = np.random.default_rng(seed)
     layers = {}
-    for layer, shape in layer_shapes(bands, widths or Widths()).items():
+    for layer, shape in layer_shapes(bands, widths or Widths(), context).items():
         spread = np.sqrt(2.0 / np.prod(shape[1:]))
         layers[f"{layer}.weight"] = rng.normal(0, spread, shape).astype(np.float32)
         if layer not in WITHOUT_BIAS:
@@ -47,13 +47,18 @@ def random_layers(
 
 
 def random_model(
-    folder: Path, family: Family = "rgb", seed: int = 0, widths: Widths | None = None, **meta: Any
+    folder: Path,
+    family: Family = "rgb",
+    seed: int = 0,
+    widths: Widths | None = None,
+    context: bool = False,
+    **meta: Any,
 ) -> Model:
     """A model that has been through a file in ``folder``."""
     bands = FAMILY_BANDS[family]
     path = folder / f"random-{family}-{seed}.npz"
     whole = {**META, "family": family, "bands": list(bands), **meta}
-    save_model(path, whole, random_layers(len(bands), seed, widths))
+    save_model(path, whole, random_layers(len(bands), seed, widths, context))
     return load_model(path, family)
 
 

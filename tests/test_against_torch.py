@@ -27,7 +27,7 @@ def network_of(model):
     """The network of `landshift.training` with the weights of ``model`` and idle batch norms."""
     from landshift.training.network import Block, Network
 
-    network = Network(len(model.bands), model.widths).eval()
+    network = Network(len(model.bands), model.widths, model.context).eval()
     for name, layer in network.named_children():
         weight = torch.tensor(model.layers[f"{name}.weight"])
         bias = model.layers.get(f"{name}.bias")
@@ -60,15 +60,13 @@ def probability_of(logits, calibration, valid):
 
 def answers_of(network, model, before, after):
     """Probabilities of class before, class after, change."""
-    from landshift.training.network import looked_twice
-
     pictures = [input_of(raster, model) for raster in (before, after)]
     with torch.inference_mode():
         found = []
         for turn in range(model.turns):
             pair = [torch.rot90(picture, -turn, (2, 3)) for picture in pictures]
             if max(model.second_look) > 0:
-                looks = looked_twice(network, *pair, model.second_look)
+                looks = network.answer(*pair, tuple(torch.tensor([s]) for s in model.second_look))
             elif model.symmetric:
                 looks = network.answer(*pair)
             else:
@@ -97,6 +95,17 @@ def test_a_pair_is_answered_as_torch_answers_it(folder, shape, symmetric):
 @pytest.mark.parametrize("shape", [(32, 32), (64, 96), (608, 544)])
 def test_two_looks_are_answered_as_torch_answers_them(folder, shape):
     model = random_model(folder, seed=6, symmetric=True, second_look=[0.35, 0.2])
+    before, after = random_raster(shape, seed=1, seen=0.95), random_raster(shape, seed=2)
+    wanted = answers_of(network_of(model), model, before, after)
+    for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
+        np.testing.assert_allclose(mine.probability, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("second_look", [[0.0, 0.0], [0.35, 0.2]])
+@pytest.mark.parametrize("shape", [(64, 64), (128, 192), (1216, 1088)])
+def test_what_coarser_pixels_tell_is_answered_as_torch_answers_it(folder, shape, second_look):
+    model = random_model(folder, seed=8, symmetric=True, context=True, second_look=second_look)
+    assert model.context
     before, after = random_raster(shape, seed=1, seen=0.95), random_raster(shape, seed=2)
     wanted = answers_of(network_of(model), model, before, after)
     for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
@@ -146,18 +155,22 @@ def test_what_training_exports_answers_like_the_network_that_was_trained(folder)
 
 
 @pytest.mark.parametrize("widths", [Widths(), WIDER])
-def test_learning_goes_on_from_where_a_model_stands(folder, widths):
+@pytest.mark.parametrize(("own", "context"), [(False, False), (False, True), (True, True)])
+def test_learning_goes_on_from_where_a_model_stands(folder, widths, own, context):
     from landshift.training.network import Network, begin_from, exported
 
-    model = random_model(folder, seed=5)
-    before, after = random_raster((96, 96), seed=2), random_raster((96, 96), seed=3)
-    network = Network(len(model.bands), widths)
+    model = random_model(folder, seed=5, context=own)
+    before, after = random_raster((128, 64), seed=2), random_raster((128, 64), seed=3)
+    network = Network(len(model.bands), widths, context)
     begin_from(network, model.layers, input_of(before, model))
     wanted = answers_of(network_of(model), model, before, after)
     for mine, theirs in zip(answers_of(network.eval(), model, before, after), wanted, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-4)
     for name, weight in exported(network).items():
-        if weight.shape == model.layers[name].shape:
+        if name not in model.layers:
+            assert (name, own) == ("ctx1.weight", False)
+            assert not weight.any()
+        elif weight.shape == model.layers[name].shape:
             np.testing.assert_allclose(weight, model.layers[name], atol=4e-3)
 
 

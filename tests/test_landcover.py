@@ -162,6 +162,34 @@ def test_a_second_look_counts_and_only_where_the_model_reads_such_pixels(model):
     np.testing.assert_array_equal(*alike)
 
 
+@pytest.mark.parametrize("shape", [(15, 15), (16, 17), (33, 70), (64, 64), (130, 97)])
+def test_coarser_pixels_count_wherever_there_are_some(tmp_path, shape):
+    knows = random_model(tmp_path, seed=4, symmetric=True, context=True, turns=2)
+    deaf = dataclasses.replace(
+        knows, layers={name: each for name, each in knows.layers.items() if "ctx" not in name}
+    )
+    pair = random_raster(shape, 5, seen=0.9), random_raster(shape, 6)
+    for one, other in zip(probabilities(*pair, knows), probabilities(*pair, deaf), strict=True):
+        assert np.isfinite(one).all()
+        assert np.array_equal(one, other) == (min(shape) < inference.UNIT)
+
+
+@pytest.mark.jit
+def test_what_lies_four_times_as_far_counts_and_no_further(tmp_path, monkeypatch):
+    model = random_model(tmp_path, seed=4, context=True)
+    raster = random_raster((64, 640), 5)
+    exposure = measure_exposure(raster.bands, raster.valid)
+    monkeypatch.setattr(inference, "measure_exposure", lambda *_: exposure)
+    # a pixel sees `REACH` beyond the square of 16 that it lies in, of pixels four times as coarse
+    most = 4 * (inference.REACH + inference.UNIT) + 16
+    for first, counts in ((4 * inference.REACH, True), (64 + most, False)):
+        bands = raster.bands.copy()
+        bands[:, :, first:] += 20
+        other = dataclasses.replace(raster, bands=bands)
+        one, two = (classify(each, model).probability[:, :, :64] for each in (raster, other))
+        assert np.array_equal(one, two) != counts
+
+
 @pytest.mark.parametrize("turns", [2, 4])
 def test_turned_looks_are_the_mean_of_looks_at_the_turned_picture(tmp_path, turns):
     model = random_model(tmp_path, seed=2, symmetric=True, second_look=[0.3, 0.2])

@@ -156,6 +156,38 @@ def test_where_change_alone_learns_features_and_classes_stay(recipe, tmp_path):
         dataclasses.replace(on, start="")
 
 
+def test_a_run_may_begin_to_listen_to_coarser_pixels(recipe, tmp_path):
+    first, _ = trained(recipe, tmp_path / "a", tmp_path / "first.npz")
+    assert not first.context
+    on = dataclasses.replace(
+        recipe, start=str(tmp_path / "first.npz"), context=True, crop_px=64,
+        second_look=(0.35, 0.2), learning_rate=1e-3,
+    )  # fmt: skip
+    learned, _ = trained(on, tmp_path / "b", tmp_path / "learned.npz")
+    assert learned.context
+    assert 1e-4 < np.abs(learned.layers["ctx1.weight"]).max() < 0.1
+    half, _ = trained(
+        dataclasses.replace(on, blend=0.5), tmp_path / "b2", tmp_path / "half.npz"
+    )
+    for name, weight in learned.layers.items():
+        begun = first.layers.get(name, np.zeros(weight.shape, np.float32))
+        np.testing.assert_allclose(half.layers[name], (begun + weight) / 2, atol=2e-3)
+    with pytest.raises(SettingsError, match="context is true; allowed only with a start"):
+        dataclasses.replace(on, start="")
+    with pytest.raises(SettingsError, match="multiples of 64"):
+        dataclasses.replace(on, crop_px=96)
+
+
+def test_a_second_look_is_learned_where_its_pixels_are_read(recipe):
+    on = dataclasses.replace(recipe, second_look=(0.35, 0.2), crop_px=64)
+    fine, coarse = (np.log2(side / on.reference_gsd_m) for side in (0.5, 1.5))
+    pictures = torch.zeros(2, 4, 64, 64)
+    pictures[0, -1], pictures[1, -1] = float(fine), float(coarse)
+    classes, change = fitting._shares(on, pictures)
+    assert classes.tolist() == pytest.approx([0.35, 0])
+    assert change.tolist() == pytest.approx([0.2, 0])
+
+
 @pytest.mark.parametrize("wrong", [{"blend": 0.5}, {"blend": 1.5, "start": "a.npz"}])
 def test_a_blend_needs_something_to_begin_from(recipe, wrong):
     with pytest.raises(SettingsError, match="blend is"):

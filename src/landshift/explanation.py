@@ -40,10 +40,10 @@ Floats = NDArray[np.float32]
 
 KINDS = ("nothing lasting", "building gained", "building lost", "other lasting change")
 """What the evidence tells apart, in its order."""
-_MARGIN_PX = 160
-"""Ground around a place that its evidence hangs on: twice 77 px and a little, as the second look
-sees it, in steps of twice 16, so that a part of a picture is halved where the whole is."""
-_STEP_PX = 32
+_MARGIN_PX = 388
+"""Ground around a place that its evidence hangs on: four times 77 + 16 px and a little, as the
+coarsest look sees it, in steps of 4 × 16, so that a part is halved where the whole is."""
+_STEP_PX = 64
 _RIM_PX = 2
 """Pixels around a place that are exchanged with it: what optics and sampling have mixed in."""
 

@@ -33,7 +33,16 @@ from landshift.kernels.convolution import (
     pack_weights,
     plane_stride,
 )
-from landshift.model import CHANGES, CLASSES, HALVINGS, Calibration, Model, Widths, layer_shapes
+from landshift.model import (
+    CHANGES,
+    CLASSES,
+    CONTEXT,
+    HALVINGS,
+    Calibration,
+    Model,
+    Widths,
+    layer_shapes,
+)
 from landshift.raster import Raster
 
 UNIT = 2**HALVINGS
@@ -43,7 +52,8 @@ BLOCK_PIXELS = 512
 
 
 REACH = 77
-"""Pixels of the picture that count on each side of a pixel; twice as many in the second look."""
+"""Pixels of the picture that count on each side of a pixel; twice as many in the second look, and
+four times where what it makes of coarser pixels goes into what it makes of a picture's own."""
 
 
 def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:
@@ -61,10 +71,10 @@ def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:
         "s3": (3, 6, w.c4 + w.c3), "p4": (4, 3, w.c3), "t4": (4, 2, w.c4),
         "s4": (4, 1, w.c4),
         "d3": (3, 1, w.c3), "d2": (2, 1, w.d2), "d1": (1, 1, w.d1), "f": (0, 1, w.f),
-        "r1": (2, 1, w.d1), "r0": (1, 1, w.c0), "cls": (0, 0, CLASSES),
+        "ctx": (1, 36, w.f), "r1": (2, 1, w.d1), "r0": (1, 1, w.c0), "cls": (0, 0, CLASSES),
         "chg2": (2, 1, w.h), "chg1": (1, 1, w.h), "chg0": (0, 1, w.h), "chg3": (0, 0, w.h),
-        "chg4": (0, 0, CHANGES), "mean0": (0, 0, CLASSES), "mean1": (0, 0, CLASSES),
-        "mean2": (0, 0, CHANGES), "meanf": (0, 1, w.f),
+        "chg4": (0, 0, CHANGES), "mean0": (0, 1, w.f), "mean1": (0, 1, w.f),
+        "mean2": (0, 0, CHANGES),
     }  # fmt: skip
 
 
@@ -78,15 +88,15 @@ _Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
-class CoarseLogits:
+class CoarseLook:
     """What the network makes of the whole picture at pixels twice as coarse."""
 
-    classes: list[NDArray[np.float32]]
-    """(class, row, col) of each date."""
+    features: list[NDArray[np.float32]]
+    """(feature, row, col) of each date, what its classifier reads."""
     change: NDArray[np.float32]
     """(change, row, col); without rows of one date alone."""
     shares: tuple[float, float]
-    """Weight in the logits of classes and of change."""
+    """Weight in the features, and so in the logits of classes, and in those of change."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +238,17 @@ class Plane:
     rows: int
     cols: int
 
+    def fill(self, whole: NDArray[np.float32]) -> None:
+        """Write the part of a whole picture's channels on which this lies, mirrored beyond it."""
+        rows, cols = (
+            _mirrored(*span)
+            for span in zip(
+                (self.row, self.col), (self.rows, self.cols), whole.shape[1:], strict=True
+            )
+        )
+        self.array.fill(0)
+        self.array[:, 1 : self.rows + 1, 1 : self.cols + 1] = whole[:, rows][:, :, cols]
+
     def channels(self, first: int, stop: int) -> Plane:
         """Some of the channels, without a copy."""
         return replace(self, array=self.array[first:stop])
@@ -246,7 +267,7 @@ class Weights:
         self.orders = 2 if model.symmetric else 1
         if model.symmetric:
             plain.update(_head_of_both_orders(model.layers))
-        names = layer_shapes(len(model.bands), model.widths)
+        names = layer_shapes(len(model.bands), model.widths, model.context)
         self.ways = [
             {layer: _packed(plain, layer, turn) for layer in names}
             for turn in range(model.turns)
@@ -305,34 +326,25 @@ class Network:
         self._buffers: dict[str, NDArray[np.float32]] = {}
         self._layers = weights.ways[0]
 
-    def logits(self, views: Sequence[View], block: Block) -> list[Plane]:
-        """Logits of the classes of every date, and of change between two; means of all ways up."""
+    def look(
+        self, views: Sequence[View], block: Block, coarse: CoarseLook | None
+    ) -> list[Plane]:
+        """Features of every date, and logits of change between two; means of all ways up.
+
+        The classifier is linear: on the mean of the features it gives the mean of the logits.
+        ``coarse`` is what a model with context knows already.
+        """
         found: list[Plane] = []
         for turn, layers in enumerate(self._weights.ways):
             self._layers = layers
             found = []
             for date, view in enumerate(views):
-                self.read(view, block, date)
-                found.append(self._mean(f"mean{date}", self.class_logits(block, date), block, turn))
+                self.read(view, block, date, coarse)
+                features = self._of_date("f", block, date)
+                found.append(self._mean(f"mean{date}", features, block, turn))
             if len(views) == 2:
                 found.append(self._mean("mean2", self.change_logits(block), block, turn))
         return found
-
-    def features(
-        self, view: View, block: Block, coarse: NDArray[np.float32] | None, share: float
-    ) -> Plane:
-        """What the classifier reads of a picture, all ways up and in both looks: it is linear.
-
-        ``coarse`` are the features of the second look, (feature, row, col), and ``share`` its own.
-        """
-        mean = self._plane("meanf", block)
-        for turn, layers in enumerate(self._weights.ways):
-            self._layers = layers
-            self.read(view, block, 0)
-            mean = self._mean("meanf", self._of_date("f", block, 0), block, turn)
-        if coarse is not None:
-            self._blend(mean, coarse, share)
-        return mean
 
     def _mean(self, name: str, found: Plane, block: Block, turn: int) -> Plane:
         """The mean of what was found so far; the first ``turn`` begins it."""
@@ -343,7 +355,7 @@ class Network:
             mean.array[:] += (found.array - mean.array) * np.float32(1 / (turn + 1))
         return mean
 
-    def read(self, view: View, block: Block, date: int) -> None:
+    def read(self, view: View, block: Block, date: int, coarse: CoarseLook | None) -> None:
         """Compute the features of one date: planes f, d1 and d2."""
         picture = self._plane("x", block)
         view.fill(picture)
@@ -358,28 +370,38 @@ class Network:
         d3 = self._convolve("dec3", s3, self._plane("d3", block))
         self._double(d3, up2)
         d2 = self._convolve("dec2", s2, self._of_date("d2", block, date))
+        up1.array.fill(0)
         self._double(self._convolve("red1", d2, self._plane("r1", block)), up1)
+        if CONTEXT in self._layers and coarse is not None:
+            context = self._plane("ctx", block)
+            context.fill(coarse.features[date])
+            self._convolve(CONTEXT, context, up1, keep=True)
         d1 = self._convolve("dec1", s1, self._of_date("d1", block, date))
         self._double(self._convolve("red0", d1, self._plane("r0", block)), up0)
         self._convolve("dec0", s0, self._of_date("f", block, date))
 
     def classify(
-        self, logits: Plane, date: int, valid: NDArray[np.bool_],
-        probability: NDArray[np.float32], coarse: CoarseLogits | None,
+        self, features: Plane, date: int, block: Block, valid: NDArray[np.bool_],
+        probability: NDArray[np.float32], coarse: CoarseLook | None,
     ) -> None:  # fmt: skip
-        """Write the class probabilities of a date."""
-        if coarse is not None:
-            self._blend(logits, coarse.classes[date], coarse.shares[0])
+        """Write the class probabilities of a date from what `look` found."""
+        self.blend_features(features, date, coarse)
+        logits = self._convolve("cls", features, self._plane("cls", block), least=-np.inf)
         self._answer("cls", logits, valid, probability)
 
     def compare(
         self, logits: Plane, valid: NDArray[np.bool_], probability: NDArray[np.float32],
-        coarse: CoarseLogits | None,
+        coarse: CoarseLook | None,
     ) -> None:  # fmt: skip
         """Write the probabilities of change."""
         if coarse is not None:
             self._blend(logits, coarse.change, coarse.shares[1])
         self._answer("chg4", logits, valid, probability)
+
+    def blend_features(self, features: Plane, date: int, coarse: CoarseLook | None) -> None:
+        """Give the second look its share in what the classifier reads."""
+        if coarse is not None:
+            self._blend(features, coarse.features[date], coarse.shares[0])
 
     @staticmethod
     def hand_out(plane: Plane, block: Block, into: NDArray[np.float32]) -> None:
@@ -387,11 +409,6 @@ class Network:
         own = into[:, block.row : block.row + block.rows, block.col : block.col + block.cols]
         row, col = block.row - plane.row + 1, block.col - plane.col + 1
         own[:] = plane.array[:, row : row + own.shape[1], col : col + own.shape[2]]
-
-    def class_logits(self, block: Block, date: int) -> Plane:
-        """Logits of the classes of the date that was `read`."""
-        logits = self._plane("cls", block)
-        return self._convolve("cls", self._of_date("f", block, date), logits, least=-np.inf)
 
     def change_logits(self, block: Block) -> Plane:
         """Logits of the kinds of change, once both dates were `read`."""
@@ -415,12 +432,11 @@ class Network:
         return self._convolve("chg4", last, logits, -np.inf)
 
     @staticmethod
-    def _blend(logits: Plane, coarse: NDArray[np.float32], share: float) -> None:
+    def _blend(own: Plane, coarse: NDArray[np.float32], share: float) -> None:
         if share > 0:
             blend_coarse(
-                logits.array, coarse, np.float32(share), logits.row, logits.col, logits.rows,
-                logits.cols,
-            )  # fmt: skip
+                own.array, coarse, np.float32(share), own.row, own.col, own.rows, own.cols
+            )
 
     def _encode(self, level: int, finer: Plane, block: Block) -> tuple[Plane, Plane, Plane]:
         """Halve and convolve twice; a decoder's input: what comes from below, what is own, both."""

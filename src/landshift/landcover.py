@@ -2,8 +2,10 @@
 
 A pixel's answer depends on the pixels at most 77 away (`inference.REACH`), so every block is
 computed from its own surroundings alone, and equals what one run over the whole picture would have
-given. Where the model says so, the picture is looked at a second time at pixels twice as coarse,
-and the logits of both looks are averaged: 77 px are 35 m at 0.45 m, and a smooth field is wider.
+given. 77 px are 35 m at 0.45 m, and fields and halls are wider. So, where the model says so, the
+picture is looked at again at pixels twice as coarse, and the logits of both looks are averaged; or
+what the network makes of pixels four times as coarse goes into what it makes of those twice as
+coarse, and that into what it makes of the picture's own.
 
 How common each class is differs from place to place, and the pictures tell it (`shares_of_place`).
 Maps of one date are weighed by it, and unchanged ground between two dates.
@@ -22,13 +24,13 @@ from landshift.grid import Grid
 from landshift.inference import (
     UNIT,
     Block,
-    CoarseLogits,
+    CoarseLook,
     Network,
     View,
     Weights,
     each_block,
 )
-from landshift.model import CHANGES, CLASSES, Model
+from landshift.model import CHANGES, CLASSES, LOOKS, Model
 from landshift.raster import Raster
 from landshift.settings import CoverSettings, is_up_to
 
@@ -92,12 +94,12 @@ def classify(raster: Raster, model: Model, threads: int | None = None) -> LandCo
         When the model cannot read this raster.
     """
     view, weights = View(raster, model), Weights(model)
-    coarse = _second_look([view], weights, model, threads)
+    coarse = _coarse_look([view], weights, model, threads)
     probability = np.empty((CLASSES, *raster.grid.shape), np.float32)
 
     def run(block: Block, net: Network) -> None:
-        (logits,) = net.logits([view], block)
-        net.classify(logits, 0, raster.valid, probability, coarse)
+        (features,) = net.look([view], block, coarse)
+        net.classify(features, 0, block, raster.valid, probability, coarse)
 
     each_block(run, raster.grid.shape, weights, 1, threads)
     return LandCover(probability, raster.valid, raster.grid)
@@ -126,16 +128,16 @@ def classify_pair(
     seen_as = exposures or (None, None)
     views = (View(before, model, seen_as[0]), View(after, model, seen_as[1]))
     weights = Weights(model)
-    coarse = _second_look(views, weights, model, threads)
+    coarse = _coarse_look(views, weights, model, threads)
     covers = [np.empty((CLASSES, *shape), np.float32) for _ in views]
     change = np.empty((CHANGES, *shape), np.float32)
     valid = before.valid & after.valid
     valid.flags.writeable = False  # the kernels are compiled for masks as a Raster holds them
 
     def run(block: Block, net: Network) -> None:
-        *classes, kinds = net.logits(views, block)
+        *features, kinds = net.look(views, block, coarse)
         for date, raster in enumerate((before, after)):
-            net.classify(classes[date], date, raster.valid, covers[date], coarse)
+            net.classify(features[date], date, block, raster.valid, covers[date], coarse)
         net.compare(kinds, valid, change, coarse)
 
     each_block(run, shape, weights, 2, threads)
@@ -150,33 +152,36 @@ def classify_pair(
     )
 
 
-def _second_look(
-    views: Sequence[View], weights: Weights, model: Model, threads: int | None
-) -> CoarseLogits | None:
-    """Logits at half the resolution; None where the model does not ask for it, or cannot read it.
+def _coarse_look(
+    views: Sequence[View], weights: Weights, model: Model, threads: int | None,
+    looks: int = LOOKS - 1,
+) -> CoarseLook | None:  # fmt: skip
+    """What the network makes of pixels twice as coarse, knowing what it makes of still coarser.
 
-    20 numbers for every four pixels of a pair: less than the answer itself.
+    None where the model does not ask for it, or there are too few pixels. Of a pair 36 numbers for
+    every four pixels; the answer itself is 80.
     """
-    if max(model.second_look) == 0 or not _looks_twice(views[0], model):
+    coarse_m = 2 * views[0].gsd_m
+    counts = max(model.second_look) > 0 and reads_gsd(
+        coarse_m, model.finest_gsd_m, model.coarsest_gsd_m
+    )
+    if looks == 0 or not (counts or model.context) or min(views[0].shape) < UNIT:
         return None
     halved = [view.halved() for view in views]
+    coarser = (
+        _coarse_look(halved, weights, model, threads, looks - 1) if model.context else None
+    )
     half = halved[0].shape
-    classes = [np.empty((CLASSES, *half), np.float32) for _ in views]
+    features = [np.empty((model.widths.f, *half), np.float32) for _ in views]
     change = np.empty((CHANGES if len(views) == 2 else 0, *half), np.float32)
 
     def run(block: Block, net: Network) -> None:
-        whole = [*classes, change][: 1 if len(halved) == 1 else 3]
-        for logits, into in zip(net.logits(halved, block), whole, strict=True):
-            net.hand_out(logits, block, into)
+        whole = [*features, change][: 1 if len(halved) == 1 else 3]
+        for found, into in zip(net.look(halved, block, coarser), whole, strict=True):
+            net.hand_out(found, block, into)
 
     each_block(run, half, weights, len(views), threads)
-    return CoarseLogits(classes, change, model.second_look)
-
-
-def _looks_twice(view: View, model: Model) -> bool:
-    """Whether the model can read pixels twice as coarse, and there are any."""
-    known = reads_gsd(2 * view.gsd_m, model.finest_gsd_m, model.coarsest_gsd_m)
-    return known and min(view.shape) >= UNIT
+    return CoarseLook(features, change, model.second_look if counts else (0.0, 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,20 +262,13 @@ def learned_features(
     errors as there.
     """
     view, weights = View(raster, model), Weights(model)
-    coarse, share = None, model.second_look[0]
-    if share > 0 and _looks_twice(view, model):
-        coarse = _features(view.halved(), weights, None, 0.0, threads)
-    return _features(view, weights, coarse, share, threads)
-
-
-def _features(
-    view: View, weights: Weights, coarse: NDArray[np.float32] | None, share: float,
-    threads: int | None,
-) -> NDArray[np.float32]:  # fmt: skip
-    features = np.empty((weights.widths.f, *view.shape), np.float32)
+    coarse = _coarse_look([view], weights, model, threads)
+    features = np.empty((model.widths.f, *view.shape), np.float32)
 
     def run(block: Block, net: Network) -> None:
-        net.hand_out(net.features(view, block, coarse, share), block, features)
+        (found,) = net.look([view], block, coarse)
+        net.blend_features(found, 0, coarse)
+        net.hand_out(found, block, features)
 
     each_block(run, view.shape, weights, 1, threads)
     return features

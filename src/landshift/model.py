@@ -30,6 +30,8 @@ CHANGES = 4
 HALVINGS = 4
 """How often the network halves its picture; it works on multiples of 2 to this power."""
 
+LOOKS = 3
+"""Of a network with context: at a picture's own pixels, twice and four times as coarse."""
 TURNS = (1, 2, 4)
 """Ways up that a network may look at a picture."""
 
@@ -103,6 +105,7 @@ LAYERS = {
     "dec3": Layer("c3", ("c4", "c3")),
     "dec2": Layer("d2", ("c3", "c2")),
     "red1": Layer("d1", ("d2",), side=1),
+    "ctx1": Layer("d1", ("f",), side=1),
     "dec1": Layer("d1", ("d1", "c1")),
     "red0": Layer("c0", ("d1",), side=1),
     "dec0": Layer("f", ("c0", "c0")),
@@ -113,16 +116,22 @@ LAYERS = {
     "chg3": Layer("h", ("h",)),
     "chg4": Layer(CHANGES, ("h",), side=1),
 }
-"""By their names in the file. All have a bias but chg1 and chg2, which are summed with chg0."""
+"""By their names in the file. All have a bias but those that are summed with another: chg1 and chg2
+with chg0, ctx1 with red1. ctx1 reads what the network made of the picture at pixels twice as
+coarse; a network without it sees its picture alone."""
+CONTEXT = "ctx1"
 
 
-def layer_shapes(bands: int, widths: Widths) -> dict[str, tuple[int, ...]]:
+def layer_shapes(bands: int, widths: Widths, context: bool) -> dict[str, tuple[int, ...]]:
     """The shape of every layer's weight in a network for ``bands`` bands.
 
     A layer with four axes is a 3 × 3 convolution, one with two axes works pixel by pixel.
+    ``context`` says whether it has the layer that reads of coarser pixels.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for name, layer in LAYERS.items():
+        if name == CONTEXT and not context:
+            continue
         told = layer.outputs
         outputs = told if isinstance(told, int) else getattr(widths, told)
         # the side of a pixel is one more band of the picture
@@ -131,7 +140,7 @@ def layer_shapes(bands: int, widths: Widths) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-WITHOUT_BIAS = frozenset({"chg1", "chg2"})
+WITHOUT_BIAS = frozenset({"chg1", "chg2", CONTEXT})
 
 
 @dataclass(frozen=True)
@@ -186,6 +195,12 @@ class Model:
     """What its users may do; begins with "research only" where that is so."""
     sha256: str
     """Of the file, hexadecimal."""
+
+    @property
+    def context(self) -> bool:
+        """Whether what the network makes of pixels twice and four times as coarse goes into what
+        it makes of a picture's own; so it sees four times as far."""
+        return f"{CONTEXT}.weight" in self.layers
 
     @property
     def research_only(self) -> bool:
@@ -353,7 +368,7 @@ def _layers(
 ) -> Mapping[str, NDArray[np.float32]]:
     """Every weight and bias as read-only float32, of the right shape and finite."""
     wanted: dict[str, tuple[int, ...]] = {}
-    for layer, shape in layer_shapes(bands, widths).items():
+    for layer, shape in layer_shapes(bands, widths, f"{CONTEXT}.weight" in arrays).items():
         wanted[f"{layer}.weight"] = shape
         if layer not in WITHOUT_BIAS:
             wanted[f"{layer}.bias"] = shape[:1]

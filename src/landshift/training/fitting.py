@@ -30,7 +30,7 @@ from landshift.training.material import (
     Tile,
     read_tiles,
 )
-from landshift.training.network import Network, begin_from, exported, looked_twice
+from landshift.training.network import Answers, Network, begin_from, exported
 from landshift.training.recipe import Recipe
 from landshift.training.scenes import simulated_tiles
 
@@ -145,7 +145,7 @@ def _fit(
     report: Callable[[str], None],
 ) -> Network:  # fmt: skip
     torch.manual_seed(recipe.seed)
-    network = Network(len(FAMILY_BANDS[recipe.family]), recipe.widths)
+    network = Network(len(FAMILY_BANDS[recipe.family]), recipe.widths, recipe.context)
     network = network.to(memory_format=torch.channels_last)
     if recipe.start:
         begin_from(network, begun, _first_pictures(recipe, scenes, taught))
@@ -172,11 +172,12 @@ def _fit(
     began, losses = time.monotonic(), []
     batches = _ahead(_batches(recipe, scenes, taught, first))
     for step, batch in zip(range(first, recipe.steps), batches, strict=False):
-        network.train(not recipe.change_alone)
-        for layer in network.change_layers():
-            layer.train()
+        network.train(not (recipe.change_alone or recipe.context))
+        if recipe.change_alone:
+            for layer in network.change_layers():
+                layer.train()
         network.mixes_styles = bool(torch.rand(()) < recipe.style_mixing)
-        losses.append(_step(network, optimiser, batch))
+        losses.append(_step(recipe, network, optimiser, batch))
         average.update_parameters(network)
         rate.step()
         if (step + 1) % _CHECKPOINT_STEPS == 0:
@@ -192,10 +193,11 @@ def _blended(
 ) -> Network:
     """A network of ``recipe.blend`` of what was learned, and for the rest of what it began from."""
     between = {
-        name: begun[name] + np.float32(recipe.blend) * (learned.astype(np.float32) - begun[name])
+        name: (first := begun.get(name, np.zeros(learned.shape, np.float32)))
+        + np.float32(recipe.blend) * (learned.astype(np.float32) - first)
         for name, learned in exported(network).items()
     }
-    blended = Network(len(FAMILY_BANDS[recipe.family]), recipe.widths)
+    blended = Network(len(FAMILY_BANDS[recipe.family]), recipe.widths, recipe.context)
     begin_from(blended, between, _first_pictures(recipe, scenes, taught))
     return blended
 
@@ -243,13 +245,16 @@ def _kept(checkpoint: Path, state: dict[str, Any], step: int) -> None:
     part.replace(checkpoint)
 
 
-def _step(network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, Tensor]) -> float:
+def _step(
+    recipe: Recipe, network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, Tensor]
+) -> float:
     optimiser.zero_grad()
     before, after = (
         batch[name].contiguous(memory_format=torch.channels_last) for name in ("before", "after")
     )
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_half_precision()):
-        class_before, class_after, change = network(before, after)
+        shares = _shares(recipe, before) if recipe.context else None
+        class_before, class_after, change = network(before, after, shares)
     loss = change_loss(change.float(), batch["kind"])
     for logits, cover in (
         (class_before, batch["cover_before"]), (class_after, batch["cover_after"])
@@ -259,6 +264,16 @@ def _step(network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, T
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()
     return float(loss.detach())
+
+
+def _shares(recipe: Recipe, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the second look in classes and in change, (n,); none where its pixels are too coarse."""
+    coarse_m = 2 * recipe.reference_gsd_m * 2 ** pictures[:, -1].amax((1, 2))
+    twice = torch.tensor([
+        reads_gsd(float(side), recipe.finest_gsd_m, recipe.coarsest_gsd_m) for side in coarse_m
+    ])  # fmt: skip
+    classes, change = recipe.second_look
+    return twice * classes, twice * change
 
 
 def _half_precision() -> bool:
@@ -379,7 +394,7 @@ def _calibrate(
     What holds for one way up holds for the mean of several: on 40 simulated RGB pairs of seeds
     41 000 000 and up, the likelihood of the right class was no better when fitted to the mean.
     """
-    unit = 2 * 2**HALVINGS
+    unit = (4 if recipe.context else 2) * 2**HALVINGS
     side = max(recipe.crop_px, recipe.simulated_px // unit * unit)
     cutter = Cutter(scenes + kept, replace(recipe, crop_px=side))
     rng = np.random.default_rng([recipe.seed, 1])
@@ -391,13 +406,9 @@ def _calibrate(
     for tile in draws:
         example = cutter.example(tile, rng, calm=True)
         batch = stacked([example])
-        coarse_m = 2 * recipe.reference_gsd_m * 2 ** float(batch["before"][0, -1].max())
-        twice = reads_gsd(coarse_m, recipe.finest_gsd_m, recipe.coarsest_gsd_m)
         with torch.no_grad():
-            if max(recipe.second_look) > 0 and twice:
-                found = looked_twice(network, batch["before"], batch["after"], recipe.second_look)
-            else:
-                found = network.answer(batch["before"], batch["after"])
+            shares = _shares(recipe, batch["before"])
+            found: Answers = network.answer(batch["before"], batch["after"], shares)
         before, after, change = found
         for name, logit, label, right in (
             ("class", before, example.cover_before, _COVER_RIGHT),

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from landshift.model import LAYERS, Widths, widths_of
+from landshift.model import CONTEXT, HALVINGS, LAYERS, LOOKS, Widths, widths_of
+
+Maps = tuple[Tensor, Tensor, Tensor]
+"""Features at full, half and quarter resolution."""
+Answers = tuple[Tensor, Tensor, Tensor]
+"""Logits of the classes before and after, (n, 8, row, col), and of change, (n, 4, row, col)."""
 
 _MIXED = torch.tensor(0.1), torch.tensor(0.1)
 """Of the Beta distribution that says how far styles are mixed; as in the paper cited below."""
@@ -75,10 +80,15 @@ def styles_mixed(features: Tensor) -> Tensor:
 class Network(nn.Module):
     """Features of one date at full, half and quarter resolution; heads for class and change."""
 
-    def __init__(self, bands: int, widths: Widths) -> None:
-        """For pictures of ``bands`` bands; the gsd channel comes on top."""
+    def __init__(self, bands: int, widths: Widths, context: bool = False) -> None:
+        """For pictures of ``bands`` bands; the gsd channel comes on top.
+
+        ``context``: what it makes of pixels twice as coarse goes into what it makes of the
+        picture's own, and of four times as coarse into that.
+        """
         super().__init__()
         self.widths = widths
+        self.context = context
         self.mixes_styles = False  # set for the steps of a training run that do
         w = widths
         self.enc0 = Block(bands + 1, w.c0)
@@ -90,6 +100,8 @@ class Network(nn.Module):
         self.dec3 = Block(w.c4 + w.c3, w.c3)
         self.dec2 = Block(w.c3 + w.c2, w.d2)
         self.red1 = Block(w.d2, w.d1, side=1)
+        if context:
+            self.ctx1 = nn.Conv2d(w.f, w.d1, 1, bias=False)
         self.dec1 = Block(w.d1 + w.c1, w.d1)
         self.red0 = Block(w.d1, w.c0, side=1)
         self.dec0 = Block(2 * w.c0, w.f)
@@ -100,8 +112,11 @@ class Network(nn.Module):
         self.chg3 = Block(w.h, w.h)
         self.chg4 = nn.Conv2d(w.h, 4, 1)
 
-    def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(n, bands + 1, row, col), sides multiples of 16 → full, half, quarter resolution."""
+    def features(self, x: Tensor, context: Tensor | None = None) -> Maps:
+        """(n, bands + 1, row, col), sides multiples of 16 → full, half, quarter resolution.
+
+        ``context`` (n, f, row / 2, col / 2) are the features at pixels twice as coarse.
+        """
         s0 = self.enc0(x)
         if self.mixes_styles:
             s0 = styles_mixed(s0)
@@ -114,10 +129,27 @@ class Network(nn.Module):
             skips.append(s)
         d3 = self.dec3(torch.cat([doubled(skips[4]), skips[3]], 1))
         d2 = self.dec2(torch.cat([doubled(d3), skips[2]], 1))
-        d1 = self.dec1(torch.cat([doubled(self.red1(d2)), skips[1]], 1))
+        up1 = doubled(self.red1(d2))
+        if context is not None:
+            up1 = torch.relu(up1 + self.ctx1(context))
+        d1 = self.dec1(torch.cat([up1, skips[1]], 1))
         return self.dec0(torch.cat([doubled(self.red0(d1)), s0], 1)), d1, d2
 
-    def change(self, before: tuple[Tensor, ...], after: tuple[Tensor, ...]) -> Tensor:
+    def looks(self, x: Tensor, count: int) -> list[Maps]:
+        """`features` of a picture, and of it at pixels twice as coarse; ``count`` of them.
+
+        Each of a network with context knows of the next coarser, as far as there are pixels.
+        """
+        pictures = [x]
+        while len(pictures) < max(count, LOOKS if self.context else 1) and _halves_well(x):
+            pictures.append(x := _halved(x))
+        found: list[Maps] = []
+        for picture in reversed(pictures):
+            context = found[0][0] if found and self.context else None
+            found.insert(0, self.features(picture, context))
+        return found[:count]
+
+    def change(self, before: Maps, after: Maps) -> Tensor:
         """Logits (n, 4, row, col): same, building gained, building lost, other lasting change."""
         full, half, quarter = (both(b, a) for b, a in zip(before, after, strict=True))
         h = self.chg0(full) + doubled(self.chg1(half) + doubled(self.chg2(quarter)))
@@ -127,39 +159,61 @@ class Network(nn.Module):
         """The layers that tell change from the features of both dates."""
         return self.chg0, self.chg1, self.chg2, self.chg3, self.chg4
 
-    def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Class logits of both dates and the change logits, as they are learned."""
-        merged = self.features(torch.cat([before, after]))
-        b, a = _halves(merged, len(before))
-        classes = self.cls(merged[0])
-        return classes[: len(before)], classes[len(before) :], self.change(b, a)
+    def forward(
+        self, before: Tensor, after: Tensor, shares: tuple[Tensor, Tensor] | None = None
+    ) -> Answers:
+        """Class logits of both dates and the change logits, as they are learned.
 
-    def answer(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        ``shares`` of a second look in classes and change, (n,); see `model.Model.second_look`.
+        """
+        return self._told(before, after, shares, self.change)
+
+    def answer(
+        self, before: Tensor, after: Tensor, shares: tuple[Tensor, Tensor] | None = None
+    ) -> Answers:
         """The same as the kernels compute it: the change head averaged over both orders.
 
         The head sees (before, after) and (after, before); gained and lost trade places in the
         second. So a swapped pair gives a mirrored answer by construction. Learning needs one order
         alone, because examples come in either.
         """
-        merged = self.features(torch.cat([before, after]))
-        b, a = _halves(merged, len(before))
-        classes = self.cls(merged[0])
-        change = (self.change(b, a) + self.change(a, b)[:, [0, 2, 1, 3]]) / 2
-        return classes[: len(before)], classes[len(before) :], change
+
+        def both_orders(b: Maps, a: Maps) -> Tensor:
+            return (self.change(b, a) + self.change(a, b)[:, [0, 2, 1, 3]]) / 2
+
+        return self._told(before, after, shares, both_orders)
+
+    def _told(
+        self, before: Tensor, after: Tensor, shares: tuple[Tensor, Tensor] | None,
+        change: Callable[[Maps, Maps], Tensor],
+    ) -> Answers:  # fmt: skip
+        n = len(before)
+        looks = self.looks(torch.cat([before, after]), 1 if shares is None else 2)
+        told = []
+        for maps in looks:
+            classes = self.cls(maps[0])
+            told.append((classes[:n], classes[n:], change(*_halves(maps, n))))
+        if shares is None or len(looks) == 1:
+            return told[0]
+        fine, coarse = told
+        return (
+            _blended(fine[0], coarse[0], shares[0]), _blended(fine[1], coarse[1], shares[0]),
+            _blended(fine[2], coarse[2], shares[1]),
+        )  # fmt: skip
 
 
-def looked_twice(
-    network: Network, before: Tensor, after: Tensor, shares: tuple[float, float]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """`Network.answer`, with a share of it from pixels twice as coarse, as the kernels do it."""
-    fine = network.answer(before, after)
-    coarse = network.answer(*(_halved(picture) for picture in (before, after)))
-    return tuple(
-        (1 - share) * own + share * functional.interpolate(
-            other, size=own.shape[-2:], mode="bilinear", align_corners=False
-        )
-        for own, other, share in zip(fine, coarse, (shares[0], *shares), strict=True)
-    )  # fmt: skip
+def _blended(own: Tensor, coarse: Tensor, share: Tensor) -> Tensor:
+    """``share`` (n,) of the logits at pixels twice as coarse in those of a picture's own."""
+    share = share[:, None, None, None]
+    drawn = functional.interpolate(
+        coarse, size=own.shape[-2:], mode="bilinear", align_corners=False
+    )
+    return (1 - share) * own + share * drawn
+
+
+def _halves_well(picture: Tensor) -> bool:
+    """Whether half of its sides are multiples of 16 still."""
+    return all(side % 2 ** (HALVINGS + 1) == 0 for side in picture.shape[-2:])
 
 
 def _halved(picture: Tensor) -> Tensor:
@@ -169,8 +223,9 @@ def _halved(picture: Tensor) -> Tensor:
     return small
 
 
-def _halves(merged: tuple[Tensor, ...], n: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    return tuple(t[:n] for t in merged), tuple(t[n:] for t in merged)
+def _halves(merged: Maps, n: int) -> tuple[Maps, Maps]:
+    full, half, quarter = merged
+    return (full[:n], half[:n], quarter[:n]), (full[n:], half[n:], quarter[n:])
 
 
 def exported(network: Network) -> dict[str, NDArray[np.float16]]:
@@ -194,12 +249,16 @@ def begin_from(
     spread that ``example`` (n, bands + 1, row, col) has before it, and undoes them exactly, so that
     learning goes on smoothly from there. A network may be wider than the file: channels that the
     file does not know begin at random, and nobody listens to them yet, as in Net2Net (Chen et al.
-    2016, arXiv:1511.05641), but that no channel is doubled.
+    2016, arXiv:1511.05641), but that no channel is doubled. Nor does it listen to coarser pixels
+    where the file's did not.
     """
     narrow = widths_of(layers)
     hooks = []
     with torch.no_grad():
         for name, layer in network.named_children():
+            if name == CONTEXT and f"{name}.weight" not in layers:
+                layer.weight.zero_()
+                continue
             weight = torch.from_numpy(layers[f"{name}.weight"].copy())
             conv = layer.conv if isinstance(layer, Block) else layer
             known = len(weight)

@@ -61,6 +61,10 @@ class Recipe:
     second_look: tuple[float, float] = (0.0, 0.0)
     """Weight of a second look at pixels twice as coarse, in classes and in change
     (`model.Model.second_look`)."""
+    context: bool = False
+    """What the network makes of pixels twice and four times as coarse goes into what it makes of
+    a picture's own, and all looks learn together (`model.Model.context`). Norms keep what they
+    have of ``start``: pictures of four sizes of pixels have no common mean and spread."""
     turns: int = 1
     """Ways up that the model looks at a picture (`model.Model.turns`); it learns from all."""
     native_share: float = 0.0
@@ -98,7 +102,9 @@ class Recipe:
             raise SettingsError(f"also is {self.also!r}; allowed only with a start")
         if self.change_alone and not self.start:
             raise SettingsError("change_alone is true; allowed only with a start")
-        unit = 32 if max(self.second_look) > 0 else 16
+        if self.context and not self.start:
+            raise SettingsError("context is true; allowed only with a start")
+        unit = 64 if self.context else 32 if max(self.second_look) > 0 else 16
         if self.crop_px % unit or self.crop_px < 32:
             raise SettingsError(
                 f"crop_px is {self.crop_px}; allowed are multiples of {unit} from 32"
