@@ -27,12 +27,12 @@ from landshift.inference import (
     CoarseLook,
     Network,
     View,
-    Weights,
     each_block,
 )
 from landshift.model import CHANGES, CLASSES, LOOKS, Model
 from landshift.raster import Raster
 from landshift.settings import CoverSettings, is_up_to
+from landshift.weights import Weights
 
 _LEAST_SHARE = 1e-4
 """Of a class in what a model learned from; one that it never saw is not divided by nothing."""
