@@ -11,8 +11,7 @@ from landshift.alignment import Alignment
 from landshift.area import measure_area, measure_balance
 from landshift.buildings import outline_buildings
 from landshift.clouds import without_clouds
-from landshift.errors import ImageError, SettingsError, UnfitPairError
-from landshift.features import reads_gsd
+from landshift.errors import ImageError, UnfitPairError
 from landshift.fitness import Fitness, judge_fitness
 from landshift.landcover import classify_pair, shares_of_place
 from landshift.model import Model, load_model
@@ -31,7 +30,7 @@ from landshift.reading import (
 )
 from landshift.report import ImageRecord, SiteReport
 from landshift.sensor import FAMILY_BANDS, Family, Sensor
-from landshift.settings import Settings, is_up_to
+from landshift.settings import Settings
 from landshift.site import Site
 from landshift.transition import find_transitions, settings_of_place
 from landshift.wording import model_words
@@ -118,8 +117,6 @@ def model_for(
     ------
     ImageError
         When there is no such family.
-    SettingsError
-        When the pictures' own pixels are too coarse for it, whatever they are cut into.
     """
     shared = tuple(role for role in before.sensor.bands if role and role in after.sensor.bands)
     gsd_m = working_gsd_m(before, after, settings.grid)
@@ -133,15 +130,7 @@ def model_for(
             f"{' '.join(shared) or 'none'}{why}"
             f"; allowed {allowed}; --bands names them where the files do not"
         )
-    model = load_model(model_name, family)
-    own_gsd_m = max(before.sensor.gsd_m, after.sensor.gsd_m)
-    is_finer = not is_up_to(own_gsd_m, gsd_m)
-    if is_finer and not reads_gsd(own_gsd_m, 0.0, model.coarsest_gsd_m):
-        raise SettingsError(
-            f"--gsd {gsd_m:g} makes no finer pixels of {own_gsd_m:.3g} m; model {model.name} reads "
-            f"them up to {model.coarsest_gsd_m:g} m from {' '.join(model.bands)}"
-        )
-    return model
+    return load_model(model_name, family)
 
 
 def align_pictures(
