@@ -17,7 +17,7 @@ from landshift.cores import usable_cores
 from landshift.errors import ModelError
 from landshift.features import measure_exposure, network_input, normalise_bands
 from landshift.grid import Grid
-from landshift.landcover import classify, classify_pair
+from landshift.landcover import classify, classify_pair, span_seen
 from landshift.sensor import Sensor
 from networks import random_model, random_raster
 
@@ -188,6 +188,33 @@ def test_what_lies_four_times_as_far_counts_and_no_further(tmp_path, monkeypatch
         other = dataclasses.replace(raster, bands=bands)
         one, two = (classify(each, model).probability[:, :, :64] for each in (raster, other))
         assert np.array_equal(one, two) != counts
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("context", [False, True])
+@pytest.mark.parametrize("second_look", [[0.0, 0.0], [0.3, 0.2]])
+def test_a_part_that_is_large_enough_is_answered_as_the_whole(tmp_path, context, second_look):
+    model = random_model(tmp_path, seed=4, context=context, second_look=second_look)
+    raster = random_raster((64, 1200), 5)
+    exposure = measure_exposure(raster.bands, raster.valid)
+    places = np.arange(597, 604)
+    part = span_seen(model, places, 1200)
+    assert 0 < part.start < 597
+    assert 603 < part.stop < 1200
+    assert span_seen(model, places, 610).stop == 610
+    bands, valid = raster.bands[:, :, part].copy(), raster.valid[:, part].copy()
+    grid = raster.grid.window(0, part.start, 64, part.stop - part.start)
+    alone = dataclasses.replace(raster, bands=bands, valid=valid, grid=grid)
+    *_, whole = classify_pair(raster, raster_swapped(raster), model, exposures=(exposure,) * 2)
+    *_, found = classify_pair(alone, raster_swapped(alone), model, exposures=(exposure,) * 2)
+    np.testing.assert_allclose(
+        found.probability[:, :, places - part.start], whole.probability[:, :, places], atol=1e-6
+    )
+
+
+def raster_swapped(raster):
+    """Another picture of the same ground, so that there is change to find."""
+    return dataclasses.replace(raster, bands=raster.bands[::-1].copy())
 
 
 @pytest.mark.parametrize("turns", [2, 4])

@@ -27,7 +27,7 @@ from landshift.features import Exposure, apply_exposure, band_indices, measure_e
 from landshift.grid import WGS84, Grid
 from landshift.kernels import region
 from landshift.kernels import transition as kernel
-from landshift.landcover import classify_pair
+from landshift.landcover import classify_pair, span_seen
 from landshift.legend import COVERS, OUTSIDE, Cover
 from landshift.raster import Raster
 from landshift.reading import inside
@@ -40,10 +40,6 @@ Floats = NDArray[np.float32]
 
 KINDS = ("nothing lasting", "building gained", "building lost", "other lasting change")
 """What the evidence tells apart, in its order."""
-_MARGIN_PX = 388
-"""Ground around a place that its evidence hangs on: four times 77 + 16 px and a little, as the
-coarsest look sees it, in steps of 4 × 16, so that a part is halved where the whole is."""
-_STEP_PX = 64
 _RIM_PX = 2
 """Pixels around a place that are exchanged with it: what optics and sampling have mixed in."""
 
@@ -328,8 +324,10 @@ def _occlude(
     again: Recomparison, place: Place, exposures: tuple[Exposure, Exposure]
 ) -> tuple[float, tuple[Occlusion, ...]]:
     """Evidence of change at the place, and what is left of it with each thing exchanged."""
-    rows, cols = (_span(axis, size) for axis, size in
-                  zip(np.nonzero(place.mask), place.mask.shape, strict=True))  # fmt: skip
+    rows, cols = (
+        span_seen(again.model, axis, size)
+        for axis, size in zip(np.nonzero(place.mask), place.mask.shape, strict=True)
+    )
     before, after = (_part(picture, rows, cols) for picture in again.pictures)
     mask = place.mask[rows, cols]
 
@@ -344,13 +342,6 @@ def _occlude(
         left = evidence(one, other)
         found.append(Occlusion(what, left, change - left))
     return change, tuple(sorted(found, key=lambda one: -abs(one.fall)))
-
-
-def _span(places: NDArray[np.intp], size: int) -> slice:
-    """What the network looks at around ``places``, along one axis."""
-    first = max(int(places.min()) - _MARGIN_PX, 0) // _STEP_PX * _STEP_PX
-    last = -(-(int(places.max()) + 1 + _MARGIN_PX) // _STEP_PX) * _STEP_PX
-    return slice(first, min(last, size))
 
 
 def _part(raster: Raster, rows: slice, cols: slice) -> Raster:

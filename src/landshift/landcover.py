@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from landshift.features import Exposure, reads_gsd
 from landshift.grid import Grid
 from landshift.inference import (
+    REACH,
     UNIT,
     Block,
     CoarseLook,
@@ -182,6 +183,20 @@ def _coarse_look(
 
     each_block(run, half, weights, len(views), threads)
     return CoarseLook(features, change, model.second_look if counts else (0.0, 0.0))
+
+
+def span_seen(model: Model, places: NDArray[np.intp], size: int) -> slice:
+    """The part of an axis of ``size`` pixels that the answer at ``places`` hangs on.
+
+    It begins and ends where the coarsest look's pixels do, in the squares of 16 in which the
+    network works, so that a part is seen as the whole is.
+    """
+    coarsest = 2 ** (LOOKS - 1) if model.context else 2 if max(model.second_look) > 0 else 1
+    step = coarsest * UNIT
+    margin = coarsest * (REACH + UNIT)
+    first = max(int(places.min()) - margin, 0) // step * step
+    last = -(-(int(places.max()) + 1 + margin) // step) * step
+    return slice(first, min(last, size))
 
 
 @dataclass(frozen=True, eq=False)
