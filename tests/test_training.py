@@ -82,7 +82,7 @@ def test_the_loss_falls_on_one_batch(recipe):
         "before": picture, "after": changed, "cover_before": truth * 0 + 1,
         "cover_after": 1 + 2 * truth, "kind": truth,
     }  # fmt: skip
-    losses = [fitting._step(network.train(), optimiser, batch) for _ in range(30)]
+    losses = [fitting._step(recipe, network.train(), optimiser, batch) for _ in range(30)]
     assert losses[-1] < 0.5 * losses[0]
 
 
