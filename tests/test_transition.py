@@ -17,7 +17,7 @@ from landshift.legend import Cover
 from landshift.raster import Raster
 from landshift.sensor import Sensor
 from landshift.settings import AreaSettings, TransitionSettings
-from landshift.transition import find_transitions, gradient_agreement, without_rims
+from landshift.transition import find_transitions, without_rims
 from oracles import region as region_oracle
 from oracles import smoothing as smoothing_oracle
 from oracles import transition as oracle
@@ -488,13 +488,3 @@ def test_film_off_or_on_a_frame_that_stands_is_no_change(cover, turned):
 def test_a_greenhouse_that_is_gone_is_lost(cover, picture_after, gsd_m):
     changes = greenhouse_pair(cover, picture_after, gsd_m)
     assert (changes.codes[8:32, 8:34] == 20 + cover).mean() > 0.9
-
-
-def test_gradients_agree_with_themselves_alone():
-    rng = np.random.default_rng(3)
-    one, other = (np.array([1.0, 1.0j]) @ rng.standard_normal((2, 5000)) for _ in range(2))
-    assert gradient_agreement(one, one) == pytest.approx(1.0)
-    assert gradient_agreement(one, -one) == pytest.approx(-1.0)
-    assert abs(gradient_agreement(one, other)) < 0.05
-    assert gradient_agreement(one + 9.0, other + 9.0) < 0.05  # one direction in common
-    assert gradient_agreement(one, np.ones_like(one)) == 0.0

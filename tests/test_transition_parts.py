@@ -13,7 +13,6 @@ from landshift.sensor import Sensor
 from landshift.settings import TransitionSettings
 from landshift.transition import (
     find_transitions,
-    keep_frames,
     least_regions_px,
     residual_reach_px,
     smoothing_weights,
@@ -107,26 +106,6 @@ def test_the_noise_of_a_swapped_pair_is_that_of_the_mirrored_totals():
         )
     new, gone = (forth.total_noise_hectares[name] for name in ("new_building", "removed_building"))
     assert new > 10 * gone
-
-
-@pytest.mark.parametrize("least_px", [100, 101])
-def test_a_frame_of_few_pixels_is_left_and_a_larger_one_keeps_its_probability(least_px):
-    grid, rng = utm_grid(30, 30, 1.0), np.random.default_rng(2)
-    bands = rng.normal(100, 20, (3, *grid.shape)).astype(np.float32)
-    one = Raster(bands, np.ones(grid.shape, bool), grid, Sensor(RGB, 1.0), None)
-    codes, kinds = np.full(grid.shape, 22, np.uint8), np.zeros((4, *grid.shape), np.float32)
-    codes[10:20, 10:20] = 21
-    # grown, built on, torn down: what no film explains, however well the dates agree
-    codes[0:9, 0:14], codes[0:9, 15:29], codes[21:, :15], codes[21:, 16:] = 14, 23, 32, 133
-    kinds[0], kinds[3, 10:20, 10:20], kinds[0, 10:20, 10:20] = 1.0, 0.7, 0.3
-    wanted = codes.copy()
-    if least_px == 100:
-        wanted[10:20, 10:20] = 22
-    keep_frames(codes, kinds, (one, one), replace(SETTINGS, frame_least_px=least_px))
-    np.testing.assert_array_equal(codes, wanted)
-    inside = kinds[:, 10:20, 10:20].mean(axis=(1, 2))
-    assert inside == pytest.approx([1, 0, 0, 0] if least_px == 100 else [0.3, 0, 0, 0.7])
-    assert kinds.sum(axis=0) == pytest.approx(np.ones(grid.shape))
 
 
 def test_neighbours_are_as_alike_as_in_the_picture_where_they_differ_most():

@@ -455,6 +455,8 @@ def _notes(again: Recomparison, place: Place) -> tuple[str, ...]:
                 "edges agree on both dates, as where film is off a frame that stands, or the "
                 "region was too small"
             )
+        elif code == 33 and Cover.BUILDING in (before, after):
+            why = "it is too small, or a narrow strip along a roof that stands, as where that leans"
         notes.append(f"by itself it would be {before.label} → {after.label}; {why}")
     elif (alone := [COVERS[int(cover.probability[:, place.row, place.col].argmax())].label
                     for cover in again.covers]) != [before.label, after.label]:  # fmt: skip

@@ -22,6 +22,7 @@ from landshift.kernels import region, smoothing
 from landshift.kernels import transition as kernel
 from landshift.legend import Cover, transition_code
 from landshift.settings import TransitionSettings, is_up_to
+from landshift.standing import keep_frames, keep_leaning_roofs
 
 if TYPE_CHECKING:
     from landshift.alignment import Alignment
@@ -151,6 +152,7 @@ def find_transitions(
     codes = _codes(found, before.grid.gsd_m, settings)
     if is_up_to(before.grid.gsd_m, settings.frame_coarsest_gsd_m):
         keep_frames(codes, found.kinds, pictures, settings)
+    keep_leaning_roofs(codes, before.grid.gsd_m, settings)
     faint = _quieten_unsupported(found.kinds, codes, settings)
     return _change_map(before, found.classes, found.kinds, faint, codes, inside, settings)
 
@@ -309,52 +311,6 @@ def _codes(
         region.sieve(pieces, piece_px, _SIEVE_PASSES)
         codes[own] = pieces[own]
     return codes
-
-
-def keep_frames(
-    codes: NDArray[np.uint8],
-    kinds: Pixels,
-    pictures: Sequence[Raster],
-    settings: TransitionSettings,
-) -> None:
-    """Call regions greenhouse still where only film came off, or went on, a frame that stands.
-
-    Film changes a greenhouse's colour altogether and leaves its edges where they are: hoops, gaps
-    between tunnels, gables. So the two dates' gradients are compared, as doubled angles, which
-    brightness turned to darkness leaves as they are, and less their mean over the region, or any
-    two fields of rows of one direction would agree. ``codes`` (row, col) and ``kinds``
-    (4, row, col) are changed in place. A building that stands there now is a building.
-    """
-    before, after = codes // 10, codes % 10
-    stripped = (before != after) & ((before == Cover.GREENHOUSE) | (after == Cover.GREENHOUSE))
-    stripped &= (before != Cover.BUILDING) & (after != Cover.BUILDING)
-    regions, count = ndimage.label(stripped, np.ones((3, 3)))
-    if len(pictures) != 2 or count == 0:
-        return
-    one, other = (_doubled_gradient(picture) for picture in pictures)
-    for number, place in enumerate(ndimage.find_objects(regions), 1):
-        inside = regions[place] == number
-        if np.count_nonzero(inside) < settings.frame_least_px:
-            continue
-        if gradient_agreement(one[place][inside], other[place][inside]) >= settings.frame_agreement:
-            codes[place][inside] = transition_code(Cover.GREENHOUSE, Cover.GREENHOUSE)
-            kinds[(0, *place)][inside] += kinds[(slice(1, None), *place)][:, inside].sum(axis=0)
-            kinds[(slice(1, None), *place)][:, inside] = 0.0
-
-
-def _doubled_gradient(picture: Raster) -> NDArray[np.complex64]:
-    """Gradient of brightness with its angle doubled and its length kept, (row, col)."""
-    brightness = ndimage.gaussian_filter(picture.bands.mean(axis=0, dtype=np.float32), 1.0)
-    down, right = np.gradient(brightness)
-    gradient = right + 1j * down
-    return np.asarray(gradient**2 / np.maximum(np.abs(gradient), 1e-12), np.complex64)
-
-
-def gradient_agreement(one: NDArray[np.complex64], other: NDArray[np.complex64]) -> float:
-    """Correlation of two sets of doubled gradients, -1 to 1; 0 where one of them has none."""
-    x, y = one - one.mean(), other - other.mean()
-    size = float(np.sqrt(np.sum(np.abs(x) ** 2) * np.sum(np.abs(y) ** 2)))
-    return float(np.sum(x * y.conj()).real) / size if size > 0.0 else 0.0
 
 
 def _quieten_unsupported(
