@@ -48,13 +48,13 @@ def print_report(report: SiteReport, out: Path | None) -> None:
     console.print(_totals_table(report))
     for reason, totals in _reasons(report).items():
         console.print(f"[dim]wide through {escape(reason)}: {', '.join(totals)}[/]")
+    if report.buildings:
+        console.print(_buildings_table(report))
     _print_pairs(console, report, out)
     if report.not_seen_hectares >= report.settings["area"]["least_reported_hectares"]:
         console.print(f"not seen, nothing said of it: {report.not_seen_hectares:.2f} ha")
     if report.balance:
         console.print(_balance_table(report))
-    if report.buildings:
-        console.print(_buildings_table(report))
     for warning in report.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
     if out is not None:
@@ -190,7 +190,7 @@ def _print_pairs(console: Console, report: SiteReport, out: Path | None) -> None
 def _buildings_table(report: SiteReport) -> Table:
     count = len(report.buildings)
     table = Table("new buildings", box=None, pad_edge=False)
-    for heading in ("hectares", "length × width m", "azimuth °"):
+    for heading in ("hectares", "size m", "azimuth °"):
         table.add_column(heading, justify="right")
     table.add_column("was")
     staged = any(building.stage is not None for building in report.buildings)
