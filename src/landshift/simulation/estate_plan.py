@@ -19,7 +19,9 @@ from landshift.simulation.estate_houses import (
     roofs_alike,
     village_house,
 )
+from landshift.simulation.spectra import mix, spectrum, vary
 from landshift.simulation.stage import Stage
+from landshift.simulation.surfaces import BARE, Look
 
 _STEP_M = 1.0
 """Metres from point to point of a street's middle line."""
@@ -312,7 +314,7 @@ def _house(stage: Stage, manner: _Manner, width: float, right: bool) -> tuple[Ho
     depth = manner.lot_m[1]
     if not manner.village:
         front = manner.front_m + abs(rng.normal(0, 0.8))
-        size = width - rng.uniform(1.8, 4.0), (depth - front) * rng.uniform(0.52, 0.72)
+        size = width - rng.uniform(1.5, 3.5), (depth - front) * rng.uniform(0.56, 0.78)
         return estate_house(stage, *size, int(rng.choice(manner.roofs))), front
     # All houses of a village look the same way, whichever side of the lane they stand.
     rear = manner.facing if right else -manner.facing
@@ -368,8 +370,9 @@ def _lots(
                 house, front = _house(stage, manner, shrink * width, right)
                 out = street.half_m + front + house.depth / 2
                 x, y = street.points[at] + out * np.asarray([-math.sin(heading), math.cos(heading)])
-                drive = (middle + side * house.length,
-                         rng.uniform(1.6, 2.4) if street.close else rng.uniform(3.5, 6.0))  # fmt: skip
+                # Ways off the ring of a close widen outward.
+                drive_m = rng.uniform(1.6, 2.4) if street.close else rng.uniform(3.5, 6.0)
+                drive = middle + side * house.length, drive_m
                 lot = Lot(number, window, float(x), float(y), heading, house, front, drive, turn)
                 if _fits(stage, ground, lot, house):
                     break
@@ -400,7 +403,7 @@ def plan_estate(stage: Stage, village: bool, changes: bool) -> Estate | None:
         lot_m = rng.uniform(9.5, 15.0), rng.uniform(12.0, 21.0)
         streets = _village_streets(rng, middle, heading, reach, lot_m)
     else:
-        lot_m = rng.uniform(14.0, 22.0), rng.uniform(27.0, 38.0)
+        lot_m = rng.uniform(14.0, 22.0), rng.uniform(27.0, 37.0)
         streets = _winding_streets(rng, middle, heading, reach, lot_m)
     ground = _ground(stage, streets, lot_m[1])
     if ground is None:
@@ -410,14 +413,38 @@ def plan_estate(stage: Stage, village: bool, changes: bool) -> Estate | None:
              else ["concrete", "gravel", "concrete_pale"])  # fmt: skip
     way = stage.paved(str(rng.choice(names)))
     pale = stage.paved("concrete_pale")
-    yards = [stage.grass() for _ in range(2)]
+    lawn = stage.grass()
+    yards = [lawn, lawn, lawn, stage.grass()]
     if village:
         yards = [stage.paved("concrete"), stage.bare(0.1), stage.bare(0.1), stage.grass()]
     before = rng.uniform(0.1, 0.75) if rng.random() < 0.5 else -1.0
-    after = rng.uniform(max(before, 0.2) + 0.2, 1.25)
+    after = 1.3 if rng.random() < 0.4 else rng.uniform(max(before, 0.2) + 0.2, 1.25)
     if not changes:
         before = after = 1.3 if rng.random() < 0.7 else rng.uniform(0.2, 1.2)
-    kerb = pale if rng.random() < 0.5 else way
-    return Estate(village, ground, lots, (way, kerb, pale), bool(not village and rng.random() < 0.5), tuple(yards), stage.bare(0.1),
-                  bool(rng.random() < 0.5), bool(rng.random() < 0.5), bool(rng.random() < 0.75),
-                  float(rng.exponential(1.3)), (float(before), float(after)))  # fmt: skip
+    return Estate(
+        village=village,
+        ground=ground,
+        lots=lots,
+        streets=(way, pale if rng.random() < 0.5 else way, pale),
+        footpath=bool(not village and rng.random() < 0.5),
+        yards=tuple(yards),
+        earth=_stripped(stage),
+        graded=bool(rng.random() < 0.5),
+        early=bool(rng.random() < 0.5),
+        fenced=bool(rng.random() < 0.75),
+        trees=float(rng.exponential(1.3)),
+        levels=(float(before), float(after)),
+    )
+
+
+def _stripped(stage: Stage) -> int:
+    """Ground without its topsoil: paler than what lies about, and alike over the whole estate."""
+    rng = stage.rng
+    if rng.random() < 0.4:
+        return stage.bare(0.1)
+    subsoil = vary(rng, mix(stage.soil, spectrum("soil_pale"), rng.uniform(0.3, 1.0)), 0.15)
+    look = Look(
+        ground=subsoil, canopy=stage.soil, mean=rng.uniform(0.0, 0.25),
+        patch=(0.1, rng.uniform(0.05, 0.3), rng.uniform(0.05, 0.2)), stain=(0.08, 0.08, 0.06),
+    )  # fmt: skip
+    return stage.table.add(BARE, look)

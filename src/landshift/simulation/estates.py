@@ -164,8 +164,9 @@ def _streets(stage: Stage, estate: Estate) -> None:
         near = (ground.lot > 0) | (off < 4.0 + stray)
         canvas.flat(ground.rows, ground.cols, near, estate.earth)
         other = 0.85 * stage.smooth[ground.rows, ground.cols]
-        other = other + 0.4 * stage.fractal[ground.rows, ground.cols] > stage.rng.uniform(0.3, 1.4)
-        canvas.flat(ground.rows, ground.cols, near & other, stage.bare(0.2))
+        other = other + 0.4 * stage.fractal[ground.rows, ground.cols]
+        patchy = near & (other > stage.rng.uniform(0.3, 1.4))
+        canvas.flat(ground.rows, ground.cols, patchy, stage.bare(0.2))
     if estate.footpath:
         canvas.flat(ground.rows, ground.cols, (off > 1.3) & (off < 2.7), drive)
     if not estate.village:
