@@ -173,13 +173,13 @@ def framed(stage: Stage, house: House, heading: float) -> House:
     rng = stage.rng
     timber = mix(spectrum("straw"), spectrum("concrete_pale"), rng.uniform(0.0, 0.8))
     look = Look(
-        ground=mix(stage.soil * np.float32(0.6), spectrum("concrete"), rng.uniform(0.0, 0.5)),
+        ground=mix(stage.soil * np.float32(0.8), spectrum("concrete"), rng.uniform(0.1, 0.6)),
         canopy=vary(rng, timber, 0.15),
-        mean=rng.uniform(0.3, 0.6),
-        row=rng.uniform(0.2, 0.45),
+        mean=rng.uniform(0.35, 0.6),
+        row=rng.uniform(0.15, 0.35),
         period=rng.uniform(1.6, 3.2),
         heading=heading,
-        along=rng.uniform(0.15, 0.4),
+        along=rng.uniform(0.1, 0.3),
         along_period=rng.uniform(1.6, 3.2),
         patch=(0.1, 0.05, 0.03),
         stain=(0.08, 0.04, 0.03),

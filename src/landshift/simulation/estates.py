@@ -19,7 +19,7 @@ from landshift.simulation.nature import paint_savanna, paint_wood
 from landshift.simulation.stage import BuildingRecord, Stage, Zone
 from landshift.simulation.surfaces import BUILDING, WOODY
 
-ESTATE_SHARE = 0.2
+ESTATE_SHARE = 0.17
 """Share of pairs in red, green and blue in which a settlement is planned; a few of them lie so that
 no house of theirs is seen."""
 COARSEST_M = 2.5
@@ -67,7 +67,7 @@ def go_on(stage: Stage, estate: Estate, seed: int) -> list[Event]:
     if not moved:
         return []
     middle = moved[len(moved) // 2]
-    return [Event("village" if estate.village else "estate", middle.x, middle.y)]
+    return [Event("settlement" if estate.village else "estate", middle.x, middle.y)]
 
 
 def blocks_beside(stage: Stage, estate: Estate, blocks: list[Block]) -> list[Block]:
