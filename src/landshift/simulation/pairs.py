@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from landshift.sensor import FAMILY_BANDS, Family
 from landshift.simulation.canvas import Canvas, FloatArray
+from landshift.simulation.estates import begin_estate, blocks_beside, go_on
 from landshift.simulation.events import Event, change_land, repaint_roofs
 from landshift.simulation.layout import PLACES, paint_land
 from landshift.simulation.light import Sun, View
@@ -170,10 +171,15 @@ def simulate_pair(
     days = _days(rng)
     stage, places = _begin(rng, full, pixel_m, days)
     blocks = paint_land(stage, places)
+    estate = begin_estate(stage, seed) if family == "rgb" else None
     canvases = [stage.canvas, stage.canvas.copy()]
     stage.canvas = canvases[1]
     quiet = rng.random() < UNCHANGED_SHARE if unchanged is None else unchanged
+    if estate is not None:
+        blocks = blocks_beside(stage, estate, blocks)
     events = [] if quiet else change_land(stage, blocks)
+    if estate is not None and not quiet:
+        events += go_on(stage, estate, seed)
     repaint_roofs(stage)
     order = [1, 0] if rng.random() < 0.15 else [0, 1]
     terrain = rng.exponential(1.5)
