@@ -15,9 +15,9 @@ from landshift.training.material import GAINED, IGNORED, LOST, SAME, Tile, fate
 
 _STANDING = (Cover.BUILDING, Cover.GREENHOUSE)
 """What has walls."""
-_LABELS = 2
-"""Counted up when labels of the same scene change: scenes kept on disk with others are made anew.
-2: shores and the walls of what stays are taught as unchanged."""
+_LABELS = 3
+"""Counted up when the scene of a seed or its labels change: those kept on disk are made anew.
+2: shores and the walls of what stays are taught as unchanged; 3: estates and villages."""
 
 
 def simulated_tiles(
