@@ -102,6 +102,16 @@ def test_gross_net_and_what_was_not_seen(capsys):
     assert "not seen" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("value", [0.99 * LEAST, LEAST])
+def test_covers_of_which_little_moved_are_not_listed(capsys, value):
+    none, moved = Hectares(0.0, 0.0, 0.1, "noise"), Hectares(value, 0.0, 1.0, "noise")
+    for gained, lost in ((none, moved), (moved, none)):
+        balance = (Balance(Cover.WATER, gained, lost, 0.0, -0.1, 0.1),)
+        print_report(replace(made_report(), balance=balance), None)
+        rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("water ")]
+        assert len(rows) == (value >= LEAST)
+
+
 def test_totals_are_always_listed(capsys):
     lines = "\n".join(printed(capsys, [0.1 * LEAST] * 4))
     assert "4 smaller ones" in lines
@@ -122,8 +132,8 @@ def test_what_a_building_is_too_small_for_is_not_told(capsys):
     untold = replace(told, azimuth_deg=None, stage=None)
     print_report(replace(made_report(), buildings=(told, untold)), None)
     rows = [line for line in capsys.readouterr().out.splitlines() if " × " in line]
-    assert rows[2].split()[5] == "–"
-    assert rows[2].rstrip().endswith("cannot tell")
+    assert rows[1].split()[5] == "–"
+    assert rows[1].rstrip().endswith("cannot tell")
 
 
 def test_a_stage_that_no_building_has_is_said_to_be_unknown_once(capsys):

@@ -45,16 +45,20 @@ def print_report(report: SiteReport, out: Path | None) -> None:
         f"{report.changes.aoi_hectares:.2f} ha in {aoi}, "
         f"{seen_words(report.seen_share)} of it seen in both"
     )
+    console.print()
     console.print(_totals_table(report))
     for reason, totals in _reasons(report).items():
         console.print(f"[dim]wide through {escape(reason)}: {', '.join(totals)}[/]")
     if report.buildings:
+        console.print()
         console.print(_buildings_table(report))
     _print_pairs(console, report, out)
     if report.not_seen_hectares >= report.settings["area"]["least_reported_hectares"]:
         console.print(f"not seen, nothing said of it: {report.not_seen_hectares:.2f} ha")
     if report.balance:
+        console.print()
         console.print(_balance_table(report))
+        console.print()
     for warning in report.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
     if out is not None:
@@ -140,11 +144,14 @@ def _reasons(report: SiteReport) -> dict[str, list[str]]:
 
 
 def _balance_table(report: SiteReport) -> Table:
-    """Gross and net of each cover; the net may be below 0."""
+    """Gross and net of each cover that a person would look at; the net may be below 0."""
+    least = report.settings["area"]["least_shown_hectares"]
     table = Table("cover", box=None, pad_edge=False)
     for heading in ("gained ha", "lost ha", "net ha", "90 % interval"):
         table.add_column(heading, justify="right")
     for one in report.balance:
+        if max(one.gained.value, one.lost.value) < least:
+            continue
         table.add_row(
             one.cover.label, f"{one.gained.value:.2f}", f"{one.lost.value:.2f}",
             # z: no -0.00
@@ -181,6 +188,7 @@ def _print_pairs(console: Console, report: SiteReport, out: Path | None) -> None
         together = sum(one.value for one in folded)
         table.add_row(folded_words(folded, "ones"), f"{together:.2f}", "")
     if shown or small:
+        console.print()
         console.print(table)
     if small:
         where = "--json prints" if out is None else "report.json lists"
