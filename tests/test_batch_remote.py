@@ -118,6 +118,19 @@ def test_a_listed_address_becomes_a_file_of_its_name(server, tmp_path):
     assert not site.before.path.exists()
 
 
+def test_a_listed_address_may_be_a_mask(server, tmp_path):
+    head = "id,before,after,before_mask,after_mask\n"
+    (tmp_path / "a.tif").write_bytes(CONTENT)
+    (tmp_path / "sites.csv").write_text(f"{head}ky,a.tif,{server},scl:{server},seen:a.tif\n")
+    (listed,) = read_site_list(tmp_path / "sites.csv").sites
+    assert (listed.problem, listed.before_mask) == ("", server)
+    with pictures_at_hand(listed) as site:
+        mask = site.before.mask
+        assert (mask.kind, mask.path.read_bytes()) == ("scl", CONTENT)
+        assert site.before.path == site.after.mask.path == tmp_path / "a.tif"
+    assert not mask.path.exists()
+
+
 def test_a_worker_that_is_ended_leaves_nothing_that_it_fetched(server, tmp_path, monkeypatch):
     path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path)

@@ -22,7 +22,7 @@ from landshift.patches import find_patches
 from landshift.reading import read_aoi, read_codes, read_facts
 from landshift.report import SiteReport
 from landshift.settings import Settings
-from landshift.site import Image, Site, site_id
+from landshift.site import Image, Site, mask_named, site_id
 from landshift.writing import write_report
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def compare(
     bands: Sequence[str] | None = None,
     before_date: date | None = None,
     after_date: date | None = None,
+    before_mask: str | Path | None = None,
+    after_mask: str | Path | None = None,
     model: str | Path = "open",
     settings: Settings | None = None,
     progress: Callable[[str], None] = lambda stage: None,
@@ -69,6 +71,10 @@ def compare(
         Role of each band, in both pictures, where the files do not say it.
     before_date, after_date
         Days of the pictures, where neither they nor the outline's file say it.
+    before_mask, after_mask
+        Masks beside the pictures: a file that says what it is, or ``"scl:FILE"``, ``"udm2:FILE"``,
+        ``"udm:FILE"``, ``"seen:FILE"`` (what is not 0 was seen), ``"hidden:FILE"`` (was not). What
+        they hide counts as not seen.
     model
         A packaged model's name, or the path of a model file.
     settings
@@ -105,8 +111,8 @@ def compare(
     ]
     site = Site(
         id=site_id(facts.get("id") or name or before.stem),
-        before=Image(before, gsd_m, roles, days[0]),
-        after=Image(after, gsd_m, roles, days[1]),
+        before=Image(before, gsd_m, roles, days[0], mask_named(before_mask)),
+        after=Image(after, gsd_m, roles, days[1], mask_named(after_mask)),
         aoi=None if aoi is None else read_aoi(Path(aoi)),
         name=name or facts.get("name", ""),
     )
@@ -119,6 +125,7 @@ def classify(
     gsd_m: float | None = None,
     bands: Sequence[str] | None = None,
     day: date | None = None,
+    mask: str | Path | None = None,
     model: str | Path = "open",
     settings: Settings | None = None,
     progress: Callable[[str], None] = lambda stage: None,
@@ -138,7 +145,7 @@ def classify(
     ['bare', 'building', 'cropland']
     """
     roles = None if bands is None else tuple(bands)
-    picture = Image(Path(image), gsd_m, roles, day)
+    picture = Image(Path(image), gsd_m, roles, day, mask_named(mask))
     return map_cover(picture, str(model), _at(settings, gsd_m), progress)
 
 

@@ -6,6 +6,10 @@ import platform
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from landshift.alignment import Alignment
 from landshift.area import measure_area, measure_balance
@@ -28,12 +32,12 @@ from landshift.reading import (
     read_raster,
     working_gsd_m,
 )
-from landshift.report import ImageRecord, SiteReport
+from landshift.report import ImageRecord, MaskRecord, SiteReport
 from landshift.sensor import FAMILY_BANDS, Family, Sensor
 from landshift.settings import Settings
 from landshift.site import Site
 from landshift.transition import find_transitions, settings_of_place
-from landshift.wording import model_words
+from landshift.wording import mask_words, model_words
 
 _LIBRARIES = ("numpy", "numba", "rasterio", "scikit-image", "scipy", "shapely", "pyproj")
 
@@ -76,7 +80,7 @@ def compare_site(
     progress("registering")
     alignment, shared = align_pictures(after, pictures, settings)
     before = read_raster(site.before, grid, alignment)  # warped once, from the source's own pixels
-    aoi = inside(outline, grid) if outline else before.valid & after.valid
+    aoi = inside(outline, grid) if outline else before.shown & after.shown
     shown = before, after
     before, after, clouds = without_clouds(before, after, settings.clouds)
     doubts = shared.doubts(aoi, settings.fitness.caution_same_share)
@@ -94,15 +98,16 @@ def compare_site(
     )  # fmt: skip
     buildings, clusters = outline_buildings(changes, after, settings.buildings)
     transitions, totals = measure_area(changes, alignment, settings.area)
+    records = tuple(_record(*each, aoi) for each in zip(pictures, shown, strict=True))
     return SiteReport(
-        site=site, before=_record(pictures[0]), after=_record(pictures[1]),
+        site=site, before=records[0], after=records[1],
         fitness=fitness, alignment=alignment, changes=changes, transitions=transitions,
         totals=totals, buildings=buildings, clusters=clusters,
         # two sums of the same pixels may differ in their last digit
         seen_share=min(float(changes.seen_hectares.sum() / changes.aoi_hectares), 1.0),
         outline=outline, before_picture=make_preview(shown[0], settings.preview),
         after_picture=make_preview(shown[1], settings.preview),
-        warnings=_warnings(pictures, fitness, alignment, model, settings),
+        warnings=_warnings(pictures, records, fitness, alignment, model, settings),
         settings=settings.as_dict(), software=_software(model),
         balance=measure_balance(changes, alignment, settings.area),
     )  # fmt: skip
@@ -191,22 +196,32 @@ def _refuse_unfit(site: Site, fitness: Fitness) -> None:
         )
 
 
-def _record(picture: PictureInfo) -> ImageRecord:
+def _record(picture: PictureInfo, shown: Raster, aoi: NDArray[np.bool_]) -> ImageRecord:
+    mask = None
+    if picture.mask is not None and shown.hidden is not None:
+        hidden = float(shown.hidden[aoi].mean())
+        given = str(picture.mask.path)
+        mask = MaskRecord(given, picture.mask.kind, picture.mask.sha256, hidden)
     return ImageRecord(
         path=str(picture.image.path), sha256=picture.sha256,
         date=picture.date.isoformat() if picture.date else None,
         sensor=f"{picture.sensor.name} ({' '.join(b or '-' for b in picture.sensor.bands)})",
         gsd_m=picture.sensor.gsd_m, bands=picture.image.bands,
+        mask=mask,
     )  # fmt: skip
 
 
 def _warnings(
-    pictures: tuple[PictureInfo, PictureInfo], fitness: Fitness, alignment: Alignment, model: Model,
-    settings: Settings,
+    pictures: tuple[PictureInfo, PictureInfo], records: tuple[ImageRecord, ...], fitness: Fitness,
+    alignment: Alignment, model: Model, settings: Settings,
 ) -> tuple[str, ...]:  # fmt: skip
     found = list(fitness.reasons)
     if pictures[0].sha256 == pictures[1].sha256:
         found.append("both pictures are the same file: nothing can have changed between them")
+    for when, one in zip(("before", "after"), records, strict=True):
+        if one.mask is not None:
+            whole = f"the site in the {when} picture"
+            found.append(mask_words(Path(one.mask.path).name, one.mask.hidden_share, whole))
     found += [note for picture in pictures for note in picture.notes]
     found += notes_of_gsd(*pictures, settings.grid)
     if alignment.verdict == "doubtful" and alignment.reason not in " ".join(found):

@@ -239,14 +239,8 @@ def explain(again: Recomparison, place: Place) -> Explanation:
     _check_same(again, place)
     mask, valid = place.mask, again.evidence.valid
     if not valid[mask].all():
-        unseen = [
-            f"cloud or snow hides it in the {when} picture" if cloud[mask].any()
-            else f"the {when} picture shows nothing there"
-            for when, cover, cloud in zip(("before", "after"), again.covers, again.clouds,
-                                          strict=True) if not cover.valid[mask].all()
-        ] or ["both dates show one and the same picture there"]  # fmt: skip
         where = f"row {place.row}, col {place.col}"
-        raise ComparisonError(f"{where} was not seen: {' and '.join(unseen)}")
+        raise ComparisonError(f"{where} was not seen: {again.why_unseen(mask)}")
     exposures = _exposures(again)
     change, occlusions = _occlude(again, place, exposures)
     called, probability = _called(again, place)

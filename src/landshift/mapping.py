@@ -23,6 +23,7 @@ from landshift.reading import (
 )
 from landshift.settings import Settings
 from landshift.site import Image
+from landshift.wording import mask_words
 
 _THUMBNAIL_PX = 500
 """Longer side of the map in a notebook."""
@@ -87,4 +88,7 @@ def map_cover(
     }
     seen = float(np.count_nonzero(own != NOT_SEEN) / own.size)
     notes = picture.notes + notes_of_gsd(picture, picture, settings.grid)
+    if picture.mask is not None and raster.hidden is not None:
+        hidden = float(raster.hidden.mean())
+        notes = (mask_words(picture.mask.path.name, hidden, "the picture"), *notes)
     return CoverMap(own, hectares, seen, picture.grid, notes)

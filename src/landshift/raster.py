@@ -26,6 +26,9 @@ class Raster:
     """What the bands are, in the order of the band axis."""
     date: date | None = None
     """Day of acquisition, where known."""
+    hidden: NDArray[np.bool_] | None = None
+    """(row, col); True where it is not valid for the mask beside the picture alone; None where it
+    has no mask."""
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together, and freeze them."""
@@ -37,6 +40,13 @@ class Raster:
             raise ValueError(f"{len(self.bands)} bands but roles {self.sensor.bands}")
         self.bands.flags.writeable = False
         self.valid.flags.writeable = False
+        if self.hidden is not None:
+            self.hidden.flags.writeable = False
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """(row, col); True where the picture's file shows something, hidden by a mask or not."""
+        return self.valid if self.hidden is None else self.valid | self.hidden
 
     def select(self, roles: tuple[str, ...]) -> NDArray[np.float32]:
         """The bands of these roles, in this order, (len(roles), row, col).

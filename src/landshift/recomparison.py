@@ -34,7 +34,7 @@ from landshift.model import Model, load_model
 from landshift.raster import Raster
 from landshift.reading import describe_image, read_raster
 from landshift.settings import Settings
-from landshift.site import Image
+from landshift.site import MASK_KINDS, Image, Mask
 
 _MOST_BYTES = 64 * 2**20
 """Of a report.json; one of ten thousand buildings has 4 MB."""
@@ -49,6 +49,8 @@ class WrittenResult:
     """Before and after, as the user named them."""
     sha256: tuple[str, str]
     """Of their bytes."""
+    mask_sha256: tuple[str, str]
+    """Of the bytes of the masks beside them; empty where there was none."""
     model: str
     """Name and family, joined by a dash."""
     model_sha256: str
@@ -91,6 +93,21 @@ class Recomparison:
     buildings: tuple[Building, ...]
     """In the order of the report."""
 
+    def why_unseen(self, place: NDArray[np.bool_]) -> str:
+        """Why not all of a ``place``, (row, col), was seen on both dates."""
+        found = []
+        for number, when in enumerate(("before", "after")):
+            hidden = self.pictures[number].hidden
+            if self.covers[number].valid[place].all():
+                continue
+            if hidden is not None and hidden[place].any():
+                found.append(f"the mask beside the {when} picture hides it")
+            elif self.clouds[number][place].any():
+                found.append(f"cloud or snow hides it in the {when} picture")
+            else:
+                found.append(f"the {when} picture shows nothing there")
+        return " and ".join(found) or "both dates show one and the same picture there"
+
 
 def read_result(folder: Path, inputs: Path | None = None) -> WrittenResult:
     """What stands in a result folder.
@@ -119,6 +136,7 @@ def read_result(folder: Path, inputs: Path | None = None) -> WrittenResult:
         return WrittenResult(
             folder=folder, images=(images[0], images[1]),
             sha256=(str(report["before"]["sha256"]), str(report["after"]["sha256"])),
+            mask_sha256=(_mask_sha256(report["before"]), _mask_sha256(report["after"])),
             model=str(software["model"]), model_sha256=str(software["model_sha256"]),
             settings=settings_from(
                 report["settings"], f"{where} of landshift {software['landshift']}"
@@ -136,13 +154,26 @@ def read_result(folder: Path, inputs: Path | None = None) -> WrittenResult:
 def _image(record: Mapping[str, Any], inputs: Path | None) -> Image:
     path = Path(record["path"])
     day = record.get("date")
-    bands = record.get("bands")
+    bands, mask = record.get("bands"), record.get("mask")
     return Image(
         path if inputs is None else _moved(path, inputs),
         None,
         None if bands is None else tuple(str(band) for band in bands),
         None if day is None else date.fromisoformat(day),
+        None if mask is None else _mask(mask, inputs),
     )
+
+
+def _mask(record: Mapping[str, Any], inputs: Path | None) -> Mask:
+    path, kind = Path(record["path"]), record["kind"]
+    if kind not in MASK_KINDS:
+        raise ValueError(f"a mask of kind {kind!r}")
+    return Mask(path if inputs is None else _moved(path, inputs), kind)
+
+
+def _mask_sha256(record: Mapping[str, Any]) -> str:
+    mask = record.get("mask")
+    return "" if mask is None else str(mask["sha256"])
 
 
 def _moved(path: Path, inputs: Path) -> Path:
@@ -259,22 +290,26 @@ def compare_again(
 
 
 def _with_gsd(image: Image, settings: Settings) -> Image:
-    return Image(image.path, settings.grid.gsd_m, image.bands, image.date)
+    return replace(image, gsd_m=settings.grid.gsd_m)
 
 
 def _check_inputs(images: tuple[Image, ...], result: WrittenResult) -> None:
-    for image, recorded in zip(images, result.sha256, strict=True):
-        if not image.path.is_file():
-            raise ImageError(
-                f"{image.path}: no such file, and {result.folder} was made from it; "
-                "--inputs DIR says where it lies now"
-            )
-        found = describe_image(image).sha256
-        if found != recorded:
-            raise ImageError(
-                f"{image.path}: changed since {result.folder} was made from it: "
-                f"SHA-256 {found[:12]}…, then {recorded[:12]}…"
-            )
+    for image, *recorded in zip(images, result.sha256, result.mask_sha256, strict=True):
+        paths = [image.path] if image.mask is None else [image.path, image.mask.path]
+        for path in paths:
+            if not path.is_file():
+                raise ImageError(
+                    f"{path}: no such file, and {result.folder} was made from it; "
+                    "--inputs DIR says where it lies now"
+                )
+        info = describe_image(image)
+        hashes = info.sha256, "" if info.mask is None else info.mask.sha256
+        for path, found, then in zip(paths, hashes, recorded, strict=False):
+            if found != then:
+                raise ImageError(
+                    f"{path}: changed since {result.folder} was made from it: "
+                    f"SHA-256 {found[:12]}…, then {then[:12]}…"
+                )
 
 
 def _model(result: WrittenResult, model_name: str | None) -> Model:

@@ -24,6 +24,20 @@ _THUMBNAIL_PX = 400
 
 
 @dataclass(frozen=True)
+class MaskRecord:
+    """The mask beside an input picture, and what it took from it."""
+
+    path: str
+    """As the user gave it, without its kind."""
+    kind: str
+    """One of `landshift.site.MASK_KINDS`."""
+    sha256: str
+    """Of the file's bytes."""
+    hidden_share: float
+    """Share of the aoi that the picture's file shows and the mask hides, 0-1."""
+
+
+@dataclass(frozen=True)
 class ImageRecord:
     """One input picture, so that the result can be traced to it."""
 
@@ -39,6 +53,7 @@ class ImageRecord:
     """Native side of a pixel, metres."""
     bands: tuple[str, ...] | None = None
     """Role of each band of the file, where the user overruled what it says."""
+    mask: MaskRecord | None = None
 
 
 @dataclass(frozen=True, eq=False)

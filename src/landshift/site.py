@@ -11,6 +11,33 @@ from types import MappingProxyType
 from pyproj import CRS
 from shapely.geometry import MultiPolygon, Polygon
 
+MASK_KINDS = ("udm2", "udm", "scl", "seen", "hidden")
+"""What a mask may be; `landshift.reading.masks` says what each hides."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask beside a picture: where it shows no ground."""
+
+    path: Path
+    """The file."""
+    kind: str | None = None
+    """One of `MASK_KINDS`, where the user says it; None: as the file says."""
+
+
+def kind_and_file(text: str) -> tuple[str | None, str]:
+    """What a user says of a mask, FILE or KIND:FILE, in two parts."""
+    kind, colon, rest = text.partition(":")
+    return (kind, rest) if colon and kind in MASK_KINDS else (None, text)
+
+
+def mask_named(text: str | Path | None) -> Mask | None:
+    """The mask that a user names: FILE, or KIND:FILE; None where they name none."""
+    if text is None:
+        return None
+    kind, file = kind_and_file(str(text))
+    return Mask(Path(file), kind)
+
 
 @dataclass(frozen=True)
 class Image:
@@ -24,6 +51,8 @@ class Image:
     """Role of each band, where the user overrules what the file says."""
     date: date | None = None
     """Day of acquisition, where known."""
+    mask: Mask | None = None
+    """What lies beside it and hides parts of it."""
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,12 @@ def seen_words(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def mask_words(name: str, share: float, whole: str) -> str:
+    """How much of the ``whole`` a mask beside a picture hides; 0 % only where it hides nothing."""
+    told = "less than 1 %" if 0 < share < 0.005 else seen_words(share)
+    return f"the mask {name} hides {told} of {whole}"
+
+
 _FLOAT_ERROR = 1e-9
 """A sum of all pixels over the site's hectares may fall short of 1 by this and be whole."""
 

@@ -6,6 +6,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -37,7 +38,7 @@ from landshift.legend import (
 from landshift.patches import find_patches
 from landshift.placing import check_file, check_files, check_output, new_files, new_folder
 from landshift.raster import Raster
-from landshift.report import ImageRecord, SiteReport
+from landshift.report import ImageRecord, MaskRecord, SiteReport
 
 SCHEMA = "landshift/report/1"
 _DEGREE_DECIMALS = 7
@@ -303,7 +304,12 @@ def _image_as_json(image: ImageRecord) -> dict[str, Any]:
         "sensor": image.sensor,
         "gsd_m": _number(image.gsd_m, 4),
         "bands": None if image.bands is None else list(image.bands),
+        "mask": None if image.mask is None else _mask_as_json(image.mask),
     }
+
+
+def _mask_as_json(mask: MaskRecord) -> dict[str, Any]:
+    return {**asdict(mask), "hidden_share": round(mask.hidden_share, 4)}
 
 
 def _number(value: float, decimals: int) -> float | None:

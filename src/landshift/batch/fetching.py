@@ -104,23 +104,36 @@ def pictures_at_hand(listed: ListedSite) -> Iterator[Site]:
         When a picture cannot be fetched: which, why, how often it was tried.
     """
     assert listed.site is not None
-    if not (is_remote(listed.before) or is_remote(listed.after)):
+    named = (listed.before, listed.after, listed.before_mask, listed.after_mask)
+    if not any(map(is_remote, named)):
         yield listed.site
         return
     with TemporaryDirectory(prefix="landshift-", ignore_cleanup_errors=True) as folder:
-        before = _at_hand(listed.site.before, listed.before, Path(folder) / "before")
-        after = _at_hand(listed.site.after, listed.after, Path(folder) / "after")
+        before, after = (
+            _at_hand(image, address, mask, Path(folder) / when)
+            for when, image, address, mask in (
+                ("before", listed.site.before, listed.before, listed.before_mask),
+                ("after", listed.site.after, listed.after, listed.after_mask),
+            )
+        )
         yield replace(listed.site, before=before, after=after)
 
 
-def _at_hand(image: Image, address: str, folder: Path) -> Image:
-    """The picture itself where it is a file, else a copy in ``folder``."""
-    if not is_remote(address):
-        return image
+def _at_hand(image: Image, address: str, mask_address: str, folder: Path) -> Image:
+    """The picture and its mask themselves where they are files, else copies in ``folder``."""
+    if is_remote(address):
+        image = replace(image, path=_fetched(address, folder / "picture"))
+    if image.mask is not None and is_remote(mask_address):
+        copy = _fetched(mask_address, folder / "mask")
+        image = replace(image, mask=replace(image.mask, path=copy))
+    return image
+
+
+def _fetched(address: str, folder: Path) -> Path:
     path = folder / file_name_of(address)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     fetch(address, path)
-    return replace(image, path=path)
+    return path
 
 
 def fetch(address: str, path: Path) -> None:

@@ -39,11 +39,16 @@ def key_of(
     """
     what = _asked(listed, model_sha256, settings, figure_formats)
     if listed.site is not None:
-        what["content"] = [
-            _remote_version(name, ledger) if is_remote(name) else _file_hash(image.path, ledger)
-            for name, image in ((listed.before, listed.site.before),
-                                (listed.after, listed.site.after))
+        before, after = listed.site.before, listed.site.after
+        files = [(listed.before, before.path), (listed.after, after.path)]
+        files += [
+            (name, mask.path) for name, mask in ((listed.before_mask, before.mask),
+                                                 (listed.after_mask, after.mask)) if mask
         ]  # fmt: skip
+        what["content"] = [
+            _remote_version(name, ledger) if is_remote(name) else _file_hash(path, ledger)
+            for name, path in files
+        ]
     return _hash(what)
 
 
@@ -56,8 +61,8 @@ def _asked(
     else:
         what |= {
             "name": listed.site.name,
-            "before": _picture(listed.before, listed.site.before),
-            "after": _picture(listed.after, listed.site.after),
+            "before": _picture(listed.before, listed.before_mask, listed.site.before),
+            "after": _picture(listed.after, listed.after_mask, listed.site.after),
             "aoi": _outline(listed.site.aoi),
             "model": model_sha256,
             "settings": settings.as_dict(),
@@ -95,8 +100,10 @@ def model_hash(name_or_path: str) -> str:
     return whole.hexdigest()
 
 
-def _picture(listed_path: str, image: Image) -> dict[str, Any]:
-    return {
+def _picture(listed_path: str, listed_mask: str, image: Image) -> dict[str, Any]:
+    # what has no mask keeps the key that it had before there were any
+    mask = {} if image.mask is None else {"mask": [image.mask.kind, listed_mask]}
+    return mask | {
         "path": listed_path,
         "gsd_m": image.gsd_m,
         "bands": image.bands,

@@ -26,6 +26,10 @@ class ListedSite:
     """Path or address of the earlier picture, as the list has it."""
     after: str = ""
     """The same of the later one."""
+    before_mask: str = ""
+    """Path or address of the mask beside the earlier picture, without its kind; empty: none."""
+    after_mask: str = ""
+    """The same of the later one."""
     gsd_m: float | None = None
     """Side of a pixel to work at, metres."""
     lon: float | None = None

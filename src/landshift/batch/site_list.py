@@ -24,11 +24,11 @@ from landshift.errors import InputError, SiteError
 from landshift.grid import WGS84
 from landshift.reading import polygon_from, project_aoi, read_aoi, read_facts
 from landshift.sensor import BAND_ROLES
-from landshift.site import Aoi, Image, Site
+from landshift.site import Aoi, Image, Mask, Site, kind_and_file
 
 COLUMNS = (
     "id", "name", "province", "year", "before", "after", "before_date", "after_date", "aoi", "lat",
-    "lon", "radius_m", "gsd", "bands",
+    "lon", "radius_m", "gsd", "bands", "before_mask", "after_mask",
 )  # fmt: skip
 """What landshift understands; other columns travel into the results."""
 _MOST_RADIUS_M = 50_000.0
@@ -81,6 +81,8 @@ def _site(row: Row, base: Path) -> ListedSite:
         year=plain(cells.get("year", "")),
         before=plain(cells.get("before", "")),
         after=plain(cells.get("after", "")),
+        before_mask=plain(kind_and_file(cells.get("before_mask", "").strip())[1]),
+        after_mask=plain(kind_and_file(cells.get("after_mask", "").strip())[1]),
         extra=extra,
     )
     try:
@@ -105,6 +107,7 @@ def _usable(
         raise SiteError("id is missing")
     bands, gsd_m = _bands(cells), _number(cells, "gsd", 0.01, 1000.0)
     before, after = (_path(cells, column, base) for column in ("before", "after"))
+    masks = [_mask(cells, column, base) for column in ("before_mask", "after_mask")]
     facts = _facts(cells, base)
     before_date, after_date = (
         _date(cells, column) or _date(facts, column) for column in ("before_date", "after_date")
@@ -116,8 +119,8 @@ def _usable(
     site = Site(
         id=folder,
         name=listed.name or listed.id,
-        before=Image(before, gsd_m, bands, before_date),
-        after=Image(after, gsd_m, bands, after_date),
+        before=Image(before, gsd_m, bands, before_date, masks[0]),
+        after=Image(after, gsd_m, bands, after_date, masks[1]),
         aoi=aoi,
         extra={**listed.extra},
     )
@@ -138,6 +141,13 @@ def _path(cells: Mapping[str, str], column: str, base: Path) -> Path:
         raise SiteError(f"{column} is {text[:80]}; allowed are files, https, http, s3 and /vsis3")
     # absolute, because a worker may stand in another folder; symbolic links stay
     return Path(os.path.abspath(base / text))
+
+
+def _mask(cells: Mapping[str, str], column: str, base: Path) -> Mask | None:
+    kind, file = kind_and_file(cells.get(column, "").strip())
+    if kind is None and not file:
+        return None
+    return Mask(_path({column: file}, column, base), kind)
 
 
 def _number(

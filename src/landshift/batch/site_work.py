@@ -14,7 +14,7 @@ from landshift.batch.fetching import pictures_at_hand
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.naming import plain
 from landshift.errors import ComparisonError, FetchError, InputError, LandshiftError, OutputError
-from landshift.report import SiteReport
+from landshift.report import ImageRecord, SiteReport
 from landshift.settings import Settings
 from landshift.site import Site
 from landshift.writing import write_report
@@ -102,9 +102,14 @@ def _as_listed(report: SiteReport, listed: ListedSite) -> SiteReport:
     """The report with pictures named as the list names them: the same on every machine."""
     return replace(
         report,
-        before=replace(report.before, path=listed.before),
-        after=replace(report.after, path=listed.after),
+        before=_named(report.before, listed.before, listed.before_mask),
+        after=_named(report.after, listed.after, listed.after_mask),
     )
+
+
+def _named(record: ImageRecord, path: str, mask_path: str) -> ImageRecord:
+    mask = None if record.mask is None else replace(record.mask, path=mask_path)
+    return replace(record, path=path, mask=mask)
 
 
 def _reason(error: BaseException, job: SiteJob) -> str:
@@ -112,7 +117,11 @@ def _reason(error: BaseException, job: SiteJob) -> str:
     text = str(error) or type(error).__name__
     site = job.listed.site
     if isinstance(site, Site):
-        for image, name in ((site.before, job.listed.before), (site.after, job.listed.after)):
+        listed = job.listed
+        for image, name, mask in ((site.before, listed.before, listed.before_mask),
+                                  (site.after, listed.after, listed.after_mask)):  # fmt: skip
+            if image.mask is not None:
+                text = text.replace(str(image.mask.path), mask)
             text = text.replace(str(image.path), name)
     text = text.replace(str(job.folder), f"sites/{job.folder.name}")
     return plain(text)

@@ -53,8 +53,8 @@ def batch(
     """Compare every site of a list: SITES, a CSV, GeoJSON, GeoPackage or GeoParquet.
 
     Columns: id, before, after; and as known name, province, year, before_date, after_date, gsd,
-    bands, and aoi (path or WKT) or lat, lon, radius_m. Others travel into the results. Paths are
-    relative to the list; pictures may be https or s3 addresses.
+    bands, before_mask, after_mask, and aoi (path or WKT) or lat, lon, radius_m. Others travel into
+    the results. Paths are relative to the list; pictures and masks may be https or s3 addresses.
 
     Writes DIR/sites/ID as compare does, DIR/sites.csv, sites.gpkg, summary.json and a page of all,
     index.html. Exit code 3 where some sites failed or were refused.

@@ -10,6 +10,7 @@ import click
 
 from landshift.cli.options import (
     DAY,
+    MASK,
     day_of,
     progress_to_stderr,
     read_bands,
@@ -30,6 +31,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--bands", callback=read_bands, metavar="ROLE,…",
               help="Roles of the bands in their order, e.g. red,green,blue,nir.")
 @click.option("--date", "day", type=DAY, metavar="YYYY-MM-DD", help="Day of the picture.")
+@click.option("--mask", metavar=MASK,
+              help="What hides parts of it, as not seen. KIND is udm2 or udm (Planet), scl "
+              "(Sentinel-2), seen or hidden (0, and another value that says so).")
 @click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
               help="A packaged model (open; research, for RGB alone) or a model file.")
 @click.option("--overwrite", is_flag=True, help="Replace TIF where it exists.")
@@ -37,7 +41,8 @@ _FILE = click.Path(path_type=Path)
 @verbosity
 def classify(
     image: Path, out: Path, gsd: float | None, bands: tuple[str, ...] | None,
-    day: datetime | None, model: str, overwrite: bool, as_json: bool, quiet: bool, verbose: bool,
+    day: datetime | None, mask: str | None, model: str, overwrite: bool, as_json: bool,
+    quiet: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Map the land cover of one picture: IMAGE.
 
@@ -51,11 +56,12 @@ def classify(
     from landshift.mapping import map_cover
     from landshift.placing import check_files
     from landshift.settings import GridSettings, Settings
-    from landshift.site import Image
+    from landshift.site import Image, mask_named
     from landshift.writing import cover_files, write_cover
 
-    check_files(cover_files(out), overwrite, inputs=[image])
-    picture = Image(image, gsd, bands, day_of(day))
+    picture = Image(image, gsd, bands, day_of(day), mask_named(mask))
+    inputs = [image] if picture.mask is None else [image, picture.mask.path]
+    check_files(cover_files(out), overwrite, inputs=inputs)
     cover = map_cover(picture, model, Settings(grid=GridSettings(gsd_m=gsd)), progress_to_stderr())
     write_cover(cover.codes, cover.grid, out, overwrite)
     for warning in cover.warnings:

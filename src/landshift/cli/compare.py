@@ -12,6 +12,7 @@ import click
 from landshift.cli.options import (
     DAY,
     FIGURES,
+    MASK,
     progress_to_stderr,
     read_bands,
     read_figures,
@@ -35,6 +36,10 @@ _FILE = click.Path(path_type=Path)
               help="Roles of the bands, e.g. red,green,blue,nir; twice: before's, then after's.")
 @click.option("--before-date", type=DAY, metavar="YYYY-MM-DD", help="Day of the before picture.")
 @click.option("--after-date", type=DAY, metavar="YYYY-MM-DD", help="Day of the after picture.")
+@click.option("--before-mask", metavar=MASK,
+              help="What hides parts of the before picture, as not seen. KIND is udm2 or udm "
+              "(Planet), scl (Sentinel-2), seen or hidden (0, and another value that says so).")
+@click.option("--after-mask", metavar=MASK, help="The same of the after picture.")
 @click.option("--model", default="open", show_default=True, metavar="NAME|FILE",
               help="A packaged model (open; research, for RGB alone) or a model file.")
 @click.option("--out", type=_FILE, metavar="DIR", help="Write maps, buildings and report there.")
@@ -48,8 +53,8 @@ _FILE = click.Path(path_type=Path)
 def compare(
     before: Path, after: Path, aoi: Path | None, gsd: float | None,
     bands: tuple[tuple[str, ...], ...], before_date: datetime | None, after_date: datetime | None,
-    model: str, out: Path | None, figure_format: tuple[str, ...],
-    geoparquet: bool, overwrite: bool,
+    before_mask: str | None, after_mask: str | None, model: str, out: Path | None,
+    figure_format: tuple[str, ...], geoparquet: bool, overwrite: bool,
     as_json: bool, quiet: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Compare two pictures of a site: BEFORE and AFTER.
@@ -70,7 +75,7 @@ def compare(
     from landshift.precompile import compiling_ahead
     from landshift.reading import read_aoi, read_facts
     from landshift.settings import GridSettings, Settings
-    from landshift.site import Image, Site, site_id
+    from landshift.site import Image, Site, mask_named, site_id
     from landshift.writing import load_views, report_as_json, write_report
 
     if out is not None:
@@ -84,8 +89,8 @@ def compare(
     site = Site(
         id=site_id(facts.get("id") or (aoi or before).stem),
         name=facts.get("name", ""),
-        before=Image(before, gsd, roles[0], days[0]),
-        after=Image(after, gsd, roles[-1], days[1]),
+        before=Image(before, gsd, roles[0], days[0], mask_named(before_mask)),
+        after=Image(after, gsd, roles[-1], days[1], mask_named(after_mask)),
         aoi=None if aoi is None else read_aoi(aoi),
     )
     tell, loading = progress_to_stderr(), threading.Thread(target=load_views)

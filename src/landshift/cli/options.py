@@ -53,6 +53,8 @@ def read_figures(
     return ()
 
 
+MASK = "[KIND:]FILE"
+"""How a mask beside a picture is named."""
 DAY = click.DateTime(["%Y-%m-%d"])
 
 

@@ -9,7 +9,8 @@ from landshift.reading.aoi import (
     read_facts,
 )
 from landshift.reading.labels import read_codes, read_covers, read_reference, unmet_features
-from landshift.reading.picture import PictureInfo, describe_image, read_seen, sha256_of
+from landshift.reading.opening import sha256_of
+from landshift.reading.picture import PictureInfo, describe_image, read_seen
 from landshift.reading.planning import (
     footprint,
     notes_of_gsd,

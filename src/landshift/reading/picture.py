@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from landshift.errors import ImageError
@@ -34,6 +24,9 @@ from landshift.reading.hiding import (
     sample_of,
     untagged_opacity,
 )
+from landshift.reading.masks import MaskInfo, describe_mask, hidden_by, stamp_of
+from landshift.reading.opening import check_exists, check_size, driver_of, placed_grid, sha256_of
+from landshift.reading.opening import open_picture as open_picture
 from landshift.reading.recognition import BandFacts, recognise_bands, recognise_name
 from landshift.reading.units import is_fill, scaling_of, spot_values
 from landshift.reading.unplaced import Placement, find_placement
@@ -41,19 +34,6 @@ from landshift.sensor import Sensor
 from landshift.settings import GridSettings
 from landshift.site import Image
 
-_DRIVERS: tuple[tuple[bytes, str], ...] = (
-    (b"II*\0", "GTiff"), (b"MM\0*", "GTiff"), (b"II+\0", "GTiff"), (b"MM\0+", "GTiff"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "JP2OpenJPEG"), (b"\xff\x4f\xff\x51", "JP2OpenJPEG"),
-)  # fmt: skip
-"""First bytes of every format that is read, and GDAL's name for it."""
-_OPTIONS = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_PAM_ENABLED": "NO",
-    "GDAL_GEOREF_SOURCES": "INTERNAL",
-    # a cut JPEG is otherwise filled up with grey and passed off as whole
-    "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
-}
 _EVEN_SHARE = 0.99
 """Share of a band of one or two values from which it says nothing: opacity, not near infrared."""
 _LEAST_WHITE_SHARE = 0.02
@@ -102,33 +82,14 @@ class PictureInfo:
     date: date | None
     """Day of acquisition: as the user says, else from the file's tags, else from its name."""
     sha256: str
+    mask: MaskInfo | None
+    """What lies beside it and hides parts of it."""
     notes: tuple[str, ...]
     """What was assumed, for the report's warnings."""
     empty_bands: tuple[str, ...]
     """Those of the notes that tell of a band which shows nothing and was left out."""
     doubts: tuple[str, ...]
     """What makes a pair doubtful: its day is not what its file says."""
-
-
-@contextmanager
-def open_picture(path: Path, driver: str) -> Iterator[Any]:
-    """Open ``path`` with this driver alone; sidecars are not looked for.
-
-    Raises
-    ------
-    ImageError
-        When it cannot be opened, or a read inside the block fails.
-    """
-    try:
-        with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path.absolute(), driver=driver) as source:
-                yield source
-    except (RasterioError, OSError) as error:
-        # rasterio says "see previous exception", which is where GDAL's own words are
-        words = str(error.__cause__ or error).replace(f"{path.absolute()}: ", "").split("\n")[0]
-        why = words.replace(str(path.absolute()), path.name).rstrip(". ")
-        raise ImageError(f"{path}: damaged or cut short: {why}") from error
 
 
 def describe_image(image: Image, most_pixels: int = GridSettings.most_pixels) -> PictureInfo:
@@ -139,21 +100,14 @@ def describe_image(image: Image, most_pixels: int = GridSettings.most_pixels) ->
     ImageError
         When the file cannot be used: what, where, found, allowed.
     """
-    if not image.path.exists():
-        raise ImageError(f"{image.path}: no such file")
-    if not image.path.is_file():
-        raise ImageError(f"{image.path}: not a file")
+    check_exists(image.path)
     try:
         stat = image.path.stat()
-        return _describe(image, most_pixels, stat.st_mtime_ns, stat.st_size)
+        stamps = (stat.st_mtime_ns, stat.st_size, *stamp_of(image.mask))
+        return _describe(image, most_pixels, stamps)
     except PermissionError as error:
-        raise ImageError(f"{image.path}: may not be read: {error.strerror}") from error
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        where = error.filename or image.path
+        raise ImageError(f"{where}: may not be read: {error.strerror}") from error
 
 
 def read_block(
@@ -166,8 +120,17 @@ def read_block(
     ndarray of float32, shape (band, row, col)
         File values times scale plus offset; 0 where not seen.
     ndarray of bool, shape (row, col)
-        False for nodata, transparent, masked, NaN, infinite pixels and blank collars.
+        False for nodata, transparent, masked, NaN, infinite pixels and blank collars, and for what
+        a mask beside the picture hides.
     """
+    bands, valid, _ = read_block_and_hidden(source, info, window)
+    return bands, valid
+
+
+def read_block_and_hidden(
+    source: Any, info: PictureInfo, window: Window
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """As `read_block`, and what the mask beside the picture alone hides; None without a mask."""
     raw = _read_raw(source, info, window)
     valid = np.asarray(np.isfinite(raw).all(axis=0))
     if info.nodata is not None and np.isfinite(info.nodata):
@@ -188,8 +151,12 @@ def read_block(
         valid &= ~(margin & (raw == collar.value).all(axis=0))
     bands = raw if info.scale == 1.0 and info.offset == 0.0 else raw * info.scale + info.offset
     bands = bands.astype(np.float32, copy=False)
+    hidden = None
+    if info.mask is not None:
+        hidden = valid & hidden_by(info.mask, info.grid, window)
+        valid &= ~hidden
     bands[:, ~valid] = 0.0
-    return bands, valid
+    return bands, valid, hidden
 
 
 def read_seen(image: Image) -> NDArray[np.bool_]:
@@ -219,10 +186,10 @@ def _read_raw(source: Any, info: PictureInfo, window: Window) -> NDArray[np.floa
 
 
 @lru_cache(maxsize=16)
-def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> PictureInfo:
-    driver = _driver_of(image.path)
+def _describe(image: Image, most_pixels: int, stamps: tuple[int, ...]) -> PictureInfo:
+    driver = driver_of(image.path)
     with open_picture(image.path, driver) as source:
-        _check_size(image.path, source, most_pixels)
+        check_size(image.path, source, most_pixels)
         grid, placement = _native_grid(image, source)
         palette = _palette_of(source)
         hiding, is_band = ((), False) if palette is not None else find_hiding_bands(source)
@@ -249,6 +216,10 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
         day, doubts = _day_of(image, source.tags())
         if placement is not None:
             doubts += placement.doubts(image.path.name, grid.gsd_m)
+        mask = None
+        if image.mask is not None:
+            mask = describe_mask(image.mask, image.path, grid, most_pixels)
+            notes += mask.notes
         nodata, flags = source.nodatavals[0], source.mask_flag_enums[0]
         info = PictureInfo(
             image=image, driver=driver, grid=grid, placement=placement, sensor=sensor,
@@ -256,53 +227,22 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
             nodata=None if nodata is None else float(nodata),
             masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags and not is_band,
             palette=palette, scale=scale, offset=offset, collars=(),
-            date=day, sha256=sha256_of(image.path),
+            date=day, sha256=sha256_of(image.path), mask=mask,
             notes=notes, empty_bands=empty, doubts=doubts,
         )  # fmt: skip
         return replace(info, collars=_collars(source, info))
 
 
-def _driver_of(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(64)
-    for magic, driver in _DRIVERS:
-        if head.startswith(magic):
-            return driver
-    found = "XML" if head.lstrip().startswith(b"<") else "another format" if head else "empty"
-    raise ImageError(
-        f"{path}: not a picture that is read ({found}); allowed are GeoTIFF, COG, JPEG 2000, PNG "
-        "and JPEG"
-    )
-
-
-def _check_size(path: Path, source: Any, most_pixels: int) -> None:
-    if source.width * source.height > most_pixels:
-        raise ImageError(
-            f"{path}: {source.width} x {source.height} pixels declared; allowed are {most_pixels}"
-        )
-    if np.dtype(source.dtypes[0]).kind not in "uif":
-        raise ImageError(f"{path}: pixels are {source.dtypes[0]}; allowed are integers and floats")
-    if ColorInterp.cyan in source.colorinterp:
-        raise ImageError(f"{path}: colours are CMYK; allowed are RGB and grey")
-
-
 def _native_grid(image: Image, source: Any) -> tuple[Grid, Placement | None]:
-    shape = (source.height, source.width)
-    crs = _crs_of(image.path, source)
-    if crs is None:
+    grid = placed_grid(image.path, source)
+    if grid is None:
+        shape = (source.height, source.width)
         gsd, placement = image.gsd_m, find_placement(image.path, source)
         if gsd is None:
             raise ImageError(f"{image.path}: {_lack(source, placement)}")
         if not 0.01 <= gsd <= 1000.0:
             raise ImageError(f"{image.path}: --gsd is {gsd:g}; allowed are 0.01 to 1000 metres")
         return Grid(None, Affine(gsd, 0.0, 0.0, 0.0, -gsd, 0.0), shape), placement
-    try:
-        grid = Grid(crs, source.transform, shape)
-        gsd = grid.gsd_m
-    except ValueError as error:
-        raise ImageError(f"{image.path}: its georeference cannot be used: {error}") from error
-    if not math.isfinite(gsd) or gsd <= 0.0:
-        raise ImageError(f"{image.path}: its georeference lies outside {crs.name}")
     return grid, None
 
 
@@ -316,17 +256,6 @@ def _lack(source: Any, placement: Placement | None) -> str:
     if placement is None:
         return lack
     return f"{lack}, or gdal_translate -a_srs EPSG:CODE in which CRS {placement.told_by} places it"
-
-
-def _crs_of(path: Path, source: Any) -> CRS | None:
-    # a CRS without a transform places nothing
-    if source.crs is None or source.transform == Affine.identity():
-        return None
-    try:
-        crs = CRS.from_wkt(source.crs.to_wkt()).to_2d()
-    except CRSError as error:
-        raise ImageError(f"{path}: its CRS cannot be read: {error}") from error
-    return crs if crs.is_projected or crs.is_geographic else None
 
 
 def _palette_of(source: Any) -> NDArray[np.uint8] | None:

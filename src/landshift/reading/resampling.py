@@ -14,7 +14,12 @@ from landshift.errors import ImageError, NoOverlapError
 from landshift.grid import Grid
 from landshift.kernels.resampling import resample_block
 from landshift.raster import Brightness, Raster
-from landshift.reading.picture import PictureInfo, describe_image, open_picture, read_block
+from landshift.reading.picture import (
+    PictureInfo,
+    describe_image,
+    open_picture,
+    read_block_and_hidden,
+)
 from landshift.site import Image
 
 Floats = NDArray[np.float64]
@@ -59,11 +64,12 @@ def read_raster(image: Image, grid: Grid, alignment: Displacement | None = None)
     place = _placing(info, grid, alignment)
     bands = np.zeros((len(info.indexes), *grid.shape), np.float32)
     valid = np.zeros(grid.shape, bool)
+    hidden = None if info.mask is None else np.zeros(grid.shape, bool)
     with open_picture(image.path, info.driver) as source:
         for first, shape in _blocks(grid, place):
-            _fill_block(source, info, place, first, shape, bands, valid, first)
+            _fill_block(source, info, place, first, shape, bands, valid, first, hidden)
     _refuse_unseen(image, valid)
-    return Raster(bands, valid, grid, info.sensor, info.date)
+    return Raster(bands, valid, grid, info.sensor, info.date, hidden)
 
 
 def read_brightness(image: Image, grid: Grid, roles: tuple[str, ...]) -> Brightness:
@@ -94,8 +100,9 @@ def read_brightness(image: Image, grid: Grid, roles: tuple[str, ...]) -> Brightn
 
 def _refuse_unseen(image: Image, valid: NDArray[np.bool_]) -> None:
     if not valid.any():
+        masked = "" if image.mask is None else f", or hidden by {image.mask.path}"
         raise NoOverlapError(
-            f"{image.path}: shows nothing there: every pixel is nodata, blank or outside"
+            f"{image.path}: shows nothing there: every pixel is nodata, blank or outside{masked}"
         )
 
 
@@ -179,8 +186,12 @@ def _blocks(grid: Grid, place: Place) -> Iterator[tuple[tuple[int, int], tuple[i
 def _fill_block(
     source: Any, info: PictureInfo, place: Place, first: tuple[int, int], shape: tuple[int, int],
     bands: NDArray[np.float32], valid: NDArray[np.bool_], at: tuple[int, int],
+    hidden: NDArray[np.bool_] | None = None,
 ) -> None:  # fmt: skip
-    """Fill the block of ``shape`` pixels from the grid's pixel ``first`` on into the arrays."""
+    """Fill the block of ``shape`` pixels from the grid's pixel ``first`` on into the arrays.
+
+    ``hidden`` gets what would have been seen without the mask beside the picture.
+    """
     at_row, at_col = np.meshgrid(
         *(a + np.arange(-(-n // _NODE_PX) + 1.0) * _NODE_PX
           for a, n in zip(first, shape, strict=True)), indexing="ij",
@@ -192,25 +203,37 @@ def _fill_block(
     window = _window(info.grid, (lattice_row, lattice_col), (row_scale, col_scale))
     if window is None:
         return
-    pixels, seen = read_block(source, info, window)
+    pixels, seen, masked = read_block_and_hidden(source, info, window)
     low, high = _limits(info)
-    resample_block(
-        source=pixels,
-        valid=seen,
-        lattice_row=lattice_row - window.row_off,
-        lattice_col=lattice_col - window.col_off,
-        step=_NODE_PX,
-        row_scale=row_scale,
-        col_scale=col_scale,
-        low=low,
-        high=high,
-        top=at[0],
-        left=at[1],
-        rows=shape[0],
-        cols=shape[1],
-        out=bands,
-        out_valid=valid,
-    )
+
+    def fill(
+        values: NDArray[np.float32], shown: NDArray[np.bool_], corner: tuple[int, int],
+        out: NDArray[np.float32], out_valid: NDArray[np.bool_],
+    ) -> None:  # fmt: skip
+        resample_block(
+            source=values,
+            valid=shown,
+            lattice_row=lattice_row - window.row_off,
+            lattice_col=lattice_col - window.col_off,
+            step=_NODE_PX,
+            row_scale=row_scale,
+            col_scale=col_scale,
+            low=low,
+            high=high,
+            top=corner[0],
+            left=corner[1],
+            rows=shape[0],
+            cols=shape[1],
+            out=out,
+            out_valid=out_valid,
+        )
+
+    fill(pixels, seen, at, bands, valid)
+    if hidden is not None and masked is not None and masked.any():
+        block = tuple(slice(a, a + n) for a, n in zip(at, shape, strict=True))
+        shown = np.zeros(shape, np.bool_)
+        fill(pixels[:1], seen | masked, (0, 0), np.zeros((1, *shape), np.float32), shown)
+        hidden[block] = shown & ~valid[block]
 
 
 def _window(

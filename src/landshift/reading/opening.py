@@ -1,0 +1,147 @@
+"""A raster file opened with care: its format, its size and where its pixels lie."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from landshift.errors import ImageError
+from landshift.grid import Grid
+
+_DRIVERS: tuple[tuple[bytes, str], ...] = (
+    (b"II*\0", "GTiff"), (b"MM\0*", "GTiff"), (b"II+\0", "GTiff"), (b"MM\0+", "GTiff"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JP2OpenJPEG"), (b"\xff\x4f\xff\x51", "JP2OpenJPEG"),
+)  # fmt: skip
+"""First bytes of every format that is read, and GDAL's name for it."""
+_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_GEOREF_SOURCES": "INTERNAL",
+    # a cut JPEG is otherwise filled up with grey and passed off as whole
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
+}
+
+
+def check_exists(path: Path) -> None:
+    """Refuse what is no file.
+
+    Raises
+    ------
+    ImageError
+        When there is none.
+    """
+    if not path.exists():
+        raise ImageError(f"{path}: no such file")
+    if not path.is_file():
+        raise ImageError(f"{path}: not a file")
+
+
+@contextmanager
+def open_picture(path: Path, driver: str) -> Iterator[Any]:
+    """Open ``path`` with this driver alone; sidecars are not looked for.
+
+    Raises
+    ------
+    ImageError
+        When it cannot be opened, or a read inside the block fails.
+    """
+    try:
+        with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path.absolute(), driver=driver) as source:
+                yield source
+    except (RasterioError, OSError) as error:
+        # rasterio says "see previous exception", which is where GDAL's own words are
+        words = str(error.__cause__ or error).replace(f"{path.absolute()}: ", "").split("\n")[0]
+        why = words.replace(str(path.absolute()), path.name).rstrip(". ")
+        raise ImageError(f"{path}: damaged or cut short: {why}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def driver_of(path: Path) -> str:
+    """GDAL's name of a file's format, told by its first bytes alone.
+
+    Raises
+    ------
+    ImageError
+        When it is none that is read.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    for magic, driver in _DRIVERS:
+        if head.startswith(magic):
+            return driver
+    found = "XML" if head.lstrip().startswith(b"<") else "another format" if head else "empty"
+    raise ImageError(
+        f"{path}: not a picture that is read ({found}); allowed are GeoTIFF, COG, JPEG 2000, PNG "
+        "and JPEG"
+    )
+
+
+def check_size(path: Path, source: Any, most_pixels: int) -> None:
+    """Refuse an open file of too many pixels, or of none that count something.
+
+    Raises
+    ------
+    ImageError
+        What was declared, and what is allowed.
+    """
+    if source.width * source.height > most_pixels:
+        raise ImageError(
+            f"{path}: {source.width} x {source.height} pixels declared; allowed are {most_pixels}"
+        )
+    if np.dtype(source.dtypes[0]).kind not in "uif":
+        raise ImageError(f"{path}: pixels are {source.dtypes[0]}; allowed are integers and floats")
+    if ColorInterp.cyan in source.colorinterp:
+        raise ImageError(f"{path}: colours are CMYK; allowed are RGB and grey")
+
+
+def placed_grid(path: Path, source: Any) -> Grid | None:
+    """Where the pixels of an open file lie; None where it does not say.
+
+    Raises
+    ------
+    ImageError
+        When it says so, and it cannot be.
+    """
+    crs = _crs_of(path, source)
+    if crs is None:
+        return None
+    try:
+        grid = Grid(crs, source.transform, (source.height, source.width))
+        gsd = grid.gsd_m
+    except ValueError as error:
+        raise ImageError(f"{path}: its georeference cannot be used: {error}") from error
+    if not math.isfinite(gsd) or gsd <= 0.0:
+        raise ImageError(f"{path}: its georeference lies outside {crs.name}")
+    return grid
+
+
+def _crs_of(path: Path, source: Any) -> CRS | None:
+    # a CRS without a transform places nothing
+    if source.crs is None or source.transform == Affine.identity():
+        return None
+    try:
+        crs = CRS.from_wkt(source.crs.to_wkt()).to_2d()
+    except CRSError as error:
+        raise ImageError(f"{path}: its CRS cannot be read: {error}") from error
+    return crs if crs.is_projected or crs.is_geographic else None
