@@ -177,6 +177,7 @@ def test_a_pixel_is_hidden_where_any_of_the_mask_over_it_hides(
     assert not (found & ~may).any()
 
 
+@pytest.mark.jit
 @settings(deadline=None, max_examples=40)
 @given(
     gsd=st.sampled_from([0.5, 1.0, 2.0, 20.0]),
@@ -261,9 +262,12 @@ def test_without_crs_the_mask_has_the_pixels_of_the_picture(tmp_path):
 def test_a_mask_that_changed_is_read_anew(tmp_path):
     path = drawn(tmp_path / "mask.tif", blot())
     first = seen_of(tmp_path, f"hidden:{path}")
+    image = Image(tmp_path / "picture.tif", mask=Mask(path, "hidden"))
+    sha256 = describe_image(image).mask.sha256
     drawn(path, ~blot())
     os.utime(path, ns=(1, 1))
     np.testing.assert_array_equal(seen_of(tmp_path, f"hidden:{path}"), ~first)
+    assert describe_image(image).mask.sha256 != sha256
 
 
 # --- what is refused ---------------------------------------------------------------------------

@@ -132,6 +132,8 @@ def classify(
 ) -> CoverMap:
     """The land cover of one picture, on its own pixels; parameters as in `compare`.
 
+    ``mask`` is what ``before_mask`` is there.
+
     Raises
     ------
     InputError
