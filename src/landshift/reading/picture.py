@@ -25,8 +25,14 @@ from landshift.reading.hiding import (
     untagged_opacity,
 )
 from landshift.reading.masks import MaskInfo, describe_mask, hidden_by, stamp_of
-from landshift.reading.opening import check_exists, check_size, driver_of, placed_grid, sha256_of
-from landshift.reading.opening import open_picture as open_picture
+from landshift.reading.opening import (
+    check_exists,
+    check_size,
+    driver_of,
+    open_picture,
+    placed_grid,
+    sha256_of,
+)
 from landshift.reading.recognition import BandFacts, recognise_bands, recognise_name
 from landshift.reading.units import is_fill, scaling_of, spot_values
 from landshift.reading.unplaced import Placement, find_placement

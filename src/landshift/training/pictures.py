@@ -9,7 +9,8 @@ from rasterio.windows import Window
 from landshift.fitness import full_scale
 from landshift.raster import Raster
 from landshift.reading import PictureInfo
-from landshift.reading.picture import open_picture, read_block
+from landshift.reading.opening import open_picture
+from landshift.reading.picture import read_block
 
 
 def read_pixels(
