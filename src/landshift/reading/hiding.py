@@ -23,7 +23,7 @@ _HIDDEN_NAMES = frozenset(
      "unusabledata", "unusabledatamask")
 )  # fmt: skip
 """Letters and digits of the descriptions that providers give: Planet's UDM and UDM2, Sentinel
-Hub's dataMask. Shadow and light haze of UDM2 hide what its band ``clear`` says, where it is there."""
+Hub's dataMask. Of UDM2, shadow and light haze hide by its band ``clear`` alone."""
 _OF_QUALITY = re.compile(r"mask|cloud|udm|scl|qa|quality|clear|haze|snow|shadow|classification")
 _MOST_VALUES = 2
 """Different values of a band named cloud beyond which it holds chances of cloud or classes."""

@@ -16,7 +16,8 @@ from landshift.errors import ImageError, SiteError
 from landshift.grid import Grid
 from landshift.legend import NOT_SEEN, OUTSIDE, TRANSITION_CODES, Cover, code_label
 from landshift.reading.aoi import crs_of, load_geojson, polygon_from_geometry, project_aoi
-from landshift.reading.picture import describe_image, open_picture
+from landshift.reading.opening import open_picture
+from landshift.reading.picture import describe_image
 from landshift.reading.resampling import nearest_codes
 from landshift.site import Aoi, Image
 

@@ -14,12 +14,8 @@ from landshift.errors import ImageError, NoOverlapError
 from landshift.grid import Grid
 from landshift.kernels.resampling import resample_block
 from landshift.raster import Brightness, Raster
-from landshift.reading.picture import (
-    PictureInfo,
-    describe_image,
-    open_picture,
-    read_block_and_hidden,
-)
+from landshift.reading.opening import open_picture
+from landshift.reading.picture import PictureInfo, describe_image, read_block_and_hidden
 from landshift.site import Image
 
 Floats = NDArray[np.float64]
