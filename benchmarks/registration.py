@@ -48,7 +48,8 @@ from landshift.alignment import Alignment, align_brightness, estimate_alignment,
 from landshift.grid import Grid
 from landshift.raster import Brightness, Raster
 from landshift.reading import read_brightness, read_raster
-from landshift.reading.picture import describe_image, open_picture, read_block
+from landshift.reading.opening import open_picture
+from landshift.reading.picture import describe_image, read_block
 from landshift.sensor import Sensor
 from landshift.settings import AlignmentSettings
 from landshift.site import Image
