@@ -9,7 +9,7 @@ from landshift.reading.aoi import (
     read_facts,
 )
 from landshift.reading.labels import read_codes, read_covers, read_reference, unmet_features
-from landshift.reading.picture import PictureInfo, describe_image, read_seen, sha256_of
+from landshift.reading.picture import PictureInfo, describe_image, sha256_of
 from landshift.reading.planning import (
     footprint,
     notes_of_gsd,
@@ -17,7 +17,7 @@ from landshift.reading.planning import (
     plan_own_grid,
     working_gsd_m,
 )
-from landshift.reading.resampling import nearest_codes, read_brightness, read_raster
+from landshift.reading.resampling import nearest_codes, read_brightness, read_raster, read_whole
 
 __all__ = [
     "PictureInfo",
@@ -38,7 +38,7 @@ __all__ = [
     "read_facts",
     "read_raster",
     "read_reference",
-    "read_seen",
+    "read_whole",
     "sha256_of",
     "unmet_features",
     "working_gsd_m",
