@@ -11,6 +11,7 @@ from landshift.reading.aoi import (
 from landshift.reading.labels import read_codes, read_covers, read_reference, unmet_features
 from landshift.reading.picture import PictureInfo, describe_image, sha256_of
 from landshift.reading.planning import (
+    doubts_of_gsd,
     footprint,
     notes_of_gsd,
     plan_grid,
@@ -22,6 +23,7 @@ from landshift.reading.resampling import nearest_codes, read_brightness, read_ra
 __all__ = [
     "PictureInfo",
     "describe_image",
+    "doubts_of_gsd",
     "footprint",
     "inside",
     "nearest_codes",

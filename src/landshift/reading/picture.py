@@ -227,8 +227,6 @@ def _describe(image: Image, most_pixels: int, mtime_ns: int, size: int) -> Pictu
             scale=None if scale == 1.0 else scale,
         )
         day, doubts = _day_of(image, source.tags())
-        if placement is not None:
-            doubts += placement.doubts(image.path.name, grid.gsd_m)
         nodata, flags = source.nodatavals[0], source.mask_flag_enums[0]
         info = PictureInfo(
             image=image, driver=driver, grid=grid, placement=placement, sensor=sensor,
