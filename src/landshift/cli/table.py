@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from landshift.area import Hectares
-from landshift.assessment import Assessment
+from landshift.assessment import Assessment, unmet_words
 from landshift.mapping import CoverMap
 from landshift.report import SiteReport
 from landshift.wording import (
@@ -100,6 +100,8 @@ def print_assessment(found: Assessment) -> None:
     if found.unassessed_hectares > 0:
         console.print(f"[yellow]![/] {found.unassessed_hectares:.2f} ha are mapped as classes with "
                       "fewer than 2 units in the reference: not assessed")  # fmt: skip
+    if found.unmet:
+        console.print(f"[yellow]![/] {unmet_words(found.unmet)}", soft_wrap=True)
     console.print(
         f"overall accuracy {found.overall_accuracy:.3f} "
         f"({found.overall_low:.3f} – {found.overall_high:.3f}), "
