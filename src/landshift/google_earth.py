@@ -151,10 +151,12 @@ def _add_site(
     document: ElementTree.Element, report: SiteReport, to_degrees: Transformer
 ) -> None:
     if report.outline is not None:
-        facts = {
-            f"{name.replace('_', ' ')}, ha": f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})"
-            for name, one in report.totals.items()
-        }
+        facts = {}
+        for name, one in report.totals.items():
+            value, low, high = (
+                f"{each:.{report.decimals}f}" for each in (one.value, one.low, one.high)
+            )
+            facts[f"{name.replace('_', ' ')}, ha"] = f"{value} ({low} to {high})"
         _add_placemark(document, "site", "site", facts, report.outline, to_degrees)
 
 

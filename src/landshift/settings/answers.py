@@ -37,6 +37,9 @@ class AreaSettings:
     """Of all that changed; pairs below it stand there too, but where the interval begins at
     `least_shown_hectares` or more. Judgement: of a village of 26 ha 31 pairs are above 0.02 ha;
     the 8 that are above this as well hold four fifths of the change."""
+    least_hundredths_hectares: float = 0.1
+    """Site from which its hectares are told in hundredths; of a smaller one, of which a hundredth
+    is more than a tenth, in square metres (four decimals)."""
     site_error: tuple[tuple[float, float, float, float], ...] = (
         (0.75, 0.255, 1.17, 0.869),
         (1.5, 0.302, 2.34, 0.923),
