@@ -72,8 +72,6 @@ class AreaSettings:
     floor_px: float = 9.0
     """The same in pixels, where that is more: the smallest region of any code
     (`least_side_px` squared)."""
-    edge_share: float = 1.0
-    """Share of a region's outline along which a residual shift leaves a sliver."""
     unseen_prior_hectares: float = 0.5
     """Changed hectares added to what was seen before its share is carried over to the unseen
     part, for the upper end: little seen, much possible; a rule of succession."""
