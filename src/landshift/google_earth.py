@@ -108,6 +108,7 @@ def _in_degrees(
     rows, cols = picture.grid.shape
     to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
     west, south, east, north = to_degrees.transform_bounds(*picture.grid.bounds)
+    east += 360.0 if east < west else 0.0  # the margin of a site beside the 180th meridian
     transform = Affine((east - west) / cols, 0, west, 0, -(north - south) / rows, north)
     moved = np.zeros((4, rows, cols), np.uint8)
     for band, (source, how) in enumerate(
