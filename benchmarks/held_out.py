@@ -115,7 +115,8 @@ def smoothings(pairs: list[Tile], model: Model) -> None:
             ):
                 called = (p >= settings.change_threshold) & (truth != IGNORED)
                 counts[row, place] += (called & true).sum(), called.sum(), true.sum()
-            for probability, cover in zip(told.classes, tile.covers, strict=True):
+            classes = told.classes(slice(0, len(told.valid)))
+            for probability, cover in zip(classes, tile.covers, strict=True):
                 known = cover > 0
                 right = probability[:, known][cover[known] - 1, np.arange(known.sum())]
                 likelihood[row] += np.log(np.maximum(right, 1e-6)).mean() / (2 * len(pairs))

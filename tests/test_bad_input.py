@@ -108,7 +108,9 @@ def test_truncated_raster(pair, model, driver, options, share):
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     gsd = () if crs else ("--gsd", 1)
     both = pair if crs else (path, path)
-    assert "damaged or cut short" in compare((both[0], path), model, *gsd)
+    line = compare((both[0], path), model, *gsd)
+    assert "damaged or cut short" in line
+    assert line.count("cut.jp2") == 1
 
 
 def vrt_of(target: Path) -> str:

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from landshift import OWN_PROCESS
 from landshift.cli import main
+from landshift.reading import picture
 from networks import random_model
 from pictures import ground, north_up, write
 
@@ -140,6 +141,17 @@ def test_classify_counts_no_pixel_that_the_picture_does_not_show(tmp_path, model
         assert not cover.read(1)[::4].any()
     assert told["seen_share"] <= 0.75
     assert sum(told["hectares"].values()) <= 0.75 * 160 * 200 * gsd**2 / 1e4 * 1.001
+
+
+def test_classify_reads_its_picture_once(tmp_path, monkeypatch, model):
+    image = write(tmp_path / "a.tif", ground(160, 200))
+    read, original = [], picture._read_raw
+    monkeypatch.setattr(
+        picture, "_read_raw",
+        lambda *given: read.append(given[2].width * given[2].height) or original(*given),
+    )  # fmt: skip
+    run("classify", image, "--model", model, "--out", tmp_path / "cover.tif")
+    assert 160 * 200 <= sum(read) < 1.5 * 160 * 200
 
 
 def test_show_versions_names_what_matters():

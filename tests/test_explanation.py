@@ -298,24 +298,49 @@ def test_the_name_of_a_setting_is_whole_on_a_narrow_terminal(capsys):
     assert all(name in printed for name in names)
 
 
-def test_settings_survive_the_report_or_are_refused():
+def test_settings_survive_the_report_and_names_of_another_version_are_told():
     settings = Settings(transition=TransitionSettings(kind_prior=(0.7, 0.1, 0.1, 0.1)))
     plain = json.loads(json.dumps(settings.as_dict()))
-    assert settings_from(plain, "here") == settings
-    del plain["area"]["edge_share"]
-    with pytest.raises(SettingsError, match=r"here: setting area\.edge_share is missing"):
-        settings_from(plain, "here")
-    plain["area"] |= {"edge_share": 1.0, "edge_colour": 1.0}
-    with pytest.raises(SettingsError, match=r"here: setting area\.edge_colour is unknown here"):
-        settings_from(plain, "here")
-    plain = json.loads(json.dumps(settings.as_dict()))
-    del plain["alignment"]["field"]["tails"]
-    with pytest.raises(SettingsError, match=r"here: setting alignment\.field\.tails is missing"):
-        settings_from(plain, "here")
-    plain = json.loads(json.dumps(settings.as_dict()))
-    plain["preview"]["gamma"] = "nine"
+    assert settings_from(plain, "here") == (settings, ())
+    del plain["area"]["floor_px"], plain["alignment"]["field"]["tails"], plain["preview"]
+    plain["area"]["edge_colour"] = plain["__class__"] = {"a": 1}
+    others = ("__class__", "alignment.field.tails", "area.edge_colour", "area.floor_px", "preview")
+    assert settings_from(plain, "here") == (settings, others)
+    plain["preview"] = {"gamma": "nine"}
     with pytest.raises(SettingsError, match=r"here: setting preview\."):
         settings_from(plain, "here")
+    plain["preview"] = [1]
+    with pytest.raises(SettingsError, match=r"here: settings preview are no group of values"):
+        settings_from(plain, "here")
+
+
+def test_a_result_of_a_version_with_other_settings_is_explained_where_it_is_the_same(
+    small, tmp_path
+):
+    model = next(small.glob("*.npz"))
+    shutil.copytree(small / "out", tmp_path / "out")
+    report = tmp_path / "out" / "report.json"
+    plain = json.loads(report.read_text())
+    plain["software"]["landshift"] = "0.0.7"
+    del plain["settings"]["fitness"]["drawn_agreement"]
+    plain["settings"]["area"]["gone"] = 1.0
+    report.write_text(json.dumps(plain))
+    args = ("explain", tmp_path / "out", "--pixel", "100,120", "--model", model, "--json")
+    *_, note = json.loads(run(*args).stdout)["notes"]
+    assert note == (
+        "written by landshift 0.0.7, which has other settings than this one "
+        "(area.gone, fitness.drawn_agreement); made again, 0 of 48000 pixels of the map are called "
+        "otherwise"
+    )
+    # another answer is not explained
+    plain["settings"]["transition"]["change_threshold"] = 0.0
+    report.write_text(json.dumps(plain))
+    result = read_result(tmp_path / "out")
+    again = compare_again(result, str(model), quiet)
+    differ = np.argwhere(again.changes.codes != result.codes)
+    assert f"{len(differ)} of 48000 pixels of the map" in again.notes_of_version()[0]
+    with pytest.raises(ComparisonError, match=r"out does, which landshift 0\.0\.7 wrote"):
+        explain(again, pixel_at(result.grid, *(int(value) for value in differ[0])))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 
 from landshift.comparison import compare_site, model_for
 from landshift.errors import ImageError, ModelError
-from landshift.reading import describe_image, plan_own_grid, read_raster
+from landshift.reading import describe_image, doubts_of_gsd, plan_own_grid, read_raster
 from landshift.settings import GridSettings, Settings
 from landshift.site import Image, Site
 from pictures import UTM, ground, north_up, write
@@ -215,8 +215,16 @@ def test_four_bands_at_10_m_are_told_what_they_lack_whatever_is_asked(tmp_path, 
 @pytest.mark.parametrize(
     ("world", "gsd_m", "told"),
     [("0.5 0 0 -0.5 500000.25 4600000.25", 0.5, ""),
-     ("0.5 0 0 -0.5 500000.25 4600000.25", 1.0, "0.5 m"),
-     ("6e-6 0 0 -4.5e-6 127 41", 0.5, ""), ("6e-6 0 0 -4.5e-6 127 41", 2.0, "0.501 m"),
+     ("0.5 0 0 -0.5 500000.25 4600000.25", 1.0,
+      "0.5 m in metres or 0.152 m in feet or 0.393 m in Web Mercator"),
+     ("6e-6 0 0 -4.5e-6 127 41", 0.5, ""),
+     ("6e-6 0 0 -4.5e-6 127 41", 2.0, "0.501 m in degrees"),
+     ("0.597164 0 0 -0.597164 14137506.3 5012341.7", 0.4514, ""),  # zoom 18 at 41 degrees north
+     ("0.597164 0 0 -0.597164 14137506.3 -5012341.7", 0.4514, ""),
+     ("0.597164 0 0 -0.597164 14137506.3 5012341.7", 0.75,
+      "0.597 m in metres or 0.182 m in feet or 0.451 m in Web Mercator"),
+     ("1.640417 0 0 -1.640417 984250 13123333", 0.5, ""),  # a State Plane's feet
+     ("0.5 0 0 -0.5 500000 32000000", 1.0, "0.5 m in metres or 0.152 m in feet"),
      ("no numbers", 1.0, ""), ("0.5 0 0 0 0 0", 1.0, ""), ("nan 0 0 nan 0 0", 1.0, "")],
 )  # fmt: skip
 def test_a_pixel_of_another_side_than_its_world_file_says_is_a_doubt(tmp_path, world, gsd_m, told):
@@ -224,9 +232,17 @@ def test_a_pixel_of_another_side_than_its_world_file_says_is_a_doubt(tmp_path, w
     (tmp_path / "a.pgw").write_text("\n".join(world.split(" ")))
     picture = describe_image(Image(path, gsd_m=gsd_m))
     assert picture.grid.gsd_m == gsd_m
-    words = [f"a.png: a pixel is {told} by a.pgw, if its units are metres or degrees, and "
-             f"{gsd_m:.3g} m as given, which is believed"]  # fmt: skip
-    assert list(picture.doubts) == (words if told else [])
+    words = [f"a.png: by a.pgw a pixel is {told}, and {gsd_m:.3g} m as given, which is believed"]
+    assert list(doubts_of_gsd(picture, GridSettings())) == (words if told else [])
+    any_side = GridSettings(gsd_slack=1e3)
+    assert doubts_of_gsd(picture, any_side) == ()
+
+
+def test_units_are_degrees_below_a_side_that_the_settings_name(tmp_path):
+    path = write(tmp_path / "a.png", ground(), crs=None, driver="PNG")
+    (tmp_path / "a.pgw").write_text("6e-6\n0\n0\n-4.5e-6\n127\n41")
+    picture = describe_image(Image(path, gsd_m=0.5))
+    assert len(doubts_of_gsd(picture, GridSettings(degrees_below=1e-6))) == 1
 
 
 # --- days ----------------------------------------------------------------------------------------

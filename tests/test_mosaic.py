@@ -29,6 +29,7 @@ from test_drawings import ground
 
 jit = pytest.mark.jit
 SETTINGS = Settings()
+PX = SETTINGS.fitness.same_side_px
 SIDE = 288
 GRID = Grid(CRS.from_epsg(32652), Affine(1, 0, 500_000, 0, -1, 4_600_000), (SIDE, SIDE))
 COPIED = np.indices((SIDE, SIDE))[1] < SIDE // 2
@@ -47,22 +48,22 @@ def another_day(picture, seed=7):
 
 
 def aligned(before, after):
-    settings = SETTINGS.alignment, SETTINGS.fitness.drawn_agreement
-    return align_apart(raster(before), raster(after), *settings)
+    return align_apart(raster(before), raster(after), SETTINGS.alignment, SETTINGS.fitness)
 
 
 def test_what_both_show_of_one_picture_is_found_to_the_pixel():
     before = ground(0)
     after = another_day(before)
-    assert not find_shared(raster(before), raster(after)).any()
+    assert not find_shared(raster(before), raster(after), PX).any()
+    assert find_shared(raster(before), raster(after), 2).any()  # by chance
     mosaic = raster(np.where(COPIED, before, after))
-    assert (find_shared(raster(before), mosaic) == COPIED).mean() > 0.999
+    assert (find_shared(raster(before), mosaic, PX) == COPIED).mean() > 0.999
     other = mosaic.bands.copy()
     other[2] += 1.0  # one band of another day is enough
-    assert not find_shared(raster(before), replace(mosaic, bands=other)).any()
+    assert not find_shared(raster(before), replace(mosaic, bands=other), PX).any()
     burnt = raster(np.full((SIDE, SIDE), 253))
-    assert not find_shared(burnt, burnt).any()
-    assert not find_shared(raster(before, valid=False), raster(before)).any()
+    assert not find_shared(burnt, burnt, PX).any()
+    assert not find_shared(raster(before, valid=False), raster(before), PX).any()
 
 
 @jit

@@ -21,10 +21,11 @@ import pyogrio
 import pystac
 import pytest
 import shapely
+from affine import Affine
 from fastkml import validator as kml_validator
 from PIL import Image
 from pyarrow import parquet
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from pystac.extensions.classification import ClassificationExtension
 from pystac.extensions.file import FileExtension
 from pystac.extensions.projection import ProjectionExtension
@@ -37,7 +38,8 @@ from landshift.encoding import jpeg_bytes
 from landshift.errors import OutputError
 from landshift.geopackage import write_geopackage
 from landshift.geoparquet import write_geoparquet
-from landshift.google_earth import kmz_bytes
+from landshift.google_earth import _in_degrees, kmz_bytes
+from landshift.grid import Grid
 from landshift.patches import find_patches
 from landshift.preview import make_preview
 from landshift.raster import Raster
@@ -398,3 +400,14 @@ def test_pictures_in_the_wrong_order_have_spans_that_end_after_they_begin():
     assert spans[:2] == [("2024-05-29", None), ("2023-05-12", "2024-05-29")]
     assert all(end is None or begin <= end for begin, end in spans)
     assert {begin for begin, _ in spans[2:]} <= {"2024-05-29"}
+
+
+def test_a_picture_beyond_the_180th_meridian_lies_whole_in_google_earth():
+    shown = []
+    for lon in (179.0, 179.9995):
+        x, y = Transformer.from_crs(4326, 32660, always_xy=True).transform(lon, 65.0)
+        grid = Grid(CRS.from_epsg(32660), Affine(1, 0, x - 200, 0, -1, y + 150), (300, 400))
+        rgba, (_, _, east, west) = _in_degrees(made_report(grid).after_picture, grid.crs)
+        assert east - west == pytest.approx(0.0087, abs=2e-4)
+        shown.append((rgba[..., 3] > 0).mean())
+    assert shown[1] == pytest.approx(shown[0], abs=0.05)

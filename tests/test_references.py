@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 from affine import Affine
+from click.testing import CliRunner
 
 import landshift
+from landshift.cli import main
 from landshift.errors import ImageError, InputError, SiteError
 from landshift.grid import Grid
 from landshift.legend import Cover
@@ -97,8 +99,38 @@ def test_polygons_that_say_nothing_are_counted(tmp_path):
         [square(5, 5, 4), square(500, 5, 4), square(20.1, 20.1, 0.2), square(4, 4, 9)],
         ["cropland", "building", "building", "woody"],
     )
-    assert unmet_features(drawn, grid) == 3
+    shown = np.ones((SIDE, SIDE), bool)
+    assert unmet_features(drawn, grid, shown) == 3
+    shown[:20] = False
+    assert unmet_features(drawn, grid, shown) == 4
     assert set(np.unique(read_reference(drawn, grid))) == {0, Cover.WOODY}
+
+
+def test_an_assessment_tells_what_of_its_reference_says_nothing(tmp_path):
+    shown = COVERS.copy()
+    shown[:, 70:] = 0
+    cover = write(tmp_path / "map.tif", shown[None])
+    places = [point(9, 9), point(9, 60), point(60, 9), point(60, 60)]
+    lost = [point(9, 75), point(-9, 9), point(9, 9)]
+    names = ["cropland", "building", "woody", "water"]
+    drawn = features(tmp_path / "p.geojson", places + lost,
+                     [*names, "building", "building", "cropland"])  # fmt: skip
+    twice = json.loads(drawn.read_text())
+    twice["features"] += [
+        {"type": "Feature", "properties": {"class": name}, "geometry": point(30 + row, 3 + col)}
+        for name, row, col in zip(names, (0, 0, 40, 40), (0, 50, 0, 50), strict=True)
+    ]
+    drawn.write_text(json.dumps(twice))
+    found = landshift.assess(cover, drawn)
+    assert found.matrix.sum() == 8
+    assert found.unmet == found.as_dict()["unmet"] == 3
+    told = CliRunner().invoke(main, ["assess", str(cover), str(drawn)]).stdout
+    words = "3 polygons or points say nothing: outside of what is mapped"
+    assert words in told
+    assert words in found._repr_html_()
+    none = landshift.assess(cover, write(tmp_path / "truth.tif", COVERS[None]))
+    assert none.unmet == 0
+    assert "say nothing" not in none._repr_html_()
 
 
 def test_changes_are_not_scored_by_land_cover_nor_taught(tmp_path):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from matplotlib.text import Text
 
+from landshift import figure, page
 from landshift.area import Balance, Hectares, Transition
 from landshift.cli.table import _TOTALS, print_report
+from landshift.google_earth import kmz_bytes
 from landshift.legend import Cover
 from landshift.settings import AreaSettings
 from landshift.wording import transition_words
@@ -44,6 +49,40 @@ def test_nothing_is_folded_where_it_saves_no_line(capsys, values):
     lines = printed(capsys, values)
     assert len([line for line in lines if " → " in line]) == len(values)
     assert not [line for line in lines if "smaller ones" in line or "every transition" in line]
+
+
+@pytest.mark.parametrize(
+    ("aoi_hectares", "told"),
+    [(0.0036, "0.0036"), (0.0999, "0.0999"), (0.1, "0.10"), (11.8, "11.80")],
+)
+def test_a_small_site_is_told_in_square_metres_wherever_a_person_reads_it(
+    capsys, aoi_hectares, told
+):
+    made = made_report()
+    size = Hectares(0.002, 0.001, 0.0034, "noise")
+    report = replace(
+        made, changes=replace(made.changes, aoi_hectares=aoi_hectares),
+        outline=made.buildings[0].outline, totals=dict.fromkeys(made.totals, size),
+        balance=(Balance(Cover.BUILDING, size, replace(size, value=1.0), 0.0, 0.0, 0.0),),
+    )  # fmt: skip
+    digits = len(told) - told.index(".") - 1
+    value, low, high = (f"{one:.{digits}f}" for one in (0.002, 0.001, 0.0034))
+    print_report(report, None)
+    lines = capsys.readouterr().out
+    assert f"{told} ha in" in lines
+    assert lines.count(f"{low} – {high}") == len(_TOTALS)
+    assert f"+{0:.{digits}f} – +{0:.{digits}f}" in lines
+    html = report._repr_html_()
+    assert f"<p>{told} ha, " in html
+    assert f"<td>{low} to {high}</td>" in html
+    text = page.render(report, [])
+    assert f"· {told} ha in" in text
+    assert f"{low}\xa0–\xa0{high}</td>" in text
+    drawn = {one.get_text() for one in figure.draw(report, []).findobj(Text)}
+    assert any(one.startswith(f"{told} ha of") for one in drawn)
+    assert f"{value} ({low}–{high})" in drawn
+    with zipfile.ZipFile(BytesIO(kmz_bytes(report, []))) as archive:
+        assert f"{value} ({low} to {high})" in archive.read("doc.kml").decode()
 
 
 def test_totals_come_first(capsys):
@@ -102,14 +141,19 @@ def test_gross_net_and_what_was_not_seen(capsys):
     assert "not seen" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("value", [0.99 * LEAST, LEAST])
-def test_covers_of_which_little_moved_are_not_listed(capsys, value):
+@pytest.mark.parametrize(
+    ("value", "aoi_hectares", "listed"),
+    [(0.0049, 11.8, False), (0.0051, 11.8, True), (0.00004, 0.05, False), (0.00006, 0.05, True)],
+)
+def test_covers_that_would_be_noughts_are_not_listed(capsys, value, aoi_hectares, listed):
+    made = made_report()
+    made = replace(made, changes=replace(made.changes, aoi_hectares=aoi_hectares))
     none, moved = Hectares(0.0, 0.0, 0.1, "noise"), Hectares(value, 0.0, 1.0, "noise")
     for gained, lost in ((none, moved), (moved, none)):
         balance = (Balance(Cover.WATER, gained, lost, 0.0, -0.1, 0.1),)
-        print_report(replace(made_report(), balance=balance), None)
+        print_report(replace(made, balance=balance), None)
         rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("water ")]
-        assert len(rows) == (value >= LEAST)
+        assert len(rows) == listed
 
 
 def test_totals_are_always_listed(capsys):

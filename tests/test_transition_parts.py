@@ -1,10 +1,12 @@
 """Limits inside the transition stage: reach, support, frames, cells, and noise of both orders."""
 
-from dataclasses import replace
+import tracemalloc
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from landshift import transition
 from landshift.change_map import MIRRORED_TOTALS, TOTALS
 from landshift.landcover import Evidence
 from landshift.legend import Cover
@@ -19,7 +21,7 @@ from landshift.transition import (
     total_outcomes,
     without_rims,
 )
-from posteriors import PRIOR, RGB, Aligned, evidence_of, kinds_of, land_cover, utm_grid
+from posteriors import PRIOR, RGB, Aligned, evidence_of, kinds_of, land_cover, picture, utm_grid
 
 SETTINGS = replace(TransitionSettings(), smoothing_sweeps=0)
 C, G, B = (int(cover) for cover in (Cover.CROPLAND, Cover.GREENHOUSE, Cover.BUILDING))
@@ -203,3 +205,40 @@ def test_a_hole_that_surely_stayed_and_was_given_to_a_hall_makes_it_no_likelier(
     assert np.all(changes.codes[hole] == 13)
     assert not changes.probability[hole].any()
     assert changes.probability[10, 10] > 0.9
+
+
+def patchwork(side=240, gsd_m=0.5):
+    """Fields and halls of 20 px on two dates, as the network would have found them."""
+    rng, grid = np.random.default_rng(3), utm_grid(side, side + 17, gsd_m)
+    covers = rng.integers(1, 9, (side // 20, side // 20 + 1)).repeat(20, 0).repeat(20, 1)
+    before = covers[:, : side + 17]
+    after = np.where(rng.random(before.shape) < 0.01, 3, before)
+    after[30:60, 40:90] = 3
+    kinds = ((after == 3) & (before != 3)).astype(int)
+    return (
+        land_cover(before, grid, rng), land_cover(after, grid, rng),
+        evidence_of(kinds, grid, rng, 0.8, 0.5), Aligned(1.0), np.ones(before.shape, bool),
+        (picture(before, grid, rng), picture(after, grid, rng)), TransitionSettings(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("gsd_m", [0.5, 10.0])
+def test_an_answer_found_some_rows_at_a_time_is_that_of_them_all(monkeypatch, gsd_m):
+    given = patchwork(gsd_m=gsd_m)
+    whole = find_transitions(*given)
+    monkeypatch.setattr(transition, "_STRIP_PX", 30)
+    parts = find_transitions(*given)
+    for one in fields(whole):
+        np.testing.assert_array_equal(getattr(parts, one.name), getattr(whole, one.name))
+    assert len(np.unique(whole.codes)) > 8
+
+
+def test_an_answer_is_found_without_the_classes_of_all_rows_held_twice(monkeypatch):
+    given = patchwork(480)
+    monkeypatch.setattr(transition, "_STRIP_PX", 40)
+    find_transitions(*patchwork(60))  # compiled
+    tracemalloc.start()
+    find_transitions(*given)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak / given[4].size < 80  # 62; with the classes of all rows 134

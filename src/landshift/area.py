@@ -460,7 +460,7 @@ def _terms(clues: Clues, settings: AreaSettings) -> Terms:
         floor=floor_hectares(clues, settings),
         noise=clues.noise,
         # Mean width of a convex shape is outline / pi (Cauchy): that much lies beside it.
-        edge=settings.edge_share * clues.shift_m * outline_m / np.pi / _SQUARE_METRES_PER_HECTARE,
+        edge=clues.shift_m * outline_m / np.pi / _SQUARE_METRES_PER_HECTARE,
         # Independent half-pixel errors along the outline.
         mixed=gsd_m * np.sqrt(outline_m * gsd_m / 12) / _SQUARE_METRES_PER_HECTARE,
         faint=_step(clues, settings)[2] * clues.faint,

@@ -73,6 +73,9 @@ class Assessment:
     """Mapped area of classes with fewer than 2 units in the reference: no other number here says
     anything of it."""
     classes: tuple[ClassScore, ...]
+    unmet: int = 0
+    """Polygons and points of the reference that are no unit: outside of what is mapped, smaller
+    than a pixel, or covered by later ones."""
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a row of the error matrix and scores for each class."""
@@ -89,6 +92,7 @@ class Assessment:
             f"interval {self.overall_low:.0%} to {self.overall_high:.0%}). Units by class, rows as "
             f"mapped, columns as in the reference:</p><table><tr><th></th>{head}<th>F1</th>"
             f"<th>mapped ha</th><th>corrected ha</th></tr>{rows}</table>"
+            + (f"<p>{escape(unmet_words(self.unmet))}</p>" if self.unmet else "")
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,11 +102,19 @@ class Assessment:
             "overall_accuracy": self.overall_accuracy, "overall_low": self.overall_low,
             "overall_high": self.overall_high,
             "confidence": self.confidence, "unassessed_hectares": self.unassessed_hectares,
+            "unmet": self.unmet,
             "classes": [
                 {name: None if value != value else value for name, value in vars(score).items()}
                 for score in self.classes
             ],
         }  # fmt: skip
+
+
+def unmet_words(count: int) -> str:
+    """How many polygons and points of a reference say nothing, and why."""
+    which = "1 polygon or point says" if count == 1 else f"{count} polygons or points say"
+    why = "outside of what is mapped, smaller than a pixel, or covered by later ones"
+    return f"{which} nothing: {why}"
 
 
 def _hectares_words(score: ClassScore) -> str:

@@ -25,6 +25,7 @@ from landshift.raster import Raster
 from landshift.reading import (
     PictureInfo,
     describe_image,
+    doubts_of_gsd,
     inside,
     notes_of_gsd,
     plan_grid,
@@ -84,7 +85,8 @@ def compare_site(
     shown = before, after
     before, after, clouds = without_clouds(before, after, settings.clouds)
     doubts = shared.doubts(aoi, settings.fitness.caution_same_share)
-    doubts = pictures[0].doubts + pictures[1].doubts + doubts
+    for one in reversed(pictures):
+        doubts = one.doubts + doubts_of_gsd(one, settings.grid) + doubts
     fitness = judge_fitness(before, after, alignment, aoi, settings.fitness, clouds, doubts)
     _refuse_unfit(site, fitness)
     progress("classifying")
@@ -162,8 +164,7 @@ def align_pictures(
     if pictures[0].sha256 == pictures[1].sha256:
         return Alignment.identity(after.grid), Shared.none(after.grid.shape)
     before = read_raster(pictures[0].image, after.grid)
-    drawn = settings.fitness.drawn_agreement
-    found, shared = align_apart(before, after, settings.alignment, drawn)
+    found, shared = align_apart(before, after, settings.alignment, settings.fitness)
     if found.verdict == "failed" and _are_framed_alike(*pictures):
         return taken_as_framed(found, settings), shared
     return found.reversed(), shared

@@ -252,7 +252,7 @@ def explain(again: Recomparison, place: Place) -> Explanation:
         after=_classes(again.covers[1].probability, mask),
         kinds=_kind_shares(again, mask), bands=_band_shifts(again, mask, exposures),
         change=change, occlusions=occlusions, checks=_checks(again, place),
-        notes=_notes(again, place),
+        notes=_notes(again, place) + again.notes_of_version(),
     )  # fmt: skip
 
 
@@ -261,7 +261,7 @@ def _check_same(again: Recomparison, place: Place) -> None:
     if (differ := int((written != now).sum())) > 0:
         raise ComparisonError(
             f"made again, the comparison calls {differ} of {written.size} pixels otherwise than "
-            f"{again.result.folder} does; other versions of the software may have written it"
+            f"{again.result.folder} does, which landshift {again.result.version} wrote"
         )
 
 

@@ -182,9 +182,9 @@ def _title(figure: Figure, report: SiteReport, height_in: float) -> None:
     _fit(title, (1 - 2 * _LEFT) * _WIDTH_IN)
     of = "site" if report.site.aoi else "the pictures' overlap"
     words = (
-        f"{report.changes.aoi_hectares:.2f} ha of {of}, {seen_words(report.seen_share)} of it seen "
-        f"on both dates; {VERDICT_WORDS[report.alignment.verdict]}; "
-        f"{VERDICT_WORDS[report.fitness.verdict]}"
+        f"{report.changes.aoi_hectares:.{report.decimals}f} ha of {of}, "
+        f"{seen_words(report.seen_share)} of it seen on both dates; "
+        f"{VERDICT_WORDS[report.alignment.verdict]}; {VERDICT_WORDS[report.fitness.verdict]}"
     )
     _text(figure, 0.02, 1 - 0.29 / height_in, words, _TEXT, va="top", color="0.25")
 
@@ -381,7 +381,7 @@ def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeK
     lines = len(rows) + bool(small)
     share = min(share, _ROW_IN * lines / height_in)
     chart = axes.inset_axes((0.0, 1 - share, 1.0, share))
-    _chart(chart, rows, small)
+    _chart(chart, rows, small, report.decimals)
     axes.legend(
         handles, labels, handler_map={tuple: HandlerTuple(ndivide=1)},
         loc="lower left", bbox_to_anchor=(0.02, -0.02), ncols=2, frameon=False,
@@ -408,8 +408,9 @@ def _rows(report: SiteReport) -> tuple[list[tuple[str, Hectares, bool]], list[He
 
 
 def _chart(
-    axes: Axes, rows: Sequence[tuple[str, Hectares, bool]], small: Sequence[Hectares]
-) -> None:
+    axes: Axes, rows: Sequence[tuple[str, Hectares, bool]], small: Sequence[Hectares],
+    decimals: int,
+) -> None:  # fmt: skip
     axes.axis("off")
     most = max((hectares.high for _, hectares, _ in rows), default=0.0) or 1.0
     axes.set(xlim=(0, 1), ylim=(len(rows) + bool(small), 0))
@@ -431,7 +432,10 @@ def _chart(
         axes.plot([at(hectares.low), at(hectares.high)], [y, y], color=colour, linewidth=1.6,
                   solid_capstyle="butt")  # fmt: skip
         axes.plot([at(hectares.value)], [y], "o", color=colour, markersize=3.2)
-        words = f"{hectares.value:.2f} ({hectares.low:.2f}–{hectares.high:.2f})"
+        value, *ends = (
+            f"{one:.{decimals}f}" for one in (hectares.value, hectares.low, hectares.high)
+        )
+        words = f"{value} ({ends[0]}–{ends[1]})"
         _text(axes, 1.0, y, words, _SMALL, va="center", ha="right", weight=weight, color=colour)
 
 

@@ -108,6 +108,7 @@ def _in_degrees(
     rows, cols = picture.grid.shape
     to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
     west, south, east, north = to_degrees.transform_bounds(*picture.grid.bounds)
+    east += 360.0 if east < west else 0.0  # the margin of a site beside the 180th meridian
     transform = Affine((east - west) / cols, 0, west, 0, -(north - south) / rows, north)
     moved = np.zeros((4, rows, cols), np.uint8)
     for band, (source, how) in enumerate(
@@ -151,10 +152,12 @@ def _add_site(
     document: ElementTree.Element, report: SiteReport, to_degrees: Transformer
 ) -> None:
     if report.outline is not None:
-        facts = {
-            f"{name.replace('_', ' ')}, ha": f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})"
-            for name, one in report.totals.items()
-        }
+        facts = {}
+        for name, one in report.totals.items():
+            value, low, high = (
+                f"{each:.{report.decimals}f}" for each in (one.value, one.low, one.high)
+            )
+            facts[f"{name.replace('_', ' ')}, ha"] = f"{value} ({low} to {high})"
         _add_placemark(document, "site", "site", facts, report.outline, to_degrees)
 
 

@@ -52,7 +52,7 @@ def teach_model(
     new, lesson = teach(raster, drawn, old, TeachingSettings())
     with new_files(out) as (fresh,):
         save_model(fresh, model_meta(new), new.layers)
-    return replace(lesson, unmet=unmet_features(polygons, grid))
+    return replace(lesson, unmet=unmet_features(polygons, grid, raster.valid))
 
 
 def assess_map(
@@ -81,9 +81,10 @@ def assess_map(
     if not matrix.any():
         raise InputError(f"{reference}: no unit of it lies on the map; nothing can be compared")
     try:
-        return assess(matrix, np.array(hectares), labels, confidence)
+        found = assess(matrix, np.array(hectares), labels, confidence)
     except ValueError as error:
         raise InputError(f"{reference}: {error}") from error
+    return replace(found, unmet=unmet_features(reference, grid, mapped > 0))
 
 
 def _refuse_other_legend(

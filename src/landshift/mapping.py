@@ -18,8 +18,7 @@ from landshift.reading import (
     nearest_codes,
     notes_of_gsd,
     plan_own_grid,
-    read_raster,
-    read_seen,
+    read_whole,
 )
 from landshift.settings import Settings
 from landshift.site import Image
@@ -74,21 +73,21 @@ def map_cover(
     model = model_for(picture, picture, model_name, settings)
     grid = plan_own_grid(picture, settings.grid, model.finest_gsd_m)
     progress("reading")
-    raster = read_raster(image, grid)
+    raster, seen = read_whole(image, grid)
     progress("classifying")
     found = classify(raster, model)
     cover = weighed_by_shares(found, shares_of_place([found], model, settings.cover))
     codes = np.array([int(kind) for kind in COVERS], np.uint8)[cover.probability.argmax(axis=0)]
     codes[~cover.valid] = NOT_SEEN
     own = nearest_codes(codes, grid, picture.grid)
-    own[~read_seen(image)] = NOT_SEEN  # pixels narrower than the grid's, lost among seen ones
+    own[~seen] = NOT_SEEN  # pixels narrower than the grid's, lost among seen ones
     by_row = picture.grid.pixel_hectares
     hectares = {
         kind.label: float(np.count_nonzero(own == kind, axis=1) @ by_row) for kind in COVERS
     }
-    seen = float(np.count_nonzero(own != NOT_SEEN) / own.size)
+    share = float(np.count_nonzero(own != NOT_SEEN) / own.size)
     notes = picture.notes + notes_of_gsd(picture, picture, settings.grid)
     if picture.mask is not None and raster.hidden is not None:
         hidden = float(raster.hidden.mean())
         notes = (mask_words(picture.mask.path.name, hidden, "the picture"), *notes)
-    return CoverMap(own, hectares, seen, picture.grid, notes)
+    return CoverMap(own, hectares, share, picture.grid, notes)

@@ -21,13 +21,9 @@ from scipy import ndimage
 from landshift.alignment import Alignment, estimate_alignment
 from landshift.landcover import Evidence
 from landshift.raster import Raster
-from landshift.settings import AlignmentSettings
+from landshift.settings import AlignmentSettings, FitnessSettings
 
 Mask = NDArray[np.bool_]
-
-_SQUARE = np.ones((5, 5), np.bool_)
-"""Pixels that are all equal on both dates, and differ from each other, where both show one picture.
-Of 56 real and simulated pairs of two days, 0.2-30 m, none has a single such square."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +58,7 @@ class Shared:
 
 
 def align_apart(
-    before: Raster, after: Raster, settings: AlignmentSettings, drawn_agreement: float
+    before: Raster, after: Raster, settings: AlignmentSettings, fitness: FitnessSettings
 ) -> tuple[Alignment, Shared]:
     """`estimate_alignment` without what is one picture on both dates, and what that is.
 
@@ -72,19 +68,19 @@ def align_apart(
         On one grid, before anything was moved.
     settings
         Of the alignment.
-    drawn_agreement
-        See `FitnessSettings`.
+    fitness
+        What tells one picture on both dates.
     """
-    part = find_shared(before, after)
+    part = find_shared(before, after, fitness.same_side_px)
     if part.any():
         rest = [replace(one, valid=one.valid & ~part) for one in (before, after)]
         found = estimate_alignment(rest[0], rest[1], settings)
-        if found.verdict != "failed" and found.agreement_before < drawn_agreement:
+        if found.verdict != "failed" and found.agreement_before < fitness.drawn_agreement:
             return found, Shared(part, True)
     return estimate_alignment(before, after, settings), Shared(part, False)
 
 
-def find_shared(before: Raster, after: Raster) -> Mask:
+def find_shared(before: Raster, after: Raster, side_px: int) -> Mask:
     """Where both dates show one and the same picture in every band that both have, (row, col).
 
     Two days are never alike to the last digit, unless burnt out or blank: squares of one value say
@@ -94,15 +90,17 @@ def find_shared(before: Raster, after: Raster) -> Mask:
     ----------
     before, after
         On one grid, before anything was moved.
+    side_px
+        Of the squares by which it is found; see `FitnessSettings.same_side_px`.
     """
     roles = tuple(role for role in before.sensor.bands if role and role in after.sensor.bands)
     equal = before.valid & after.valid & bool(roles)
     for one, other in zip(before.select(roles), after.select(roles), strict=True):
         equal &= one == other
-    equal = ndimage.binary_erosion(equal, _SQUARE)
+    square = np.ones((side_px, side_px), np.bool_)
+    equal = ndimage.binary_erosion(equal, square)
     if equal.any():  # as good as never
         mean = after.select(roles).mean(axis=0)
-        size = _SQUARE.shape
-        equal &= ndimage.maximum_filter(mean, size) > ndimage.minimum_filter(mean, size)
-        equal = ndimage.binary_dilation(equal, _SQUARE)
+        equal &= ndimage.maximum_filter(mean, side_px) > ndimage.minimum_filter(mean, side_px)
+        equal = ndimage.binary_dilation(equal, square)
     return np.asarray(equal)

@@ -55,6 +55,10 @@ class WrittenResult:
     """Name and family, joined by a dash."""
     model_sha256: str
     settings: Settings
+    version: str
+    """Of the landshift that wrote it."""
+    other_settings: tuple[str, ...]
+    """Names that only that landshift or only this one knows; see `settings_from`."""
     codes: NDArray[np.uint8]
     """(row, col) of changes.tif."""
     grid: Grid
@@ -108,6 +112,18 @@ class Recomparison:
                 found.append(f"the {when} picture shows nothing there")
         return " and ".join(found) or "both dates show one and the same picture there"
 
+    def notes_of_version(self) -> tuple[str, ...]:
+        """Which landshift wrote a result with other settings, and how much comes out as it was."""
+        result = self.result
+        if not result.other_settings:
+            return ()
+        differ = int((result.codes != self.changes.codes).sum())
+        return (
+            f"written by landshift {result.version}, which has other settings than this one "
+            f"({', '.join(result.other_settings)}); made again, {differ} of {result.codes.size} "
+            "pixels of the map are called otherwise",
+        )
+
 
 def read_result(folder: Path, inputs: Path | None = None) -> WrittenResult:
     """What stands in a result folder.
@@ -123,7 +139,7 @@ def read_result(folder: Path, inputs: Path | None = None) -> WrittenResult:
     Raises
     ------
     InputError
-        When there is no result, or one that an other version wrote.
+        When there is no result, or one that cannot be read.
     """
     where = folder / "report.json"
     try:
@@ -133,14 +149,13 @@ def read_result(folder: Path, inputs: Path | None = None) -> WrittenResult:
         images = tuple(_image(report[which], inputs) for which in ("before", "after"))
         software = report["software"]
         codes, grid = _read_codes(folder / "changes.tif")
+        settings, others = settings_from(report["settings"], str(where))
         return WrittenResult(
             folder=folder, images=(images[0], images[1]),
             sha256=(str(report["before"]["sha256"]), str(report["after"]["sha256"])),
             mask_sha256=(_mask_sha256(report["before"]), _mask_sha256(report["after"])),
             model=str(software["model"]), model_sha256=str(software["model_sha256"]),
-            settings=settings_from(
-                report["settings"], f"{where} of landshift {software['landshift']}"
-            ),
+            settings=settings, version=str(software["landshift"]), other_settings=others,
             codes=codes, grid=grid,
         )  # fmt: skip
     except FileNotFoundError as error:
@@ -195,34 +210,37 @@ def _read_codes(path: Path) -> tuple[NDArray[np.uint8], Grid]:
         raise ImageError(f"{path}: damaged or missing; compare wrote it") from error
 
 
-def settings_from(given: Mapping[str, Any], where: str) -> Settings:
-    """Settings as they stand in a report, each part complete.
+def settings_from(given: Mapping[str, Any], where: str) -> tuple[Settings, tuple[str, ...]]:
+    """Settings as they stand in a report, and the names that another landshift wrote differently.
+
+    What the report does not name stood in no setting then, and is taken as it is today; what is not
+    known here is left out. Neither is a guess at the answer: `landshift.explanation` explains only
+    what comes out as it was written.
 
     Raises
     ------
     SettingsError
-        When a setting is missing or unknown: another version has others.
+        When a value cannot be meant.
     """
-    settings: Settings = _rebuilt(Settings(), given, where, "")
-    return settings
+    settings, others = _rebuilt(Settings(), given, where, "")
+    return settings, tuple(sorted(others))
 
 
-def _rebuilt(like: Any, given: Any, where: str, name: str) -> Any:
-    """What the dataclass ``like`` is, with a JSON object's values for each of its fields."""
-    values = given if isinstance(given, dict) else {}
-    wanted = {one.name for one in fields(like)}
-    if odd := sorted(wanted ^ values.keys()):
-        state = "missing" if odd[0] in wanted else "unknown here"
-        raise SettingsError(f"{where}: setting {name}{odd[0]} is {state}")
+def _rebuilt(like: Any, given: Any, where: str, name: str) -> tuple[Any, list[str]]:
+    """The dataclass ``like`` with the values of a JSON object, and names that one of both lacks."""
+    if not isinstance(given, dict):
+        which = name.rstrip(".") or "as a whole"
+        raise SettingsError(f"{where}: settings {which} are no group of values")
+    known = {one.name for one in fields(like)}
+    others = [f"{name}{key}" for key in known ^ given.keys()]
     own = {}
-    for key, value in values.items():
-        part = getattr(like, key)
+    for key in known & given.keys():
+        own[key], part = _hashable(given[key]), getattr(like, key)
         if is_dataclass(part):
-            own[key] = _rebuilt(part, value, where, f"{name}{key}.")
-        else:
-            own[key] = _hashable(value)
+            own[key], more = _rebuilt(part, given[key], where, f"{name}{key}.")
+            others += more
     try:
-        return replace(like, **own)
+        return replace(like, **own), others
     except TypeError as error:  # a word where a number belongs
         raise SettingsError(f"{where}: setting {name or 'group'}: {error}") from error
 

@@ -92,6 +92,12 @@ class SiteReport:
         """Hectares of the aoi that one picture or both do not show: nothing is said of them."""
         return self.changes.aoi_hectares * (1.0 - self.seen_share)
 
+    @property
+    def decimals(self) -> int:
+        """Of hectares that a person reads: hundredths, or square metres at a small site."""
+        least = self.settings["area"]["least_hundredths_hectares"]
+        return 2 if self.changes.aoi_hectares >= least else 4
+
     def _repr_html_(self) -> str:
         """What a notebook shows: both pictures, and the totals with their intervals."""
         pictures = "".join(
@@ -102,15 +108,16 @@ class SiteReport:
                 ("after", self.after, self.after_picture),
             )
         )
+        few = f".{self.decimals}f"
         rows = "".join(
-            f"<tr><th>{escape(words)}</th><td>{self.totals[key].value:.2f}</td>"
-            f"<td>{self.totals[key].low:.2f} to {self.totals[key].high:.2f}</td></tr>"
+            f"<tr><th>{escape(words)}</th><td>{self.totals[key].value:{few}}</td>"
+            f"<td>{self.totals[key].low:{few}} to {self.totals[key].high:{few}}</td></tr>"
             for key, words in TOTAL_WORDS.items() if key in self.totals
         )  # fmt: skip
         return (
             f"<h4>{escape(self.site.name or self.site.id)}: "
             f"{VERDICT_WORDS[self.fitness.verdict]}</h4>"
-            f"<p>{self.changes.aoi_hectares:.2f} ha, {seen_words(self.seen_share)} of it seen "
+            f"<p>{self.changes.aoi_hectares:{few}} ha, {seen_words(self.seen_share)} of it seen "
             f"on both dates; {len(self.buildings)} new buildings outlined</p>"
             f"<table><tr>{pictures}</tr></table><table><tr><th></th><th>hectares</th>"
             f"<th>90 % interval</th></tr>{rows}</table>"

@@ -9,7 +9,7 @@ one it moved the F1 of three public sets by less than 0.01.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from landshift.standing import keep_frames, keep_leaning_roofs
 
 if TYPE_CHECKING:
     from landshift.alignment import Alignment
+    from landshift.grid import Grid
     from landshift.landcover import ClassShares, Evidence, LandCover
     from landshift.raster import Raster
 
@@ -36,6 +37,9 @@ _REPLACED_CODE = kernel.REPLACED_CODE
 _STAYED_BUILDING = transition_code(Cover.BUILDING, Cover.BUILDING)
 _LEAST_FAINT = 1e-4
 """Probability of change that is not even added up as faint: a square metre in a hectare."""
+_STRIP_PX = 256
+"""Rows of which classes are held at a time: few beside a large map, many beside the rows around
+them that are smoothed twice."""
 _SIEVE_PASSES = 4
 """Islands within islands are given back from the outside in; deeper nests were not seen."""
 
@@ -61,23 +65,13 @@ class CellSums:
 
     @staticmethod
     def of(
-        classes: tuple[Pixels, Pixels],
-        kinds: Pixels,
-        counted: Mask,
-        row_hectares: NDArray[np.float64],
-        cell_px: int,
-        settings: TransitionSettings,
+        expected: NDArray[np.float64],
+        seen: NDArray[np.float64],
+        variance: NDArray[np.float64],
+        total_variance: NDArray[np.float64],
     ) -> CellSums:
-        """Add up the outcomes of every counted pixel."""
-        cells = tuple(-(-side // cell_px) for side in counted.shape)
-        expected, seen = np.zeros((*cells, kernel.OUTCOMES)), np.zeros(cells)
-        variance, total_variance = np.zeros(kernel.OUTCOMES), np.zeros(2 * len(TOTALS))
-        kernel.sum_cells(
-            *classes, kinds, counted, row_hectares, cell_px, total_outcomes(),
-            np.array(settings.pair_prior, np.float32), np.float32(settings.replaced_prior),
-            expected, seen, variance, total_variance,
-        )  # fmt: skip
-        table = expected[..., : kernel.REPLACED].reshape(*cells, 8, 8).copy()
+        """The sums as `kernels.transition.sum_cells` leaves them, by what they are of."""
+        table = expected[..., : kernel.REPLACED].reshape(*seen.shape, 8, 8).copy()
         replaced = expected[..., kernel.REPLACED].copy()
         table[..., Cover.BUILDING - 1, Cover.BUILDING - 1] += replaced
         noise = np.sqrt(variance)
@@ -93,16 +87,45 @@ class CellSums:
 
 @dataclass(frozen=True, eq=False)
 class Posteriors:
-    """Probabilities of kinds and classes, freed of rims and smoothed along edges."""
+    """Probabilities of kinds and classes, freed of rims and smoothed along edges.
+
+    Classes are smoothed where they are asked for, some rows at a time: those of all rows would be
+    64 bytes a pixel, as much as the pictures and all that was found in them.
+    """
 
     kinds: Pixels
     """(4, row, col); same, building gained, building lost, other lasting change."""
-    classes: tuple[Pixels, Pixels]
-    """(8, row, col) before and after."""
     valid: Mask
     """(row, col); True where both dates were seen."""
     reach_px: float
     """How far a like pixel may lie through misregistration, pixels."""
+    given: tuple[Pixels, Pixels]
+    """(8, row, col) before and after, not smoothed."""
+    likeness: tuple[Pixels, Pixels] | None
+    """See `smoothing_weights`; None where nothing is smoothed."""
+    settings: TransitionSettings
+
+    def classes(self, rows: slice) -> tuple[Pixels, Pixels]:
+        """(8, row, col) before and after, smoothed, of some rows: the same as of them all."""
+        if self.likeness is None:
+            before, after = (planes[:, rows].copy() for planes in self.given)
+            return before, after
+        # in each step a pixel hears of its neighbours alone
+        first = max(rows.start - self.settings.smoothing_sweeps, 0)
+        around = slice(first, rows.stop + self.settings.smoothing_sweeps)
+        own = slice(rows.start - first, rows.stop - first)
+        right, down = (one[around] for one in self.likeness)
+        found = []
+        for planes in self.given:
+            part = planes[:, around].copy()
+            smooth(part, right, down, self.settings)
+            found.append(part[:, own].copy())
+        return found[0], found[1]
+
+    def strips(self, cell_px: int = 1) -> Iterator[slice]:
+        """Rows that are worked on at a time, in whole cells."""
+        rows, step = len(self.valid), -(-_STRIP_PX // cell_px) * cell_px
+        return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
 
 
 def total_outcomes() -> Mask:
@@ -153,8 +176,7 @@ def find_transitions(
     if is_up_to(before.grid.gsd_m, settings.frame_coarsest_gsd_m):
         keep_frames(codes, found.kinds, pictures, settings)
     keep_leaning_roofs(codes, before.grid.gsd_m, settings)
-    faint = _quieten_unsupported(found.kinds, codes, settings)
-    return _change_map(before, found.classes, found.kinds, faint, codes, inside, settings)
+    return _change_map(found, before.grid, codes, inside)
 
 
 def settings_of_place(settings: TransitionSettings, shares: ClassShares) -> TransitionSettings:
@@ -184,12 +206,12 @@ def smoothed_posteriors(
     valid = before.valid & after.valid & evidence.valid
     reach_px = residual_reach_px(alignment, before.grid.gsd_m, settings)
     kinds = weighed_kinds(evidence, valid, reach_px, settings)
-    classes = before.probability.copy(), after.probability.copy()
+    likeness = None
     if settings.sweeps_at(before.grid.gsd_m) > 0:
-        right, down = smoothing_weights(pictures, valid, settings)
-        for planes in (kinds, *classes):
-            smooth(planes, right, down, settings)
-    return Posteriors(kinds, classes, valid, reach_px)
+        likeness = smoothing_weights(pictures, valid, settings)
+        smooth(kinds, *likeness, settings)
+    given = before.probability, after.probability
+    return Posteriors(kinds, valid, reach_px, given, likeness, settings)
 
 
 def residual_reach_px(alignment: Alignment, gsd_m: float, settings: TransitionSettings) -> float:
@@ -268,10 +290,11 @@ def name_codes(
 ) -> NDArray[np.uint8]:
     """Working codes (row, col), the likeliest of each pixel's decided kind of change."""
     codes = np.empty(decided.shape, np.uint8)
-    kernel.name_codes(
-        *found.classes, decided, np.array(settings.pair_prior, np.float32),
-        np.float32(settings.replaced_prior), codes,
-    )  # fmt: skip
+    for rows in found.strips():
+        kernel.name_codes(
+            *found.classes(rows), decided[rows], np.array(settings.pair_prior, np.float32),
+            np.float32(settings.replaced_prior), codes[rows],
+        )  # fmt: skip
     return codes
 
 
@@ -313,10 +336,8 @@ def _codes(
     return codes
 
 
-def _quieten_unsupported(
-    kinds: Pixels, codes: NDArray[np.uint8], settings: TransitionSettings
-) -> Pixels:
-    """Take change away where no region of it is near; return what was taken, (4, row, col).
+def _supported(codes: NDArray[np.uint8], settings: TransitionSettings) -> Mask:
+    """Where a region of change is near enough for weaker change to count, (row, col).
 
     A change of half a percent over ten hectares of field adds up to 0.05 ha that nobody could
     point at. Where calibrated probabilities stand inside and around a region they stay as they
@@ -326,47 +347,72 @@ def _quieten_unsupported(
     if settings.support_px > 0:
         disc = ndimage.generate_binary_structure(2, 1)
         changed = ndimage.binary_dilation(changed, disc, iterations=settings.support_px)
-    faint = np.empty((4, *codes.shape), np.float32)
-    kernel.quieten(kinds, changed, faint)
-    return faint
+    return np.asarray(changed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rated:
+    """What codes are worth, and what they add up to."""
+
+    probability: Pixels
+    """(row, col) of each code."""
+    built: Pixels
+    """(row, col) of a new building."""
+    sums: CellSums
+    faint: NDArray[np.float64]
+    """(65,); hectares of each outcome where no region of change is near."""
+
+
+def _rated(
+    found: Posteriors, codes: NDArray[np.uint8], counted: Mask,
+    row_hectares: NDArray[np.float64], cell_px: int,
+) -> _Rated:  # fmt: skip
+    """Rate the ``codes`` (row, col) and add up the outcomes of every pixel that is ``counted``."""
+    settings = found.settings
+    priors = np.array(settings.pair_prior, np.float32), np.float32(settings.replaced_prior)
+    probability, built = np.empty(codes.shape, np.float32), np.empty(codes.shape, np.float32)
+    cells = tuple(-(-side // cell_px) for side in codes.shape)
+    expected, seen = np.zeros((*cells, kernel.OUTCOMES)), np.zeros(cells)
+    variance, total_variance = np.zeros(kernel.OUTCOMES), np.zeros(2 * len(TOTALS))
+    faint_sums, near = np.zeros(kernel.OUTCOMES), _supported(codes, settings)
+    for rows in found.strips(cell_px):
+        classes, kinds = found.classes(rows), found.kinds[:, rows].copy()
+        faint, hectares = np.empty_like(kinds), row_hectares[rows]
+        kernel.quieten(kinds, near[rows], faint)
+        kernel.rate_codes(*classes, kinds, codes[rows], *priors, probability[rows], built[rows])
+        within = slice(rows.start // cell_px, -(-rows.stop // cell_px))
+        kernel.sum_cells(
+            *classes, kinds, counted[rows], hectares, cell_px, total_outcomes(), *priors,
+            expected[within], seen[within], variance, total_variance,
+        )  # fmt: skip
+        kernel.sum_outcomes(
+            *classes, faint, counted[rows], hectares, *priors, np.float32(_LEAST_FAINT), faint_sums
+        )
+    sums = CellSums.of(expected, seen, variance, total_variance)
+    return _Rated(probability, built, sums, faint_sums)
 
 
 def _change_map(
-    cover: LandCover,
-    classes: tuple[Pixels, Pixels],
-    kinds: Pixels,
-    faint: Pixels,
-    codes: NDArray[np.uint8],
-    inside: Mask,
-    settings: TransitionSettings,
+    found: Posteriors, grid: Grid, codes: NDArray[np.uint8], inside: Mask
 ) -> ChangeMap:
-    pairs = np.array(settings.pair_prior, np.float32)
-    replaced_prior = np.float32(settings.replaced_prior)
-    probability, built = np.empty(codes.shape, np.float32), np.empty(codes.shape, np.float32)
-    kernel.rate_codes(*classes, kinds, codes, pairs, replaced_prior, probability, built)
+    settings = found.settings
+    cell_px = max(settings.least_cell_px, round(settings.cell_m / grid.gsd_m))
+    rated = _rated(found, codes, inside & (codes > 0), grid.pixel_hectares, cell_px)
+    sums = rated.sums
     replaced = codes == _REPLACED_CODE
     gained = (codes % 10 == Cover.BUILDING) & (codes != _STAYED_BUILDING)  # 133 among them
-    grid = cover.grid
-    cell_px = max(settings.least_cell_px, round(settings.cell_m / grid.gsd_m))
-    counted = inside & (codes > 0)
-    sums = CellSums.of(classes, kinds, counted, grid.pixel_hectares, cell_px, settings)
-    faint_sums = np.zeros(kernel.OUTCOMES)
-    kernel.sum_outcomes(
-        *classes, faint, counted, grid.pixel_hectares, pairs, replaced_prior,
-        np.float32(_LEAST_FAINT), faint_sums,
-    )  # fmt: skip
     written = codes.copy()
     written[replaced] = _STAYED_BUILDING
     written[~inside] = 255
     return ChangeMap(
         codes=written,
-        probability=np.where(inside, probability, np.float32(0.0)),
+        probability=np.where(inside, rated.probability, np.float32(0.0)),
         replaced=replaced & inside,
         new_building=gained,
-        new_building_probability=built,
+        new_building_probability=rated.built,
         expected_hectares=sums.table,
         replaced_hectares=sums.replaced,
-        faint_hectares=faint_sums[: kernel.REPLACED].reshape(8, 8).copy(),
+        faint_hectares=rated.faint[: kernel.REPLACED].reshape(8, 8).copy(),
         noise_hectares=sums.noise,
         replaced_noise_hectares=sums.replaced_noise,
         total_noise_hectares=sums.total_noise,

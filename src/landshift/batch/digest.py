@@ -27,7 +27,7 @@ def digest_of(report: SiteReport) -> dict[str, Any]:
     table = changes.expected_hectares.sum(axis=(0, 1))
     kept = table[Cover.GREENHOUSE - 1, Cover.GREENHOUSE - 1]
     outline = _outline(report)
-    area = settings_from(report.settings, "the report").area
+    area = settings_from(report.settings, "the report")[0].area
     return {
         "verdict": report.fitness.verdict,
         "alignment": report.alignment.verdict,

@@ -111,14 +111,14 @@ def _grounds(rows: Iterable[tuple[Mapping[str, Any], Outcome]]) -> Iterator[_Gro
 def _pairs(grounds: Sequence[_Ground], settings: SummarySettings) -> Iterator[Overlap]:
     outlines = np.array([ground.outline for ground in grounds], object)
     tree = shapely.STRtree(outlines)
+    own = [_hectares(ground.outline, ground.frame) for ground in grounds]
     for place, one in enumerate(grounds):
         for near in sorted(tree.query(one.outline, "intersects")):
             other = grounds[near]
             if near <= place or _apart(one.days, other.days):
                 continue
             both = _hectares(one.outline.intersection(other.outline), one.frame)
-            least = min(_hectares(ground.outline, ground.frame) for ground in (one, other))
-            if both >= min(settings.least_hectares, least / 2):
+            if both >= min(settings.least_hectares, own[place] / 2, own[near] / 2):
                 yield Overlap((one.row, other.row), (one.id, other.id), both)
 
 

@@ -224,15 +224,10 @@ def regularise(
         The rectangle is the fitted one, or for other shapes the smallest around the polygon.
     """
     best, reached = best_rectangle(outline, rectangle, pooled_deg, settings)
-    share = outline.area / rectangle.area
-    if share >= settings.rectangle_share and reached >= settings.rectangle_overlap:
+    if reached >= settings.rectangle_overlap:
         return best.polygon, best
     square = right_angled(outline, best.azimuth_deg, gsd)
-    if (
-        square is not None
-        and len(square.exterior.coords) - 1 <= settings.polygon_most_corners
-        and overlap(outline, square) >= settings.polygon_overlap
-    ):
+    if square is not None and overlap(outline, square) >= settings.polygon_overlap:
         return square, minimum_rectangle(square)
     simple = outline.simplify(0.5 * gsd)
     if not isinstance(simple, Polygon) or not simple.is_valid:

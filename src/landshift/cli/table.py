@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from landshift.area import Hectares
-from landshift.assessment import Assessment
+from landshift.assessment import Assessment, unmet_words
 from landshift.mapping import CoverMap
 from landshift.report import SiteReport
 from landshift.wording import (
@@ -42,7 +42,7 @@ def print_report(report: SiteReport, out: Path | None) -> None:
     console.print(f"[bold]{escape(report.site.name or report.site.id)}[/]  {_verdicts(report)}")
     aoi = "the aoi" if report.site.aoi else "the pictures' overlap"
     console.print(
-        f"{report.changes.aoi_hectares:.2f} ha in {aoi}, "
+        f"{report.changes.aoi_hectares:.{report.decimals}f} ha in {aoi}, "
         f"{seen_words(report.seen_share)} of it seen in both"
     )
     console.print()
@@ -54,7 +54,8 @@ def print_report(report: SiteReport, out: Path | None) -> None:
         console.print(_buildings_table(report))
     _print_pairs(console, report, out)
     if report.not_seen_hectares >= report.settings["area"]["least_reported_hectares"]:
-        console.print(f"not seen, nothing said of it: {report.not_seen_hectares:.2f} ha")
+        unseen = f"{report.not_seen_hectares:.{report.decimals}f} ha"
+        console.print(f"not seen, nothing said of it: {unseen}")
     if report.balance:
         console.print()
         console.print(_balance_table(report))
@@ -104,6 +105,8 @@ def print_assessment(found: Assessment) -> None:
     if found.unassessed_hectares > 0:
         console.print(f"[yellow]![/] {found.unassessed_hectares:.2f} ha are mapped as classes with "
                       "fewer than 2 units in the reference: not assessed")  # fmt: skip
+    if found.unmet:
+        console.print(f"[yellow]![/] {unmet_words(found.unmet)}", soft_wrap=True)
     console.print(
         f"overall accuracy {found.overall_accuracy:.3f} "
         f"({found.overall_low:.3f} – {found.overall_high:.3f}), "
@@ -129,9 +132,11 @@ def _verdicts(report: SiteReport) -> str:
     )
 
 
-def _row(table: Table, what: str, hectares: Hectares, style: str = "") -> None:
-    table.add_row(what, f"{hectares.value:.2f}", f"{hectares.low:.2f} – {hectares.high:.2f}",
-                  style=style)  # fmt: skip
+def _row(table: Table, what: str, hectares: Hectares, decimals: int, style: str = "") -> None:
+    value, low, high = (
+        f"{one:.{decimals}f}" for one in (hectares.value, hectares.low, hectares.high)
+    )
+    table.add_row(what, value, f"{low} – {high}", style=style)
 
 
 def _reasons(report: SiteReport) -> dict[str, list[str]]:
@@ -144,18 +149,18 @@ def _reasons(report: SiteReport) -> dict[str, list[str]]:
 
 
 def _balance_table(report: SiteReport) -> Table:
-    """Gross and net of each cover that a person would look at; the net may be below 0."""
-    least = report.settings["area"]["least_shown_hectares"]
+    """Gross and net of each cover that is more than noughts; the net may be below 0."""
     table = Table("cover", box=None, pad_edge=False)
     for heading in ("gained ha", "lost ha", "net ha", "90 % interval"):
         table.add_column(heading, justify="right")
+    few = f".{report.decimals}f"
     for one in report.balance:
-        if max(one.gained.value, one.lost.value) < least:
+        if max(round(part.value, report.decimals) for part in (one.gained, one.lost)) == 0.0:
             continue
         table.add_row(
-            one.cover.label, f"{one.gained.value:.2f}", f"{one.lost.value:.2f}",
+            one.cover.label, f"{one.gained.value:{few}}", f"{one.lost.value:{few}}",
             # z: no -0.00
-            f"{one.net:+z.2f}", f"{one.net_low:+z.2f} – {one.net_high:+z.2f}",
+            f"{one.net:+z{few}}", f"{one.net_low:+z{few}} – {one.net_high:+z{few}}",
         )  # fmt: skip
     return table
 
@@ -173,7 +178,7 @@ def _totals_table(report: SiteReport) -> Table:
     table = _hectares_table("in total")
     for name, words in _TOTALS.items():
         if name in report.totals:
-            _row(table, words, report.totals[name], "bold")
+            _row(table, words, report.totals[name], report.decimals, "bold")
     return table
 
 
@@ -182,7 +187,7 @@ def _print_pairs(console: Console, report: SiteReport, out: Path | None) -> None
     table = _hectares_table("what became what")
     shown, small = fold_small(report.transitions, report.settings["area"])
     for pair in shown:
-        _row(table, transition_words(pair), pair.hectares)
+        _row(table, transition_words(pair), pair.hectares, report.decimals)
     if small:
         folded = [pair.hectares for pair in small]
         together = sum(one.value for one in folded)

@@ -45,8 +45,8 @@ def teach(
         f"{lesson.renamed:.0%} of the rest of the picture has another name"
     )
     if lesson.unmet:
-        click.echo(f"! {lesson.unmet} polygons taught nothing: outside the picture, smaller than a "
-                   "pixel, or covered by later ones", err=True)  # fmt: skip
+        click.echo(f"! {lesson.unmet} polygons taught nothing: outside of what the picture shows, "
+                   "smaller than a pixel, or covered by later ones", err=True)  # fmt: skip
     if lesson.kept:
         click.echo(f"nothing was drawn of {', '.join(lesson.kept)}: kept as they were named")
     if not lesson.helped:

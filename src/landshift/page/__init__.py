@@ -90,6 +90,7 @@ def _words(report: SiteReport) -> dict[str, Any]:
         "name": report.site.name or report.site.id,
         "before": report.before,
         "after": report.after,
+        "few": f"%.{report.decimals}f",
         "aoi_hectares": report.changes.aoi_hectares,
         "seen": seen_words(report.seen_share),
         "has_outline": report.outline is not None,

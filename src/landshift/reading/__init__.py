@@ -10,19 +10,21 @@ from landshift.reading.aoi import (
 )
 from landshift.reading.labels import read_codes, read_covers, read_reference, unmet_features
 from landshift.reading.opening import sha256_of
-from landshift.reading.picture import PictureInfo, describe_image, read_seen
+from landshift.reading.picture import PictureInfo, describe_image
 from landshift.reading.planning import (
+    doubts_of_gsd,
     footprint,
     notes_of_gsd,
     plan_grid,
     plan_own_grid,
     working_gsd_m,
 )
-from landshift.reading.resampling import nearest_codes, read_brightness, read_raster
+from landshift.reading.resampling import nearest_codes, read_brightness, read_raster, read_whole
 
 __all__ = [
     "PictureInfo",
     "describe_image",
+    "doubts_of_gsd",
     "footprint",
     "inside",
     "nearest_codes",
@@ -39,7 +41,7 @@ __all__ = [
     "read_facts",
     "read_raster",
     "read_reference",
-    "read_seen",
+    "read_whole",
     "sha256_of",
     "unmet_features",
     "working_gsd_m",

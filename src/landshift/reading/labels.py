@@ -94,15 +94,16 @@ def read_covers(path: Path, grid: Grid, picture: Grid | None = None) -> Codes:
     return codes
 
 
-def unmet_features(path: Path, grid: Grid) -> int:
-    """How many polygons and points of a GeoJSON file say nothing on ``grid``; 0 of a raster.
+def unmet_features(path: Path, grid: Grid, shown: NDArray[np.bool_]) -> int:
+    """How many polygons and points of a GeoJSON file say nothing of what is ``shown``, (row, col).
 
-    They lie outside, hold the centre of no pixel, or later ones cover them.
+    They lie outside, hold the centre of no pixel of ``grid`` that is shown, or later ones cover
+    them. 0 of a raster.
     """
     if path.suffix.lower() not in _DRAWN:
         return 0
     numbers, codes = _drawn(path, grid)
-    return len(codes) - 1 - len(np.unique(numbers[numbers > 0]))
+    return len(codes) - 1 - len(np.unique(numbers[shown & (numbers > 0)]))
 
 
 def _drawn(path: Path, grid: Grid) -> tuple[NDArray[np.int32], Codes]:

@@ -66,8 +66,9 @@ def open_picture(path: Path, driver: str) -> Iterator[Any]:
                 yield source
     except (RasterioError, OSError) as error:
         # rasterio says "see previous exception", which is where GDAL's own words are
-        words = str(error.__cause__ or error).replace(f"{path.absolute()}: ", "").split("\n")[0]
-        why = words.replace(str(path.absolute()), path.name).rstrip(". ")
+        words = str(error.__cause__ or error).split("\n")[0].rstrip(". ")
+        words = words.replace(str(path.absolute()), path.name)
+        why = words.removeprefix(f"{path.name}: ").removeprefix(f"{path.name}, ")
         raise ImageError(f"{path}: damaged or cut short: {why}") from error
 
 

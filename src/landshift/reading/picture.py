@@ -47,8 +47,6 @@ _LEAST_WHITE_SHARE = 0.02
 are as bright say as little of the ground, but a few of them are no reason to read it all again."""
 _MOST_UNKNOWN = 4
 """Bands read of a picture whose bands are unknown: enough to lay it on another picture."""
-_ROWS_AT_A_TIME = 256
-"""Of a whole picture that is read for what it shows; a row of tiles in most files."""
 _DATE_TAGS = ("ACQUISITION_DATE", "ACQUISITIONDATETIME", "acquired", "datetime", "date")
 _SAME_DAYS = 1
 """Days by which two words for one day differ, east of Greenwich and in universal time."""
@@ -165,24 +163,6 @@ def read_block_and_hidden(
     return bands, valid, hidden
 
 
-def read_seen(image: Image) -> NDArray[np.bool_]:
-    """(row, col) of the picture's own pixels; True where it shows the ground.
-
-    Raises
-    ------
-    ImageError
-        When the file cannot be used.
-    """
-    info = describe_image(image)
-    rows, cols = info.grid.shape
-    seen = np.empty(info.grid.shape, np.bool_)
-    with open_picture(image.path, info.driver) as source:
-        for row in range(0, rows, _ROWS_AT_A_TIME):
-            window = Window(0, row, cols, min(_ROWS_AT_A_TIME, rows - row))
-            seen[row : row + _ROWS_AT_A_TIME] = read_block(source, info, window)[1]
-    return seen
-
-
 def _read_raw(source: Any, info: PictureInfo, window: Window) -> NDArray[np.float32]:
     if info.palette is None:
         with np.errstate(over="ignore"):  # beyond float32 is infinite, and infinite is not seen
@@ -220,8 +200,6 @@ def _describe(image: Image, most_pixels: int, stamps: tuple[int, ...]) -> Pictur
             scale=None if scale == 1.0 else scale,
         )
         day, doubts = _day_of(image, source.tags())
-        if placement is not None:
-            doubts += placement.doubts(image.path.name, grid.gsd_m)
         mask = None
         if image.mask is not None:
             mask = describe_mask(image.mask, image.path, grid, most_pixels)

@@ -82,6 +82,13 @@ def notes_of_gsd(
     )
 
 
+def doubts_of_gsd(picture: PictureInfo, settings: GridSettings) -> tuple[str, ...]:
+    """That a picture without CRS says otherwise of its pixels than the user, where that is so."""
+    if picture.placement is None:
+        return ()
+    return picture.placement.doubts(picture.image.path.name, picture.grid.gsd_m, settings)
+
+
 def plan_own_grid(picture: PictureInfo, settings: GridSettings, finest_gsd_m: float) -> Grid:
     """The grid for one picture alone: all of it, as `plan_grid` lays it."""
     return plan_grid(picture, picture, None, settings, finest_gsd_m)

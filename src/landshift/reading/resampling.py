@@ -56,6 +56,27 @@ def read_raster(image: Image, grid: Grid, alignment: Displacement | None = None)
     NoOverlapError
         When the picture shows nothing there.
     """
+    return _read(image, grid, alignment, None)
+
+
+def read_whole(image: Image, grid: Grid) -> tuple[Raster, NDArray[np.bool_]]:
+    """`read_raster`, and which of the picture's own pixels show the ground, read at one go.
+
+    Returns
+    -------
+    Raster
+        On ``grid``, which holds the whole picture.
+    ndarray of bool, shape (row, col)
+        The picture's own pixels; False also for what no pixel of the grid was made from.
+    """
+    seen = np.zeros(describe_image(image).grid.shape, np.bool_)
+    return _read(image, grid, None, seen), seen
+
+
+def _read(
+    image: Image, grid: Grid, alignment: Displacement | None, own: NDArray[np.bool_] | None
+) -> Raster:
+    """`read_raster`; ``own`` is filled with what was seen of the picture's own pixels."""
     info = describe_image(image)
     place = _placing(info, grid, alignment)
     bands = np.zeros((len(info.indexes), *grid.shape), np.float32)
@@ -63,7 +84,7 @@ def read_raster(image: Image, grid: Grid, alignment: Displacement | None = None)
     hidden = None if info.mask is None else np.zeros(grid.shape, bool)
     with open_picture(image.path, info.driver) as source:
         for first, shape in _blocks(grid, place):
-            _fill_block(source, info, place, first, shape, bands, valid, first, hidden)
+            _fill_block(source, info, place, first, shape, bands, valid, first, hidden, own)
     _refuse_unseen(image, valid)
     return Raster(bands, valid, grid, info.sensor, info.date, hidden)
 
@@ -182,7 +203,7 @@ def _blocks(grid: Grid, place: Place) -> Iterator[tuple[tuple[int, int], tuple[i
 def _fill_block(
     source: Any, info: PictureInfo, place: Place, first: tuple[int, int], shape: tuple[int, int],
     bands: NDArray[np.float32], valid: NDArray[np.bool_], at: tuple[int, int],
-    hidden: NDArray[np.bool_] | None = None,
+    hidden: NDArray[np.bool_] | None = None, own: NDArray[np.bool_] | None = None,
 ) -> None:  # fmt: skip
     """Fill the block of ``shape`` pixels from the grid's pixel ``first`` on into the arrays.
 
@@ -200,6 +221,8 @@ def _fill_block(
     if window is None:
         return
     pixels, seen, masked = read_block_and_hidden(source, info, window)
+    if own is not None:
+        own[window.toslices()] = seen
     low, high = _limits(info)
 
     def fill(

@@ -14,15 +14,16 @@ from typing import Any
 
 from affine import Affine
 
+from landshift.settings import GridSettings
+
 _MOST_BYTES = 1000
 """Of a world file: six numbers, one to a line."""
-_DEGREES_BELOW = 0.01
-"""Units to a pixel below which they are taken for degrees: 0.01 degrees are more than a kilometre,
-and no pixel of a picture that is looked at here is a centimetre wide."""
 _METRES_PER_DEGREE = 111_320.0
 """Of latitude, to 1 %."""
-_NOT_THE_SAME = 0.05
-"""Share by which two pixel sides differ where one of them is wrong: hectares by a tenth."""
+_METRES_PER_FOOT = 0.3048
+"""The survey foot is longer by two millionths."""
+_EARTH_M = 6_378_137.0
+"""Radius of the sphere that Web Mercator is drawn on."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,28 @@ class Placement:
     told_by: str
     """What says so: a world file's name, or the picture's own."""
 
-    @property
-    def gsd_m(self) -> float:
-        """Side of a pixel from north to south, metres, where the units are metres or degrees."""
-        side = math.hypot(self.transform.b, self.transform.e)
-        return side * (_METRES_PER_DEGREE if side < _DEGREES_BELOW else 1.0)
-
-    def doubts(self, name: str, gsd_m: float) -> tuple[str, ...]:
-        """A doubt where a pixel has another side by this than ``gsd_m``, as the user gave it."""
-        if abs(self.gsd_m / gsd_m - 1.0) <= _NOT_THE_SAME:
+    def doubts(self, name: str, gsd_m: float, settings: GridSettings) -> tuple[str, ...]:
+        """A doubt where a pixel has another side than ``gsd_m``, the user's, in whatever unit."""
+        sides = self._sides(settings)
+        least = min(abs(side / gsd_m - 1.0) for side in sides.values())
+        if least <= settings.gsd_slack:
             return ()
+        readings = " or ".join(f"{side:.3g} m in {unit}" for unit, side in sides.items())
         return (
-            f"{name}: a pixel is {self.gsd_m:.3g} m by {self.told_by}, if its units are metres or "
-            f"degrees, and {gsd_m:.3g} m as given, which is believed",
+            f"{name}: by {self.told_by} a pixel is {readings}, and {gsd_m:.3g} m as given, which "
+            "is believed",
         )
+
+    def _sides(self, settings: GridSettings) -> dict[str, float]:
+        """Side of a pixel from north to south, metres, by the units that it may be told in."""
+        side = math.hypot(self.transform.b, self.transform.e)
+        if side < settings.degrees_below:
+            return {"degrees": side * _METRES_PER_DEGREE}
+        sides = {"metres": side, "feet": side * _METRES_PER_FOOT}
+        x, y = self.transform.c / _EARTH_M, self.transform.f / _EARTH_M
+        if max(abs(x), abs(y)) <= math.pi:
+            sides["Web Mercator"] = side / math.cosh(y)  # the cosine of the latitude
+        return sides
 
     def has_corner_of(self, other: Placement) -> bool:
         """Whether both begin at one upper left corner, to a pixel."""

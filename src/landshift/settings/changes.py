@@ -169,14 +169,10 @@ class BuildingSettings:
     then, 62 % and 68 % of them within 10 %."""
     rim_px: float = 2.5
     """How deep such a rim may be, pixels: the blur of the pictures and of the network."""
-    rectangle_share: float = 0.7
-    """Area over minimum rotated rectangle from which a rectangle is tried; METHODS §7."""
     rectangle_overlap: float = 0.85
     """Intersection over union of region and rectangle at which the rectangle stands."""
     polygon_overlap: float = 0.85
     """The same for a right-angled polygon."""
-    polygon_most_corners: int = 16
-    """Corners beyond which a right-angled polygon is no simpler than the outline."""
     pooled_azimuth_deg: float = 8.0
     """Buildings within this of the site's azimuth take it if they fit it as well."""
     pooled_loss: float = 0.02
@@ -204,5 +200,5 @@ class BuildingSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        check_range("rectangle_share", self.rectangle_share, 0.0, 1.0)
+        check_range("rectangle_overlap", self.rectangle_overlap, 0.0, 1.0)
         check_range("least_m2", self.least_m2, 0.0, 1e6)
