@@ -222,6 +222,7 @@ def patchwork(side=240, gsd_m=0.5):
     )  # fmt: skip
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("gsd_m", [0.5, 10.0])
 def test_an_answer_found_some_rows_at_a_time_is_that_of_them_all(monkeypatch, gsd_m):
     given = patchwork(gsd_m=gsd_m)
@@ -233,6 +234,7 @@ def test_an_answer_found_some_rows_at_a_time_is_that_of_them_all(monkeypatch, gs
     assert len(np.unique(whole.codes)) > 8
 
 
+@pytest.mark.jit
 def test_an_answer_is_found_without_the_classes_of_all_rows_held_twice(monkeypatch):
     given = patchwork(480)
     monkeypatch.setattr(transition, "_STRIP_PX", 40)
