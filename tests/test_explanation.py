@@ -355,6 +355,19 @@ def test_a_frame_that_stands_is_told_of(code, words):
     assert words in note
 
 
+@pytest.mark.parametrize(("named", "words"), [
+    (13, "cropland → building; it is too small, or a narrow strip"),
+    (38, "building → water; it is too small, or a narrow strip"),
+    (11, "cropland → cropland; too small a region"),
+])  # fmt: skip
+def test_a_strip_along_a_roof_that_stands_is_told_of(named, words):
+    again = SimpleNamespace(
+        named=np.array([[named]]), changes=SimpleNamespace(codes=np.array([[33]])), reach_px=0.0
+    )
+    (note,) = explanation._notes(again, SimpleNamespace(row=0, col=0, building=None))
+    assert note.startswith(f"by itself it would be {words}")
+
+
 def test_a_name_that_neither_date_alone_gives_is_told_of():
     alone = [SimpleNamespace(probability=np.eye(8, dtype=np.float32)[code - 1][:, None, None])
              for code in (1, 7)]  # fmt: skip
