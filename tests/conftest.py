@@ -34,3 +34,13 @@ def real() -> Callable[[str], Path]:
         return data / name
 
     return find
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a model that learned nothing."""
+    from networks import random_model
+
+    folder = tmp_path_factory.mktemp("model")
+    random_model(folder)
+    return next(folder.glob("*.npz"))

@@ -16,18 +16,10 @@ from shapely.geometry import box
 from landshift.cli import main
 from landshift.errors import SiteError
 from landshift.reading import inside
-from networks import random_model
 from pictures import CORNER, UTM, ground, north_up, write
 from posteriors import utm_grid
 
 SECRET = "a line that no other file may show"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    random_model(folder)
-    return next(folder.glob("*.npz"))
 
 
 @pytest.fixture

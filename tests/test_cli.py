@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from importlib import resources
-from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -18,20 +17,12 @@ from click.testing import CliRunner
 from landshift import OWN_PROCESS
 from landshift.cli import main
 from landshift.reading import picture
-from networks import random_model
 from pictures import ground, north_up, write
 
 pytestmark = pytest.mark.jit  # whole comparisons: minutes each as plain Python
 SCHEMA = json.loads(
     resources.files("landshift").joinpath("schemas/report-1.schema.json").read_text("utf-8")
 )
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    random_model(folder)
-    return next(folder.glob("*.npz"))
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from rich.console import Console
 from scipy import ndimage
 
+from command_line import refused, run
 from conftest import CHECKOUT
 from landshift import explanation
-from landshift.cli import main
 from landshift.cli.explain import _amounts, _thresholds
 from landshift.comparison import compare_site
 from landshift.errors import ComparisonError, InputError, SettingsError
@@ -42,19 +41,6 @@ TILE = CHECKOUT / "sample_tiles" / "songchon"
 
 def quiet(stage):
     pass
-
-
-def run(*args: object):
-    return CliRunner().invoke(main, [str(arg) for arg in args])
-
-
-def refused(*args: object) -> str:
-    """The one line of an answer that could not be given."""
-    done = run(*args)
-    assert done.exit_code == 1, done.output
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
 
 
 @pytest.fixture(scope="module")

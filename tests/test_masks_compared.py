@@ -12,17 +12,15 @@ import jsonschema
 import numpy as np
 import pytest
 import rasterio
-from click.testing import CliRunner
 
 import landshift
+from command_line import refused, run
 from conftest import CHECKOUT
 from landshift.batch.fingerprint import asked_of, key_of
 from landshift.batch.ledger import Ledger
 from landshift.batch.site_list import read_site_list
 from landshift.batch.site_work import SiteJob, answer_site
-from landshift.cli import main
 from landshift.settings import GridSettings, Settings
-from networks import random_model
 from pictures import ground, north_up, write
 from test_masks import blot, drawn
 
@@ -34,30 +32,10 @@ TILE = CHECKOUT / "sample_tiles" / "songchon"
 SIDE = (200, 240)
 
 
-def run(*args: object):
-    return CliRunner().invoke(main, [str(arg) for arg in args])
-
-
 def answered(*args: object):
     done = run(*args)
     assert done.exit_code == 0, done.output
     return done
-
-
-def refused(*args: object) -> str:
-    """The one line of an answer that could not be given."""
-    done = run(*args)
-    assert done.exit_code == 1, done.output
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    random_model(folder)
-    return next(folder.glob("*.npz"))
 
 
 @pytest.fixture

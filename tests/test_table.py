@@ -156,6 +156,35 @@ def test_covers_that_would_be_noughts_are_not_listed(capsys, value, aoi_hectares
         assert len(rows) == listed
 
 
+def test_where_no_cover_moved_no_table_of_covers_is_begun(capsys):
+    none = Hectares(0.0, 0.0, 0.1, "noise")
+    balance = (Balance(Cover.WATER, none, none, 0.0, -0.1, 0.1),)
+    print_report(replace(made_report(), balance=balance), None)
+    assert "gained ha" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("aoi_hectares", "most", "together"), [
+    (0.0625, "0.0079 ha", "0.0091"), (11.8, "0.01 ha", "0.01"),
+])  # fmt: skip
+def test_what_stands_on_one_line_is_told_as_finely_as_the_rest(
+    capsys, aoi_hectares, most, together
+):
+    made = made_report()
+    small = [
+        Transition(*pair, Hectares(value, 0.0, 2 * value, "noise"))
+        for pair, value in zip(PAIRS, (0.0079, 0.0012), strict=False)
+    ]
+    made = replace(
+        made, changes=replace(made.changes, aoi_hectares=aoi_hectares), transitions=tuple(small)
+    )
+    words = f"2 smaller ones of up to {most}, together"
+    print_report(made, None)
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "smaller ones" in one]
+    assert line.split() == [*words.split(), together]
+    text = page.render(made, [])
+    assert f'{words}</th><td class="number">{together}</td>' in text
+
+
 def test_totals_are_always_listed(capsys):
     lines = "\n".join(printed(capsys, [0.1 * LEAST] * 4))
     assert "4 smaller ones" in lines

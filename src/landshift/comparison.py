@@ -84,9 +84,9 @@ def compare_site(
     aoi = inside(outline, grid) if outline else before.shown & after.shown
     shown = before, after
     before, after, clouds = without_clouds(before, after, settings.clouds)
-    doubts = shared.doubts(aoi, settings.fitness.caution_same_share)
-    for one in reversed(pictures):
-        doubts = one.doubts + doubts_of_gsd(one, settings.grid) + doubts
+    doubts = tuple(doubt for one in pictures
+                   for doubt in (*one.doubts, *doubts_of_gsd(one, settings.grid)))  # fmt: skip
+    doubts += shared.doubts(aoi, settings.fitness.caution_same_share)
     fitness = judge_fitness(before, after, alignment, aoi, settings.fitness, clouds, doubts)
     _refuse_unfit(site, fitness)
     progress("classifying")

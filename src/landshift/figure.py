@@ -415,10 +415,9 @@ def _chart(
     most = max((hectares.high for _, hectares, _ in rows), default=0.0) or 1.0
     axes.set(xlim=(0, 1), ylim=(len(rows) + bool(small), 0))
     if small:
-        # an interval of a sum would need how they hang together, which nothing here knows
-        y, together = len(rows) + 0.5, sum(one.value for one in small)
-        _text(axes, 0.03, y, folded_words(small, "changes"), _SMALL, va="center", color="0.35")
-        _text(axes, 1.0, y, f"{together:.2f}", _SMALL, va="center", ha="right", color="0.35")
+        y, (told, together) = len(rows) + 0.5, folded_words(small, "changes", decimals)
+        _text(axes, 0.03, y, told, _SMALL, va="center", color="0.35")
+        _text(axes, 1.0, y, together, _SMALL, va="center", ha="right", color="0.35")
     left, wide = 0.42, 0.26
 
     def at(value: float) -> float:

@@ -76,10 +76,14 @@ def fold_small(
     return [pair for pair in transitions if not is_small(pair.hectares)], small
 
 
-def folded_words(small: Sequence[Hectares], what: str) -> str:
-    """How many stand together on one line, and how large the largest of them is."""
-    most = max(one.value for one in small)
-    return f"{len(small)} smaller {what} of up to {most:.2f} ha, together"
+def folded_words(small: Sequence[Hectares], what: str, decimals: int) -> tuple[str, str]:
+    """How many stand together on one line and how large the largest of them is; and their sum.
+
+    No interval: that of a sum would need how they hang together, which nothing here knows.
+    """
+    values = [one.value for one in small]
+    words = f"{len(values)} smaller {what} of up to {max(values):.{decimals}f} ha, together"
+    return words, f"{sum(values):.{decimals}f}"
 
 
 def model_words(model: Model) -> str:

@@ -56,10 +56,11 @@ def print_report(report: SiteReport, out: Path | None) -> None:
     if report.not_seen_hectares >= report.settings["area"]["least_reported_hectares"]:
         unseen = f"{report.not_seen_hectares:.{report.decimals}f} ha"
         console.print(f"not seen, nothing said of it: {unseen}")
-    if report.balance:
+    balance = _balance_table(report)
+    if balance.row_count:
         console.print()
-        console.print(_balance_table(report))
-        console.print()
+        console.print(balance)
+    console.print()
     for warning in report.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
     if out is not None:
@@ -190,8 +191,7 @@ def _print_pairs(console: Console, report: SiteReport, out: Path | None) -> None
         _row(table, transition_words(pair), pair.hectares, report.decimals)
     if small:
         folded = [pair.hectares for pair in small]
-        together = sum(one.value for one in folded)
-        table.add_row(folded_words(folded, "ones"), f"{together:.2f}", "")
+        table.add_row(*folded_words(folded, "ones", report.decimals), "")
     if shown or small:
         console.print()
         console.print(table)
