@@ -31,7 +31,7 @@ from landshift.features import network_input
 from landshift.grid import Grid
 from landshift.kernels import convolution
 from landshift.landcover import classify_pair
-from landshift.model import LOOKS, layer_shapes, load_model, save_model
+from landshift.model import layer_shapes, load_model, save_model
 from landshift.raster import Raster
 from landshift.sensor import Sensor
 from landshift.training.network import Network, exported
@@ -42,8 +42,8 @@ META = {
 }  # fmt: skip
 HALVINGS_OF_LAYER = {
     "enc0": 0, "enc1a": 1, "enc1b": 1, "enc2a": 2, "enc2b": 2, "enc3a": 3, "enc3b": 3, "enc4a": 4,
-    "enc4b": 4, "dec3": 3, "dec2": 2, "red1": 2, "ctx1": 1, "dec1": 1, "red0": 1, "dec0": 0,
-    "cls": 0, "chg0": 0, "chg1": 1, "chg2": 2, "chg3": 0, "chg4": 0,
+    "enc4b": 4, "dec3": 3, "dec2": 2, "red1": 2, "dec1": 1, "red0": 1, "dec0": 0,
+    "cls": 0, "chg0": 0, "chg1": 1, "chg2": 2, "chgc": 1, "chg3": 0, "chg4": 0,
 }  # fmt: skip
 FIRST_CALL = """
 import time
@@ -72,9 +72,10 @@ def picture(side: int, seed: int) -> Raster:
 
 def flop_per_pixel(network: Network) -> float:
     """Of one pair: both dates, and the change head in both orders; without any overlap."""
-    looks = sum(4.0**-look for look in range(LOOKS if network.context else 1))
-    return looks * sum(
+    return sum(
         4.0 * np.prod(shape) / 4 ** HALVINGS_OF_LAYER[layer]
+        # the features, not the head, once more at a quarter of the pixels
+        * (1.25 if network.context and not layer.startswith("chg") else 1.0)
         for layer, shape in layer_shapes(3, network.widths, network.context).items()
     )
 

@@ -168,7 +168,7 @@ def test_learning_goes_on_from_where_a_model_stands(folder, widths, own, context
         np.testing.assert_allclose(mine, theirs, atol=1e-4)
     for name, weight in exported(network).items():
         if name not in model.layers:
-            assert (name, own) == ("ctx1.weight", False)
+            assert (name, own) == ("chgc.weight", False)
             assert not weight.any()
         elif weight.shape == model.layers[name].shape:
             np.testing.assert_allclose(weight, model.layers[name], atol=4e-3)

@@ -166,27 +166,33 @@ def test_a_second_look_counts_and_only_where_the_model_reads_such_pixels(model):
 def test_coarser_pixels_count_wherever_there_are_some(tmp_path, shape):
     knows = random_model(tmp_path, seed=4, symmetric=True, context=True, turns=2)
     deaf = dataclasses.replace(
-        knows, layers={name: each for name, each in knows.layers.items() if "ctx" not in name}
+        knows, layers={name: each for name, each in knows.layers.items() if "chgc" not in name}
     )
     pair = random_raster(shape, 5, seen=0.9), random_raster(shape, 6)
-    for one, other in zip(probabilities(*pair, knows), probabilities(*pair, deaf), strict=True):
-        assert np.isfinite(one).all()
-        assert np.array_equal(one, other) == (min(shape) < inference.UNIT)
+    *covers, change = probabilities(*pair, knows)
+    *plain_covers, plain_change = probabilities(*pair, deaf)
+    assert np.isfinite(change).all()
+    assert np.array_equal(change, plain_change) == (min(shape) < inference.UNIT)
+    np.testing.assert_array_equal(covers, plain_covers)  # what a field is, it says by itself
 
 
 @pytest.mark.jit
-def test_what_lies_four_times_as_far_counts_and_no_further(tmp_path, monkeypatch):
-    model = random_model(tmp_path, seed=4, context=True)
-    raster = random_raster((64, 640), 5)
+@pytest.mark.parametrize(("second_look", "times"), [([0.0, 0.0], 2), ([0.35, 0.2], 4)])
+def test_change_is_told_from_afar_and_no_further(tmp_path, monkeypatch, second_look, times):
+    model = random_model(tmp_path, seed=4, context=True, second_look=second_look)
+    raster = random_raster((64, 640), 5, gsd_m=0.3)
     exposure = measure_exposure(raster.bands, raster.valid)
     monkeypatch.setattr(inference, "measure_exposure", lambda *_: exposure)
-    # a pixel sees `REACH` beyond the square of 16 that it lies in, of pixels four times as coarse
-    most = 4 * (inference.REACH + inference.UNIT) + 16
-    for first, counts in ((4 * inference.REACH, True), (64 + most, False)):
+    still = raster_swapped(raster)
+    # a pixel sees `REACH` beyond the square of 16 that it lies in, of pixels that much coarser
+    most = times * (inference.REACH + inference.UNIT) + 16
+    for first, counts in ((times * inference.REACH, True), (64 + most, False)):
         bands = raster.bands.copy()
         bands[:, :, first:] += 20
         other = dataclasses.replace(raster, bands=bands)
-        one, two = (classify(each, model).probability[:, :, :64] for each in (raster, other))
+        one, two = (
+            classify_pair(each, still, model)[2].probability[:, :, :64] for each in (raster, other)
+        )
         assert np.array_equal(one, two) != counts
 
 

@@ -165,7 +165,7 @@ def test_a_run_may_begin_to_listen_to_coarser_pixels(recipe, tmp_path):
     )  # fmt: skip
     learned, _ = trained(on, tmp_path / "b", tmp_path / "learned.npz")
     assert learned.context
-    assert 1e-4 < np.abs(learned.layers["ctx1.weight"]).max() < 0.1
+    assert 1e-4 < np.abs(learned.layers["chgc.weight"]).max() < 0.1
     half, _ = trained(
         dataclasses.replace(on, blend=0.5), tmp_path / "b2", tmp_path / "half.npz"
     )

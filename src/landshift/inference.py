@@ -51,7 +51,7 @@ BLOCK_PIXELS = 512
 
 REACH = 77
 """Pixels of the picture that count on each side of a pixel; twice as many in the second look, and
-four times where what it makes of coarser pixels goes into what it makes of a picture's own."""
+twice as many once more for change where that is told from coarser pixels as well."""
 
 
 def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:
@@ -69,14 +69,14 @@ def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:
         "s3": (3, 6, w.c4 + w.c3), "p4": (4, 3, w.c3), "t4": (4, 2, w.c4),
         "s4": (4, 1, w.c4),
         "d3": (3, 1, w.c3), "d2": (2, 1, w.d2), "d1": (1, 1, w.d1), "f": (0, 1, w.f),
-        "ctx": (1, 36, w.f), "r1": (2, 1, w.d1), "r0": (1, 1, w.c0), "cls": (0, 0, CLASSES),
+        "ctx": (1, 1, w.f), "r1": (2, 1, w.d1), "r0": (1, 1, w.c0), "cls": (0, 0, CLASSES),
         "chg2": (2, 1, w.h), "chg1": (1, 1, w.h), "chg0": (0, 1, w.h), "chg3": (0, 0, w.h),
         "chg4": (0, 0, CHANGES), "mean0": (0, 1, w.f), "mean1": (0, 1, w.f),
         "mean2": (0, 0, CHANGES),
     }  # fmt: skip
 
 
-_JOINT = frozenset({"d2", "d1", "f"})
+_JOINT = frozenset({"d2", "d1", "f", "ctx"})
 """Planes that hold the channels of both dates, and of their absolute difference."""
 _BOTH_ORDERS = frozenset({"chg0", "chg1", "chg2", "chg3"})
 """Planes that are twice as wide where the model is asked in both orders of the dates."""
@@ -89,7 +89,7 @@ class CoarseLook:
     features: list[NDArray[np.float32]]
     """(feature, row, col) of each date, what its classifier reads."""
     change: NDArray[np.float32]
-    """(change, row, col); without rows of one date alone."""
+    """(change, row, col); without channels where nobody asks."""
     shares: tuple[float, float]
     """Weight in the features, and so in the logits of classes, and in those of change."""
 
@@ -265,23 +265,24 @@ class Network:
         self._layers = weights.ways[0]
 
     def look(
-        self, views: Sequence[View], block: Block, coarse: CoarseLook | None
-    ) -> list[Plane]:
-        """Features of every date, and logits of change between two; means of all ways up.
+        self, views: Sequence[View], block: Block, coarse: CoarseLook | None = None,
+        change: bool = False,
+    ) -> list[Plane]:  # fmt: skip
+        """Features of every date, and logits of ``change`` between two; means of all ways up.
 
         The classifier is linear: on the mean of the features it gives the mean of the logits.
-        ``coarse`` is what a model with context knows already.
+        ``coarse`` is what a model with context tells change from as well.
         """
         found: list[Plane] = []
         for turn, layers in enumerate(self._weights.ways):
             self._layers = layers
             found = []
             for date, view in enumerate(views):
-                self.read(view, block, date, coarse)
+                self.read(view, block, date)
                 features = self._of_date("f", block, date)
                 found.append(self._mean(f"mean{date}", features, block, turn))
-            if len(views) == 2:
-                found.append(self._mean("mean2", self.change_logits(block), block, turn))
+            if change:
+                found.append(self._mean("mean2", self.change_logits(block, coarse), block, turn))
         return found
 
     def _mean(self, name: str, found: Plane, block: Block, turn: int) -> Plane:
@@ -293,7 +294,7 @@ class Network:
             mean.array[:] += (found.array - mean.array) * np.float32(1 / (turn + 1))
         return mean
 
-    def read(self, view: View, block: Block, date: int, coarse: CoarseLook | None) -> None:
+    def read(self, view: View, block: Block, date: int) -> None:
         """Compute the features of one date: planes f, d1 and d2."""
         picture = self._plane("x", block)
         view.fill(picture)
@@ -308,12 +309,7 @@ class Network:
         d3 = self._convolve("dec3", s3, self._plane("d3", block))
         self._double(d3, up2)
         d2 = self._convolve("dec2", s2, self._of_date("d2", block, date))
-        up1.array.fill(0)
         self._double(self._convolve("red1", d2, self._plane("r1", block)), up1)
-        if CONTEXT in self._layers and coarse is not None:
-            context = self._plane("ctx", block)
-            context.fill(coarse.features[date])
-            self._convolve(CONTEXT, context, up1, keep=True)
         d1 = self._convolve("dec1", s1, self._of_date("d1", block, date))
         self._double(self._convolve("red0", d1, self._plane("r0", block)), up0)
         self._convolve("dec0", s0, self._of_date("f", block, date))
@@ -348,18 +344,18 @@ class Network:
         row, col = block.row - plane.row + 1, block.col - plane.col + 1
         own[:] = plane.array[:, row : row + own.shape[1], col : col + own.shape[2]]
 
-    def change_logits(self, block: Block) -> Plane:
+    def change_logits(self, block: Block, coarse: CoarseLook | None) -> Plane:
         """Logits of the kinds of change, once both dates were `read`."""
-        joint = [self._plane(name, block) for name in ("f", "d1", "d2")]
-        for plane in joint:
-            before, after, apart = np.split(plane.array, 3)
-            difference(before, after, apart)
-        f, d1, d2 = joint
+        f, d1, d2 = (self._joined(name, block) for name in ("f", "d1", "d2"))
         quarter, half, full, last, logits = (
             self._plane(f"chg{number}", block) for number in (2, 1, 0, 3, 4)
         )
         self._convolve("chg2", d2, quarter, -np.inf)
         self._convolve("chg1", d1, half, -np.inf)
+        if CONTEXT in self._layers and coarse is not None:
+            for date, features in enumerate(coarse.features):
+                self._of_date("ctx", block, date).fill(features)
+            self._convolve(CONTEXT, self._joined("ctx", block), half, -np.inf, keep=True)
         self._double(quarter, half, add=True)
         self._double(half, full)
         self._convolve("chg0", f, full, keep=True)
@@ -368,6 +364,13 @@ class Network:
             here = width * order, width * (order + 1)
             self._convolve("chg3", full.channels(*here), last.channels(*here))
         return self._convolve("chg4", last, logits, -np.inf)
+
+    def _joined(self, name: str, block: Block) -> Plane:
+        """What was found at both dates, and how far it is apart."""
+        joined = self._plane(name, block)
+        before, after, apart = np.split(joined.array, 3)
+        difference(before, after, apart)
+        return joined
 
     @staticmethod
     def _blend(own: Plane, coarse: NDArray[np.float32], share: float) -> None:

@@ -30,7 +30,7 @@ from landshift.inference import (
     View,
     each_block,
 )
-from landshift.model import CHANGES, CLASSES, LOOKS, Model
+from landshift.model import CHANGES, CLASSES, Model
 from landshift.raster import Raster
 from landshift.settings import CoverSettings, is_up_to
 from landshift.weights import Weights
@@ -99,7 +99,7 @@ def classify(raster: Raster, model: Model, threads: int | None = None) -> LandCo
     probability = np.empty((CLASSES, *raster.grid.shape), np.float32)
 
     def run(block: Block, net: Network) -> None:
-        (features,) = net.look([view], block, coarse)
+        (features,) = net.look([view], block)
         net.classify(features, 0, block, raster.valid, probability, coarse)
 
     each_block(run, raster.grid.shape, weights, 1, threads)
@@ -136,7 +136,7 @@ def classify_pair(
     valid.flags.writeable = False  # the kernels are compiled for masks as a Raster holds them
 
     def run(block: Block, net: Network) -> None:
-        *features, kinds = net.look(views, block, coarse)
+        *features, kinds = net.look(views, block, coarse, change=True)
         for date, raster in enumerate((before, after)):
             net.classify(features[date], date, block, raster.valid, covers[date], coarse)
         net.compare(kinds, valid, change, coarse)
@@ -155,30 +155,34 @@ def classify_pair(
 
 def _coarse_look(
     views: Sequence[View], weights: Weights, model: Model, threads: int | None,
-    looks: int = LOOKS - 1,
+    answers: bool = True,
 ) -> CoarseLook | None:  # fmt: skip
-    """What the network makes of pixels twice as coarse, knowing what it makes of still coarser.
+    """What the network makes of pixels twice as coarse.
 
     None where the model does not ask for it, or there are too few pixels. Of a pair 36 numbers for
-    every four pixels; the answer itself is 80.
+    every four pixels; the answer itself is 80. ``answers`` says whether its answers count, or its
+    features alone, as context.
     """
     coarse_m = 2 * views[0].gsd_m
-    counts = max(model.second_look) > 0 and reads_gsd(
+    counts = answers and max(model.second_look) > 0 and reads_gsd(
         coarse_m, model.finest_gsd_m, model.coarsest_gsd_m
     )
-    if looks == 0 or not (counts or model.context) or min(views[0].shape) < UNIT:
+    context = model.context and len(views) == 2
+    if not (counts or context) or min(views[0].shape) < UNIT:
         return None
     halved = [view.halved() for view in views]
-    coarser = (
-        _coarse_look(halved, weights, model, threads, looks - 1) if model.context else None
-    )
     half = halved[0].shape
     features = [np.empty((model.widths.f, *half), np.float32) for _ in views]
-    change = np.empty((CHANGES if len(views) == 2 else 0, *half), np.float32)
+    asked = counts and len(views) == 2
+    change = np.empty((CHANGES if asked else 0, *half), np.float32)
+    coarser = (
+        _coarse_look(halved, weights, model, threads, answers=False)
+        if asked and context else None
+    )  # fmt: skip
 
     def run(block: Block, net: Network) -> None:
-        whole = [*features, change][: 1 if len(halved) == 1 else 3]
-        for found, into in zip(net.look(halved, block, coarser), whole, strict=True):
+        whole = [*features, change] if asked else features
+        for found, into in zip(net.look(halved, block, coarser, asked), whole, strict=True):
             net.hand_out(found, block, into)
 
     each_block(run, half, weights, len(views), threads)
@@ -191,7 +195,7 @@ def span_seen(model: Model, places: NDArray[np.intp], size: int) -> slice:
     It begins and ends where the coarsest look's pixels do, in the squares of 16 in which the
     network works, so that a part is seen as the whole is.
     """
-    coarsest = 2 ** (LOOKS - 1) if model.context else 2 if max(model.second_look) > 0 else 1
+    coarsest = 2 ** (model.context + (max(model.second_look) > 0))
     step = coarsest * UNIT
     margin = coarsest * (REACH + UNIT)
     first = max(int(places.min()) - margin, 0) // step * step
@@ -281,7 +285,7 @@ def learned_features(
     features = np.empty((model.widths.f, *view.shape), np.float32)
 
     def run(block: Block, net: Network) -> None:
-        (found,) = net.look([view], block, coarse)
+        (found,) = net.look([view], block)
         net.blend_features(found, 0, coarse)
         net.hand_out(found, block, features)
 

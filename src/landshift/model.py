@@ -29,9 +29,6 @@ CHANGES = 4
 """Same, building gained, building lost, other lasting change; in this order."""
 HALVINGS = 4
 """How often the network halves its picture; it works on multiples of 2 to this power."""
-
-LOOKS = 3
-"""Of a network with context: at a picture's own pixels, twice and four times as coarse."""
 TURNS = (1, 2, 4)
 """Ways up that a network may look at a picture."""
 
@@ -105,7 +102,6 @@ LAYERS = {
     "dec3": Layer("c3", ("c4", "c3")),
     "dec2": Layer("d2", ("c3", "c2")),
     "red1": Layer("d1", ("d2",), side=1),
-    "ctx1": Layer("d1", ("f",), side=1),
     "dec1": Layer("d1", ("d1", "c1")),
     "red0": Layer("c0", ("d1",), side=1),
     "dec0": Layer("f", ("c0", "c0")),
@@ -113,13 +109,14 @@ LAYERS = {
     "chg0": Layer("h", ("f", "f", "f"), side=1),
     "chg1": Layer("h", ("d1", "d1", "d1"), side=1),
     "chg2": Layer("h", ("d2", "d2", "d2"), side=1),
+    "chgc": Layer("h", ("f", "f", "f"), side=1),
     "chg3": Layer("h", ("h",)),
     "chg4": Layer(CHANGES, ("h",), side=1),
 }
-"""By their names in the file. All have a bias but those that are summed with another: chg1 and chg2
-with chg0, ctx1 with red1. ctx1 reads what the network made of the picture at pixels twice as
-coarse; a network without it sees its picture alone."""
-CONTEXT = "ctx1"
+"""By their names in the file. All have a bias but those that are summed with another: chg1, chg2
+and chgc with chg0. chgc reads what the network made of the pictures at pixels twice as coarse; a
+network without it tells change from its pictures alone."""
+CONTEXT = "chgc"
 
 
 def layer_shapes(bands: int, widths: Widths, context: bool) -> dict[str, tuple[int, ...]]:
@@ -198,8 +195,10 @@ class Model:
 
     @property
     def context(self) -> bool:
-        """Whether what the network makes of pixels twice and four times as coarse goes into what
-        it makes of a picture's own; so it sees four times as far."""
+        """Whether change is told from what the network makes of pixels twice as coarse as well, so
+        that it sees twice as far, and a second look four times. What lies there says whether a
+        roof is new; it may not say what a field is, which it did worse on pictures of countries
+        that no scene is modelled on."""
         return f"{CONTEXT}.weight" in self.layers
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landshift.kernels.convolution import pack_weights
-from landshift.model import Calibration, Model, layer_shapes
+from landshift.model import CONTEXT, Calibration, Model, layer_shapes
 
 _Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Packed weights, bias."""
@@ -58,8 +58,10 @@ def _head_of_both_orders(
     and lost on the way out. Both are read from the same planes in one pass.
     """
     wide = {}
-    for layer in ("chg0", "chg1", "chg2"):
-        weight = layers[f"{layer}.weight"]
+    for layer in ("chg0", "chg1", "chg2", CONTEXT):
+        weight = layers.get(f"{layer}.weight")
+        if weight is None:  # a network without context
+            continue
         before, after, apart = np.split(weight, 3, axis=1)
         swapped = np.concatenate([after, before, apart], axis=1)
         wide[f"{layer}.weight"] = np.concatenate([weight, swapped])

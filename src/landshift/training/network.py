@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from landshift.model import CONTEXT, HALVINGS, LAYERS, LOOKS, Widths, widths_of
+from landshift.model import CONTEXT, HALVINGS, LAYERS, Widths, widths_of
 
 Maps = tuple[Tensor, Tensor, Tensor]
 """Features at full, half and quarter resolution."""
@@ -83,8 +84,7 @@ class Network(nn.Module):
     def __init__(self, bands: int, widths: Widths, context: bool = False) -> None:
         """For pictures of ``bands`` bands; the gsd channel comes on top.
 
-        ``context``: what it makes of pixels twice as coarse goes into what it makes of the
-        picture's own, and of four times as coarse into that.
+        ``context``: what it makes of pixels twice as coarse counts where it tells change.
         """
         super().__init__()
         self.widths = widths
@@ -100,8 +100,6 @@ class Network(nn.Module):
         self.dec3 = Block(w.c4 + w.c3, w.c3)
         self.dec2 = Block(w.c3 + w.c2, w.d2)
         self.red1 = Block(w.d2, w.d1, side=1)
-        if context:
-            self.ctx1 = nn.Conv2d(w.f, w.d1, 1, bias=False)
         self.dec1 = Block(w.d1 + w.c1, w.d1)
         self.red0 = Block(w.d1, w.c0, side=1)
         self.dec0 = Block(2 * w.c0, w.f)
@@ -109,14 +107,13 @@ class Network(nn.Module):
         self.chg0 = nn.Conv2d(3 * w.f, w.h, 1)
         self.chg1 = nn.Conv2d(3 * w.d1, w.h, 1, bias=False)
         self.chg2 = nn.Conv2d(3 * w.d2, w.h, 1, bias=False)
+        if context:
+            self.chgc = nn.Conv2d(3 * w.f, w.h, 1, bias=False)
         self.chg3 = Block(w.h, w.h)
         self.chg4 = nn.Conv2d(w.h, 4, 1)
 
-    def features(self, x: Tensor, context: Tensor | None = None) -> Maps:
-        """(n, bands + 1, row, col), sides multiples of 16 → full, half, quarter resolution.
-
-        ``context`` (n, f, row / 2, col / 2) are the features at pixels twice as coarse.
-        """
+    def features(self, x: Tensor) -> Maps:
+        """(n, bands + 1, row, col), sides multiples of 16 → full, half, quarter resolution."""
         s0 = self.enc0(x)
         if self.mixes_styles:
             s0 = styles_mixed(s0)
@@ -129,35 +126,34 @@ class Network(nn.Module):
             skips.append(s)
         d3 = self.dec3(torch.cat([doubled(skips[4]), skips[3]], 1))
         d2 = self.dec2(torch.cat([doubled(d3), skips[2]], 1))
-        up1 = doubled(self.red1(d2))
-        if context is not None:
-            up1 = torch.relu(up1 + self.ctx1(context))
-        d1 = self.dec1(torch.cat([up1, skips[1]], 1))
+        d1 = self.dec1(torch.cat([doubled(self.red1(d2)), skips[1]], 1))
         return self.dec0(torch.cat([doubled(self.red0(d1)), s0], 1)), d1, d2
 
     def looks(self, x: Tensor, count: int) -> list[Maps]:
-        """`features` of a picture, and of it at pixels twice as coarse; ``count`` of them.
+        """`features` of a picture, and of it at pixels twice as coarse, and so on.
 
-        Each of a network with context knows of the next coarser, as far as there are pixels.
+        ``count`` of them, and of a network with context the next coarser for each, as far as there
+        are pixels.
         """
         pictures = [x]
-        while len(pictures) < max(count, LOOKS if self.context else 1) and _halves_well(x):
+        while len(pictures) < count + self.context and _halves_well(x):
             pictures.append(x := _halved(x))
-        found: list[Maps] = []
-        for picture in reversed(pictures):
-            context = found[0][0] if found and self.context else None
-            found.insert(0, self.features(picture, context))
-        return found[:count]
+        return [self.features(picture) for picture in pictures]
 
-    def change(self, before: Maps, after: Maps) -> Tensor:
-        """Logits (n, 4, row, col): same, building gained, building lost, other lasting change."""
+    def change(self, before: Maps, after: Maps, coarse: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Logits (n, 4, row, col): same, building gained, building lost, other lasting change.
+
+        ``coarse`` are both dates' features (n, f, row / 2, col / 2) at pixels twice as coarse.
+        """
         full, half, quarter = (both(b, a) for b, a in zip(before, after, strict=True))
-        h = self.chg0(full) + doubled(self.chg1(half) + doubled(self.chg2(quarter)))
-        return self.chg4(self.chg3(torch.relu(h)))
+        at_half = self.chg1(half) + doubled(self.chg2(quarter))
+        if coarse is not None:
+            at_half = at_half + self.chgc(both(*coarse))
+        return self.chg4(self.chg3(torch.relu(self.chg0(full) + doubled(at_half))))
 
     def change_layers(self) -> tuple[nn.Module, ...]:
         """The layers that tell change from the features of both dates."""
-        return self.chg0, self.chg1, self.chg2, self.chg3, self.chg4
+        return tuple(layer for name, layer in self.named_children() if name.startswith("chg"))
 
     def forward(
         self, before: Tensor, after: Tensor, shares: tuple[Tensor, Tensor] | None = None
@@ -178,22 +174,26 @@ class Network(nn.Module):
         alone, because examples come in either.
         """
 
-        def both_orders(b: Maps, a: Maps) -> Tensor:
-            return (self.change(b, a) + self.change(a, b)[:, [0, 2, 1, 3]]) / 2
+        def both_orders(b: Maps, a: Maps, coarse: tuple[Tensor, Tensor] | None) -> Tensor:
+            turned = None if coarse is None else coarse[::-1]
+            return (self.change(b, a, coarse) + self.change(a, b, turned)[:, [0, 2, 1, 3]]) / 2
 
         return self._told(before, after, shares, both_orders)
 
     def _told(
         self, before: Tensor, after: Tensor, shares: tuple[Tensor, Tensor] | None,
-        change: Callable[[Maps, Maps], Tensor],
+        change: Callable[[Maps, Maps, tuple[Tensor, Tensor] | None], Tensor],
     ) -> Answers:  # fmt: skip
         n = len(before)
-        looks = self.looks(torch.cat([before, after]), 1 if shares is None else 2)
+        count = 1 if shares is None else 2
+        looks = self.looks(torch.cat([before, after]), count)
         told = []
-        for maps in looks:
-            classes = self.cls(maps[0])
-            told.append((classes[:n], classes[n:], change(*_halves(maps, n))))
-        if shares is None or len(looks) == 1:
+        for maps, coarser in zip_longest(looks[:count], looks[1 : count + 1]):
+            classes, coarse = self.cls(maps[0]), None
+            if self.context and coarser is not None:
+                coarse = coarser[0][:n], coarser[0][n:]
+            told.append((classes[:n], classes[n:], change(*_halves(maps, n), coarse)))
+        if shares is None or len(told) == 1:
             return told[0]
         fine, coarse = told
         return (

@@ -62,9 +62,9 @@ class Recipe:
     """Weight of a second look at pixels twice as coarse, in classes and in change
     (`model.Model.second_look`)."""
     context: bool = False
-    """What the network makes of pixels twice and four times as coarse goes into what it makes of
-    a picture's own, and all looks learn together (`model.Model.context`). Norms keep what they
-    have of ``start``: pictures of four sizes of pixels have no common mean and spread."""
+    """Change is told from what the network makes of pixels twice as coarse as well, and both looks
+    learn together (`model.Model.context`). Norms of the features keep what they have of ``start``:
+    pictures of so many sizes of pixels have no common mean and spread."""
     turns: int = 1
     """Ways up that the model looks at a picture (`model.Model.turns`); it learns from all."""
     native_share: float = 0.0
