@@ -122,7 +122,7 @@ def test_small_pairs_stand_together():
     ]
     transitions = (*report.transitions, *small)
     words = words_of(drawn_of(replace(report, transitions=transitions)))
-    assert "2 smaller changes of up to 0.01 ha, together" in words
+    assert "2 other changes of up to 0.01 ha, together" in words
     assert f"{1.4 * least:.2f}" in words
     assert "bare → paved" not in words
 
@@ -138,6 +138,19 @@ def test_more_pairs_than_the_chart_holds_are_counted():
     shown = sum(" (0.50–2.00)" in text for text in words)
     assert shown > 3
     assert int(folded.split()[0]) == len(pairs) - shown
+
+
+def test_what_became_a_building_goes_before_larger_pairs_of_other_ground():
+    report = made_report()
+    ground = [cover for cover in Cover if cover is not Cover.BUILDING]
+    pairs = [
+        Transition(one, other, Hectares(1.0, 0.5, 2.0, "pixel noise"))
+        for one in ground for other in ground if one is not other
+    ]  # fmt: skip
+    built = Transition(Cover.WOODY, Cover.BUILDING, Hectares(0.6, 0.3, 0.9, "pixel noise"))
+    words = words_of(drawn_of(replace(report, transitions=(*pairs, built))))
+    assert "woody → building" in words
+    assert any(text.endswith("other changes of up to 1.00 ha, together") for text in words)
 
 
 @pytest.mark.parametrize(("apart_m", "all_have_room"), [(40.0, True), (12.0, False)])

@@ -22,7 +22,7 @@ from matplotlib.path import Path
 from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, ChangeKind
 from landshift.encoding import png_bytes
 from landshift.ground import extent_m, round_length_m, to_local_metres, true_north_deg
-from landshift.legend import NOT_SEEN
+from landshift.legend import NOT_SEEN, Cover
 from landshift.patches import Patch, find_unseen
 from landshift.preview import Preview
 from landshift.report import ImageRecord, SiteReport
@@ -393,7 +393,8 @@ def _hectares_and_legend(axes: Axes, report: SiteReport, kinds: Sequence[ChangeK
 def _rows(report: SiteReport) -> tuple[list[tuple[str, Hectares, bool]], list[Hectares]]:
     """Rows of words, hectares, and whether it is a total; and what stands together below them.
 
-    Totals come first, then the largest pairs.
+    Totals come first, then the largest pairs. Where there is no room for all, what became a
+    building or was one, which is what is asked about, goes before larger pairs of other ground.
     """
     totals = [
         (words, report.totals[key], True)
@@ -402,7 +403,9 @@ def _rows(report: SiteReport) -> tuple[list[tuple[str, Hectares, bool]], list[He
     shown, small = fold_small(report.transitions, report.settings["area"])
     room = _MOST_ROWS - len(totals)
     if len(shown) + bool(small) > room:
-        shown, small = shown[: room - 1], [*shown[room - 1 :], *small]
+        by_rank = sorted(shown, key=lambda pair: Cover.BUILDING not in (pair.before, pair.after))
+        kept = by_rank[: room - 1]
+        shown, small = [pair for pair in shown if pair in kept], [*by_rank[room - 1 :], *small]
     pairs = [(transition_words(pair), pair.hectares, False) for pair in shown]
     return [*totals, *pairs], [pair.hectares for pair in small]
 
@@ -415,7 +418,7 @@ def _chart(
     most = max((hectares.high for _, hectares, _ in rows), default=0.0) or 1.0
     axes.set(xlim=(0, 1), ylim=(len(rows) + bool(small), 0))
     if small:
-        y, (told, together) = len(rows) + 0.5, folded_words(small, "changes", decimals)
+        y, (told, together) = len(rows) + 0.5, folded_words(small, "other changes", decimals)
         _text(axes, 0.03, y, told, _SMALL, va="center", color="0.35")
         _text(axes, 1.0, y, together, _SMALL, va="center", ha="right", color="0.35")
     left, wide = 0.42, 0.26

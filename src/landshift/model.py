@@ -196,9 +196,8 @@ class Model:
     @property
     def context(self) -> bool:
         """Whether change is told from what the network makes of pixels twice as coarse as well, so
-        that it sees twice as far, and a second look four times. What lies there says whether a
-        roof is new; it may not say what a field is, which it did worse on pictures of countries
-        that no scene is modelled on."""
+        that it is seen twice as far, and four times in a second look. Classes are told without: so
+        the change head can learn to use it alone, and no class moves."""
         return f"{CONTEXT}.weight" in self.layers
 
     @property

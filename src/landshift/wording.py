@@ -82,7 +82,7 @@ def folded_words(small: Sequence[Hectares], what: str, decimals: int) -> tuple[s
     No interval: that of a sum would need how they hang together, which nothing here knows.
     """
     values = [one.value for one in small]
-    words = f"{len(values)} smaller {what} of up to {max(values):.{decimals}f} ha, together"
+    words = f"{len(values)} {what} of up to {max(values):.{decimals}f} ha, together"
     return words, f"{sum(values):.{decimals}f}"
 
 

@@ -191,7 +191,7 @@ def _print_pairs(console: Console, report: SiteReport, out: Path | None) -> None
         _row(table, transition_words(pair), pair.hectares, report.decimals)
     if small:
         folded = [pair.hectares for pair in small]
-        table.add_row(*folded_words(folded, "ones", report.decimals), "")
+        table.add_row(*folded_words(folded, "smaller ones", report.decimals), "")
     if shown or small:
         console.print()
         console.print(table)

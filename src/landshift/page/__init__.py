@@ -108,7 +108,7 @@ def _words(report: SiteReport) -> dict[str, Any]:
         ],
         "transitions": _transition_rows(shown, most),
         "small_transitions": _transition_rows(small, most),
-        "small": folded_words(folded, "ones", report.decimals) if folded else (),
+        "small": folded_words(folded, "smaller ones", report.decimals) if folded else (),
         "mostly": widened[0][0] if widened else "",
         "least_hectares": area["least_reported_hectares"],
         "least_shown_share": area["least_shown_share"],
