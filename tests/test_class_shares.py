@@ -13,21 +13,11 @@ from landshift.alignment import Alignment
 from landshift.grid import Grid
 from landshift.landcover import ClassShares, LandCover, shares_of_place, weighed_by_shares
 from landshift.legend import Cover
-from landshift.model import Calibration
 from landshift.settings import CoverSettings, TransitionSettings
 from landshift.transition import find_transitions, settings_of_place
 from posteriors import evidence_of, kinds_of, land_cover, utm_grid
 
-PRIOR = (0.3, 0.05, 0.1, 0.1, 0.1, 0.15, 0.15, 0.05)
-
-
-def model_of(*shares):
-    """As much of a model as tells how common each class was in what it learned from."""
-    cover = Calibration((1.0,) * 8, (0.0,) * 8, shares)
-    return SimpleNamespace(second_look=(0.0, 0.0), calibrations=lambda twice: (cover, None))
-
-
-MODEL = model_of(*PRIOR)
+MODEL = SimpleNamespace(class_prior=(0.3, 0.05, 0.1, 0.1, 0.1, 0.15, 0.15, 0.05))
 
 
 def cover_of(probability, gsd_m=1.0, valid=None):
@@ -66,7 +56,7 @@ def test_shares_are_those_of_the_plain_twin(seed, weight, dates):
     covers = [random_cover(seed + date) for date in range(dates)]
     found = shares_of_place(covers, MODEL, CoverSettings(prior_weight=weight, prior_rounds=5))
     pictures = [cover.probability[:, 0] for cover in covers]
-    wanted = plain_shares(pictures, PRIOR, weight, 5)
+    wanted = plain_shares(pictures, MODEL.class_prior, weight, 5)
     np.testing.assert_allclose(found.here, wanted, atol=1e-6)
     np.testing.assert_allclose(found.here.sum(), 1.0, atol=1e-6)
 
@@ -77,7 +67,7 @@ def test_shares_of_a_place_are_found_where_the_model_is_calibrated():
     drawn = rng.choice(8, 20_000, p=truth)
     seen = np.eye(8)[drawn] * 1.5 + rng.normal(0, 1.0, (len(drawn), 8))
     # Bayes' rule for these features and the shares that the model was trained with
-    given = np.asarray(PRIOR)[:, None] * np.exp(1.5 * seen.T)
+    given = np.asarray(MODEL.class_prior)[:, None] * np.exp(1.5 * seen.T)
     cover = cover_of(given / given.sum(axis=0))
     found = shares_of_place([cover], MODEL, CoverSettings(prior_weight=0.0, prior_rounds=200))
     np.testing.assert_allclose(found.here, truth, atol=0.03)
@@ -107,7 +97,7 @@ def test_what_was_not_seen_has_no_say_in_the_shares():
     )
     blind = random_cover(3, valid=np.zeros(40, bool))
     found = shares_of_place([blind], MODEL, CoverSettings(prior_weight=1e6))
-    np.testing.assert_allclose(found.here, PRIOR, atol=1e-5)
+    np.testing.assert_allclose(found.here, MODEL.class_prior, atol=1e-5)
     assert not weighed_by_shares(blind, found).probability.any()
 
 
@@ -123,7 +113,7 @@ def test_shares_are_those_of_all_of_a_large_picture():
 
 
 def test_a_class_that_the_model_never_learned_is_not_divided_by_nothing():
-    never = model_of(0.0, *PRIOR[1:])
+    never = SimpleNamespace(class_prior=(0.0, *MODEL.class_prior[1:]))
     shares = shares_of_place([random_cover(5)], never, CoverSettings())
     assert np.isfinite(shares.factors).all()
     assert np.isfinite(weighed_by_shares(random_cover(5), shares).probability).all()

@@ -43,7 +43,7 @@ def test_probabilities_sum_to_one_where_seen_and_are_zero_elsewhere(model, shape
         assert answer.grid == before.grid
     evidence = classify_pair(before, after, model)[2]
     np.testing.assert_array_equal(evidence.valid, before.valid & after.valid)
-    assert evidence.prior == model.change.prior
+    assert evidence.prior == model.change_prior
 
 
 @given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 40))
@@ -152,20 +152,6 @@ def test_two_callers_at_once_do_not_disturb_each_other(model):
         together = list(pool.map(lambda raster: classify(raster, model, 2), rasters))
     for one, other in zip(alone, together, strict=True):
         assert one.tobytes() == other.probability.tobytes()
-
-
-@pytest.mark.parametrize(("shape", "gsd_m", "once"), [
-    ((64, 64), 0.6, False), ((64, 64), 1.2, True), ((12, 64), 0.6, True),
-])  # fmt: skip
-def test_a_picture_that_is_looked_at_once_is_calibrated_as_such(tmp_path, shape, gsd_m, once):
-    flat = {"class_scale": 1e-3, "class_offset": 0.0, "change_scale": 1e-3, "change_offset": 0.0}
-    model = random_model(tmp_path, seed=4, second_look=[0.3, 0.2], once=flat)
-    before, after = (random_raster(shape, seed, gsd_m=gsd_m) for seed in (5, 6))
-    for probability in (*probabilities(before, after, model), classify(before, model).probability):
-        evenly = np.abs(probability - 1 / len(probability)).max() < 0.01
-        assert evenly == once
-    told = classify_pair(before, after, model)[2].prior
-    assert told == ((0.25,) * 4 if once else model.change.prior)
 
 
 def test_a_second_look_counts_and_only_where_the_model_reads_such_pixels(model):

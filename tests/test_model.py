@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from landshift.errors import ModelError
-from landshift.model import SCHEMA, Calibration, Widths, load_model, save_model
+from landshift.model import SCHEMA, Widths, load_model, save_model
 from networks import META, random_layers, random_model
 
 
@@ -47,7 +47,7 @@ def test_what_goes_in_comes_out(tmp_path):
     assert model.bands == ("red", "green", "blue")
     assert model.cover.scale == tuple(META["class_scale"])
     assert model.change.offset == tuple(META["change_offset"])
-    assert sum(model.cover.prior) == pytest.approx(1)
+    assert sum(model.class_prior) == pytest.approx(1)
     assert model.training["seed"] == 0
     assert len(model.sha256) == 64
     assert model.layers.keys() == layers.keys()
@@ -74,18 +74,6 @@ def test_one_temperature_serves_all_classes(tmp_path):
     model = load_model(npz(tmp_path / "m.npz", meta), "rgb")
     assert model.cover.scale == (0.5,) * 8
     assert model.cover.offset == (0.0,) * 8
-
-
-def test_pictures_that_are_looked_at_once_may_have_a_calibration_of_their_own(tmp_path):
-    alike = load_model(npz(tmp_path / "m.npz", {}), "rgb")
-    assert alike.once == (alike.cover, alike.change)
-    once = {"class_scale": 2.0, "class_offset": 1.0, "change_scale": 3.0, "change_offset": 0.5}
-    other = load_model(npz(tmp_path / "m.npz", {"once": once}), "rgb")
-    assert (other.cover, other.change) == (alike.cover, alike.change)
-    evenly = (1 / 8,) * 8, (1 / 4,) * 4
-    assert other.once[0] == Calibration((2.0,) * 8, (1.0,) * 8, evenly[0])
-    assert other.once[1] == Calibration((3.0,) * 4, (0.5,) * 4, evenly[1])
-    assert other.calibrations(False) == other.once != other.calibrations(True)
 
 
 @pytest.mark.parametrize("name", ["nonsense", "", "no/such/file.npz", "a\0b", "."])
@@ -171,8 +159,6 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path, name, array, says):
         ({"class_scale": [1.0] * 7}, "7 values, not 8"),
         ({"class_scale": [0.0] * 8}, "not positive"),
         ({"change_temperature": -2.0}, "not positive"),
-        ({"once": [1.0]}, "once is not a set of numbers"),
-        ({"once": {"change_scale": 0.0}}, "not positive"),
         ({"class_offset": [None] * 8}, "not a number"),
         ({"change_prior": [0.5, 0.5, 0.5, 0.5]}, "not a distribution"),
         ({"turns": 3}, "turns is 3"),

@@ -93,11 +93,6 @@ class CoarseLook:
     shares: tuple[float, float]
     """Weight in the features, and so in the logits of classes, and in those of change."""
 
-    @property
-    def answers(self) -> bool:
-        """Whether it has a say, and is not context alone."""
-        return max(self.shares) > 0
-
 
 @dataclass(frozen=True)
 class Block:
@@ -326,7 +321,7 @@ class Network:
         """Write the class probabilities of a date from what `look` found."""
         self.blend_features(features, date, coarse)
         logits = self._convolve("cls", features, self._plane("cls", block), least=-np.inf)
-        self._answer("cls", logits, valid, probability, coarse)
+        self._answer("cls", logits, valid, probability)
 
     def compare(
         self, logits: Plane, valid: NDArray[np.bool_], probability: NDArray[np.float32],
@@ -335,7 +330,7 @@ class Network:
         """Write the probabilities of change."""
         if coarse is not None:
             self._blend(logits, coarse.change, coarse.shares[1])
-        self._answer("chg4", logits, valid, probability, coarse)
+        self._answer("chg4", logits, valid, probability)
 
     def blend_features(self, features: Plane, date: int, coarse: CoarseLook | None) -> None:
         """Give the second look its share in what the classifier reads."""
@@ -435,10 +430,8 @@ class Network:
         logits: Plane,
         valid: NDArray[np.bool_],
         probability: NDArray[np.float32],
-        coarse: CoarseLook | None,
     ) -> None:
-        twice = coarse is not None and coarse.answers
-        scale, offset = self._weights.calibrations[twice][layer]
+        scale, offset = self._weights.calibration[layer]
         rows = min(logits.rows, valid.shape[0] - logits.row)
         cols = min(logits.cols, valid.shape[1] - logits.col)
         softmax(logits.array, scale, offset, valid, probability, logits.row, logits.col, rows, cols)

@@ -145,8 +145,7 @@ def classify_pair(
     if np.array_equal(before.bands, after.bands) and np.array_equal(before.valid, after.valid):
         change[:] = 0.0  # whatever a model makes of it: one picture twice shows no change
         change[0, valid] = 1.0
-    twice = is_seen_twice(shape, before.grid.gsd_m, model)
-    same, gained, lost, other = model.calibrations(twice)[1].prior
+    same, gained, lost, other = model.change_prior
     return (
         LandCover(covers[0], before.valid, before.grid),
         LandCover(covers[1], after.valid, after.grid),
@@ -164,9 +163,12 @@ def _coarse_look(
     every four pixels; the answer itself is 80. ``answers`` says whether its answers count, or its
     features alone, as context.
     """
-    counts = answers and is_seen_twice(views[0].shape, views[0].gsd_m, model)
-    context = model.context and len(views) == 2 and min(views[0].shape) >= UNIT
-    if not (counts or context):
+    coarse_m = 2 * views[0].gsd_m
+    counts = answers and max(model.second_look) > 0 and reads_gsd(
+        coarse_m, model.finest_gsd_m, model.coarsest_gsd_m
+    )
+    context = model.context and len(views) == 2
+    if not (counts or context) or min(views[0].shape) < UNIT:
         return None
     halved = [view.halved() for view in views]
     half = halved[0].shape
@@ -185,14 +187,6 @@ def _coarse_look(
 
     each_block(run, half, weights, len(views), threads)
     return CoarseLook(features, change, model.second_look if counts else (0.0, 0.0))
-
-
-def is_seen_twice(shape: tuple[int, int], gsd_m: float, model: Model) -> bool:
-    """Whether the model looks at such a picture at pixels twice as coarse as well."""
-    return (
-        max(model.second_look) > 0 and min(shape) >= UNIT
-        and reads_gsd(2 * gsd_m, model.finest_gsd_m, model.coarsest_gsd_m)
-    )  # fmt: skip
 
 
 def span_seen(model: Model, places: NDArray[np.intp], size: int) -> slice:
@@ -244,10 +238,8 @@ def shares_of_place(
     settings
         How much its own shares count, and at which pixels nothing else does.
     """
-    grid = covers[0].grid
-    twice = is_seen_twice(grid.shape, grid.gsd_m, model)
-    trained = np.maximum(model.calibrations(twice)[0].prior, _LEAST_SHARE)
-    if not is_up_to(grid.gsd_m, settings.prior_coarsest_gsd_m):
+    trained = np.maximum(model.class_prior, _LEAST_SHARE)
+    if not is_up_to(covers[0].grid.gsd_m, settings.prior_coarsest_gsd_m):
         return ClassShares(trained, trained)
     samples = [_sampled(cover, settings.most_samples) for cover in covers]
     here = trained

@@ -148,8 +148,6 @@ class Calibration:
     """Inverse temperatures."""
     offset: tuple[float, ...]
     """Added after scaling, nats."""
-    prior: tuple[float, ...]
-    """Share of each class in what this was fitted to: the probabilities before anything is seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,9 +174,10 @@ class Model:
     """Of the eight classes."""
     change: Calibration
     """Of the four kinds of change."""
-    once: tuple[Calibration, Calibration]
-    """The same two for pictures that are too coarse, or too small, for a second look: the mean of
-    two looks is less sure of itself than one."""
+    class_prior: tuple[float, ...]
+    """Share of each class in what it was trained on."""
+    change_prior: tuple[float, ...]
+    """Share of each kind of change in what it was trained on."""
     symmetric: bool
     """Whether the change head is asked in both orders of the dates and the answers averaged."""
     turns: int
@@ -193,10 +192,6 @@ class Model:
     """What its users may do; begins with "research only" where that is so."""
     sha256: str
     """Of the file, hexadecimal."""
-
-    def calibrations(self, twice: bool) -> tuple[Calibration, Calibration]:
-        """Of classes and of change, for pictures that are looked at twice, or once."""
-        return (self.cover, self.change) if twice else self.once
 
     @property
     def context(self) -> bool:
@@ -254,9 +249,8 @@ def save_model(path: Path, meta: Mapping[str, Any], layers: Mapping[str, NDArray
     path : Path
         Where to; its name should end in ``.npz``.
     meta : mapping
-        The fields of `Model` but layers, cover, change, once, sha256; ``class_scale``,
-        ``class_offset``, ``class_prior``, ``change_scale`` and so on (lists); ``once``, the same
-        six for pictures that are looked at once, where they are others; "schema" is added.
+        The fields of `Model` but layers, cover, change, sha256; ``class_scale``,
+        ``class_offset``, ``change_scale``, ``change_offset`` (lists); "schema" is added.
     layers : mapping of str to ndarray
         Batch norm folded in; stored as float16 or float32 as they come.
 
@@ -337,7 +331,8 @@ def _build_model(meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha
         widths=widths,
         cover=_calibration(meta, "class", CLASSES),
         change=_calibration(meta, "change", CHANGES),
-        once=_calibrations_once(meta),
+        class_prior=_prior(meta, "class", CLASSES),
+        change_prior=_prior(meta, "change", CHANGES),
         symmetric=bool(meta.get("symmetric", False)),
         turns=_turns(meta),
         second_look=_second_look(meta),
@@ -420,16 +415,7 @@ def _calibration(meta: Mapping[str, Any], of: str, count: int) -> Calibration:
     if temperature <= 0 or min(scale) <= 0:
         raise ValueError(f"{of} temperature {temperature} or scale {min(scale)} is not positive")
     offset = _numbers(meta, f"{of}_offset", count, 0.0)
-    return Calibration(
-        tuple(each / temperature for each in scale), offset, _prior(meta, of, count)
-    )
-
-
-def _calibrations_once(meta: Mapping[str, Any]) -> tuple[Calibration, Calibration]:
-    told = meta.get("once", meta)
-    if not isinstance(told, dict):
-        raise ValueError(f"once is not a set of numbers: {str(told)[:40]!r}")
-    return _calibration(told, "class", CLASSES), _calibration(told, "change", CHANGES)
+    return Calibration(tuple(each / temperature for each in scale), offset)
 
 
 def _turns(meta: Mapping[str, Any]) -> int:

@@ -10,7 +10,7 @@ after, and 70 % so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, optimize, special
 
 from landshift.errors import SettingsError
-from landshift.landcover import is_seen_twice, learned_features
+from landshift.landcover import learned_features
 from landshift.legend import COVERS
 from landshift.model import Calibration, Model
 from landshift.raster import Raster
@@ -107,8 +107,7 @@ def teach(
         )
     mean = features[:, known].mean(axis=1, dtype=np.float64)
     spread = np.maximum(features[:, known].std(axis=1, dtype=np.float64), 1e-6)
-    twice = is_seen_twice(raster.grid.shape, raster.grid.gsd_m, model)
-    old = _classifier(model, model.calibrations(twice)[0], mean, spread)
+    old = _classifier(model, mean, spread)
     lesson = _sampled(features, drawn, regions, mean, spread, settings)
     x = _looked_at(features, raster.valid & ~known, mean, spread)
     kept = _kept(x, old, lesson, settings)
@@ -191,13 +190,11 @@ def _joined(one: _Drawn, other: _Drawn) -> _Drawn:
     )  # fmt: skip
 
 
-def _classifier(
-    model: Model, calibration: Calibration, mean: Floats, spread: Floats
-) -> Floats:
+def _classifier(model: Model, mean: Floats, spread: Floats) -> Floats:
     """The model's calibrated classifier for standardised features, (class, feature + 1)."""
-    scale = np.asarray(calibration.scale, np.float64)[:, None]
+    scale = np.asarray(model.cover.scale, np.float64)[:, None]
     weight = model.layers["cls.weight"].reshape(len(COVERS), -1).astype(np.float64) * scale
-    bias = model.layers["cls.bias"] * scale[:, 0] + np.asarray(calibration.offset)
+    bias = model.layers["cls.bias"] * scale[:, 0] + np.asarray(model.cover.offset)
     return np.column_stack([weight * spread, bias + weight @ mean])
 
 
@@ -245,13 +242,8 @@ def _taught(model: Model, new: Floats, mean: Floats, spread: Floats) -> Model:
     layers = dict(model.layers)
     layers["cls.weight"] = weight.astype(np.float32).reshape(model.layers["cls.weight"].shape)
     layers["cls.bias"] = (new[:, -1] - weight @ mean).astype(np.float32)
-    cover, once = (
-        replace(one, scale=(1.0,) * len(new), offset=(0.0,) * len(new))
-        for one in (model.cover, model.once[0])
-    )
-    return replace(
-        model, name=f"{model.name}-taught", layers=layers, cover=cover, once=(once, model.once[1])
-    )
+    plain = Calibration((1.0,) * len(new), (0.0,) * len(new))
+    return replace(model, name=f"{model.name}-taught", layers=layers, cover=plain)
 
 
 def model_meta(model: Model) -> Mapping[str, Any]:
@@ -261,15 +253,9 @@ def model_meta(model: Model) -> Mapping[str, Any]:
         "finest_gsd_m": model.finest_gsd_m, "coarsest_gsd_m": model.coarsest_gsd_m,
         "reference_gsd_m": model.reference_gsd_m, "symmetric": model.symmetric,
         "second_look": list(model.second_look), "turns": model.turns,
-        **_calibration_meta(model.cover, model.change), "once": _calibration_meta(*model.once),
+        "class_scale": list(model.cover.scale), "class_offset": list(model.cover.offset),
+        "change_scale": list(model.change.scale), "change_offset": list(model.change.offset),
+        "class_prior": list(model.class_prior), "change_prior": list(model.change_prior),
         "licence": model.licence,
         "training": dict(model.training) | {"taught_from_sha256": model.sha256},
     }  # fmt: skip
-
-
-def _calibration_meta(cover: Calibration, change: Calibration) -> dict[str, list[float]]:
-    return {
-        f"{of}_{field}": list(values)
-        for of, one in (("class", cover), ("change", change))
-        for field, values in asdict(one).items()
-    }

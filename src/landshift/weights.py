@@ -30,15 +30,14 @@ class Weights:
         ]
         self.widths = model.widths
         self.bands = len(model.bands)
-        self.calibrations = [
-            dict(zip(("cls", "chg4"), map(_as_arrays, model.calibrations(twice)), strict=True))
-            for twice in (False, True)
-        ]
-        """Scale and offset of each answer, looked at once, and looked at twice."""
+        self.calibration = {
+            "cls": self._calibration(model.cover),
+            "chg4": self._calibration(model.change),
+        }
 
-
-def _as_arrays(calibration: Calibration) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return np.array(calibration.scale, np.float32), np.array(calibration.offset, np.float32)
+    @staticmethod
+    def _calibration(calibration: Calibration) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return np.array(calibration.scale, np.float32), np.array(calibration.offset, np.float32)
 
 
 def _packed(layers: Mapping[str, NDArray[np.float32]], layer: str, turn: int) -> _Layer:

@@ -36,9 +36,6 @@ from landshift.training.scenes import simulated_tiles
 
 Layers = dict[str, NDArray[np.float32]]
 """``layer.weight`` and ``layer.bias`` of a model file."""
-_Samples = dict[str, list[tuple[NDArray[np.float32], NDArray[np.bool_]]]]
-"""Of "class" and "change": logits (pixel, answer) and which answers are right, picture by picture.
-"""
 
 _HELD_OUT_SEED = 10_000_000
 """Simulated scenes for calibration begin here, far from those for training."""
@@ -391,45 +388,21 @@ def _calibrate(
     Scenes are seen whole, as pictures are at work: in a crop, half of the pixels lie where the
     network sees beyond its edge.
 
-    As many pictures as simulated scenes of as many looks, again and again where there are fewer. Of
-    change neither a single picture says anything nor ground that was chosen because nothing changed
-    there.
+    As many pictures as simulated scenes, again and again where there are fewer. Of change neither a
+    single picture says anything nor ground that was chosen because nothing changed there.
 
     What holds for one way up holds for the mean of several: on 40 simulated RGB pairs of seeds
-    41 000 000 and up, the likelihood of the right class was no better when fitted to the mean. It
-    does not hold for two looks and one: fitted together, buildings gained and lost added up to 0.97
-    of the truth where a picture was looked at twice, and to 1.07 where once (1.3 at 1.1 to 1.4 m).
+    41 000 000 and up, the likelihood of the right class was no better when fitted to the mean.
     """
     unit = (4 if recipe.context else 2) * 2**HALVINGS
     side = max(recipe.crop_px, recipe.simulated_px // unit * unit)
     cutter = Cutter(scenes + kept, replace(recipe, crop_px=side))
     rng = np.random.default_rng([recipe.seed, 1])
-    calibrations = []
-    for twice in (True, False):
-        scenes_so, kept_so = (
-            [tile for tile in tiles if _is_seen_twice(recipe, tile) == twice]
-            for tiles in (scenes, kept)
-        )
-        repeats = max(1, max(len(scenes_so), _LEAST_DRAWS) // max(1, len(kept_so)))
-        samples = _sampled(recipe, network, cutter, scenes_so + kept_so * repeats, rng)
-        if all(samples.values()):
-            calibrations.append(_scalings(samples))
-    first, *others = calibrations
-    return first | {"once": others[0]} if others else first
-
-
-def _is_seen_twice(recipe: Recipe, tile: Tile) -> bool:
-    side_m = max(tile.gsd_m, recipe.finest_gsd_m)
-    reads = reads_gsd(2 * side_m, recipe.finest_gsd_m, recipe.coarsest_gsd_m)
-    return max(recipe.second_look) > 0 and reads
-
-
-def _sampled(
-    recipe: Recipe, network: Network, cutter: Cutter, draws: list[Tile], rng: np.random.Generator
-) -> _Samples:
-    """What the network says of some pixels of every tile, and what is right."""
+    repeats = max(1, max(len(scenes), _LEAST_DRAWS) // max(1, len(kept)))
+    draws = scenes + kept * repeats
     some_tell = any(map(_tells_change, draws))
-    samples: _Samples = {"class": [], "change": []}
+    logits: dict[str, list[NDArray[np.float32]]] = {"class": [], "change": []}
+    rights: dict[str, list[NDArray[np.bool_]]] = {"class": [], "change": []}
     for tile in draws:
         example = cutter.example(tile, rng, calm=True)
         batch = stacked([example])
@@ -445,18 +418,13 @@ def _sampled(
             known = np.flatnonzero(right[label.ravel()].any(1))
             if len(known) and (name == "class" or _tells_change(tile) or not some_tell):
                 at = rng.choice(known, min(len(known), 1500), replace=False)
-                samples[name].append(
-                    (logit[0].flatten(1).numpy()[:, at].T, right[label.ravel()[at]])
-                )
-    return samples
-
-
-def _scalings(samples: _Samples) -> dict[str, Any]:
-    """The fields of a model file's ``meta`` that tell a calibration, and how far it is off."""
+                logits[name].append(logit[0].flatten(1).numpy()[:, at].T)
+                rights[name].append(right[label.ravel()[at]])
     values: dict[str, Any] = {}
-    for name, pairs in samples.items():
-        logits, rights = (np.concatenate(each) for each in zip(*pairs, strict=True))
-        scale, offset, prior, before_ece, after_ece = fit_scaling(logits, rights)
+    for name in ("class", "change"):
+        scale, offset, prior, before_ece, after_ece = fit_scaling(
+            np.concatenate(logits[name]), np.concatenate(rights[name])
+        )
         values |= {
             f"{name}_scale": scale, f"{name}_offset": offset, f"{name}_prior": prior,
             f"{name}_ece": {"raw": round(before_ece, 4), "calibrated": round(after_ece, 4)},
