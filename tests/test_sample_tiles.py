@@ -97,7 +97,7 @@ def test_new_building_hectares_at_half_a_metre_to_a_metre(reports, name):
     [
         "kyongsong",
         "songchon",
-        pytest.param("onchon", marks=missed("0.45 ha too little: strips named greenhouse")),
+        pytest.param("onchon", marks=missed("0.42 ha too little: strips named greenhouse")),
         "kosan",
     ],
 )
@@ -140,7 +140,7 @@ def overlaps(truth, buildings):
     return np.array([max(outlines.overlap(hall, b.outline) for b in buildings) for hall in halls])
 
 
-@missed("pale strips of the field beside the greenhouses are named greenhouse: 0.17 ha")
+@missed("pale strips of the field beside the greenhouses are named greenhouse: 0.16 ha")
 def test_greenhouses_that_stay_are_not_lost(reports):
     assert reports("onchon").totals["greenhouse_loss"].value <= 0.05
 

@@ -43,7 +43,7 @@ class AreaSettings:
     site_error: tuple[tuple[float, float, float, float], ...] = (
         (0.75, 0.255, 1.23, 0.891),
         (1.5, 0.404, 2.34, 0.933),
-        (5.0, 0.69, 2.93, 1.04),
+        (5.0, 0.706, 2.93, 0.894),
         (100.0, 1.44, 4.52, 0.609),
     )
     """(gsd up to; standard deviation between sites of what a building is part of, and of other
@@ -51,11 +51,11 @@ class AreaSettings:
     model's hectares are off at a site that it never saw and that shows none of the clues, and how
     much of what it misses leaves how little of a trace. These, the clues' weights and upper_share:
     fitted to 401 simulated sites of all families, half of them strained, by
-    ``benchmarks/hectares.py fit`` for the models open of 2026-11-26. Up to 1.5 m, which RGB alone
-    is seen at, ``fit --alone`` for its model of 2026-11-28; buildings and faint change up to 5 m,
-    the same of the day before. Other ground beyond 0.75 m runs to the end of `site_error_range` in
-    that, so what it was stands; and so does the last step, for which it gives 1.15: one in five
-    strained sites at 10 m where no building changed would begin above 0, now one in seven."""
+    ``benchmarks/hectares.py fit`` for the models open of 2026-11-26. Up to 5 m ``fit --alone`` for
+    those of 2026-11-28, RGB up to 1.5 m and with near infrared beyond. Other ground beyond 0.75 m
+    runs to the end of `site_error_range` in that, so what it was stands; and so does the last step,
+    for which it gives 1.15: one in five strained sites at 10 m where no building changed would
+    begin above 0, now one in seven."""
     clue_weights: ClueWeights = field(default_factory=ClueWeights)
     """How much more it is off where the answer itself shows doubt."""
     site_error_range: tuple[float, float] = (0.08, 3.0)

@@ -195,10 +195,10 @@ class Network(nn.Module):
             told.append((classes[:n], classes[n:], change(*_halves(maps, n), coarse)))
         if shares is None or len(told) == 1:
             return told[0]
-        fine, coarse = told
+        own, second = told
         return (
-            _blended(fine[0], coarse[0], shares[0]), _blended(fine[1], coarse[1], shares[0]),
-            _blended(fine[2], coarse[2], shares[1]),
+            _blended(own[0], second[0], shares[0]), _blended(own[1], second[1], shares[0]),
+            _blended(own[2], second[2], shares[1]),
         )  # fmt: skip
 
 
