@@ -273,6 +273,7 @@ class Network:
         The classifier is linear: on the mean of the features it gives the mean of the logits.
         ``coarse`` is what a model with context tells change from as well.
         """
+        context = self._context(block, coarse) if change else None
         found: list[Plane] = []
         for turn, layers in enumerate(self._weights.ways):
             self._layers = layers
@@ -282,7 +283,7 @@ class Network:
                 features = self._of_date("f", block, date)
                 found.append(self._mean(f"mean{date}", features, block, turn))
             if change:
-                found.append(self._mean("mean2", self.change_logits(block, coarse), block, turn))
+                found.append(self._mean("mean2", self.change_logits(block, context), block, turn))
         return found
 
     def _mean(self, name: str, found: Plane, block: Block, turn: int) -> Plane:
@@ -344,7 +345,15 @@ class Network:
         row, col = block.row - plane.row + 1, block.col - plane.col + 1
         own[:] = plane.array[:, row : row + own.shape[1], col : col + own.shape[2]]
 
-    def change_logits(self, block: Block, coarse: CoarseLook | None) -> Plane:
+    def _context(self, block: Block, coarse: CoarseLook | None) -> Plane | None:
+        """What is known of pixels twice as coarse, where the head reads it; any way up the same."""
+        if coarse is None or CONTEXT not in self._layers:
+            return None
+        for date, features in enumerate(coarse.features):
+            self._of_date("ctx", block, date).fill(features)
+        return self._joined("ctx", block)
+
+    def change_logits(self, block: Block, context: Plane | None) -> Plane:
         """Logits of the kinds of change, once both dates were `read`."""
         f, d1, d2 = (self._joined(name, block) for name in ("f", "d1", "d2"))
         quarter, half, full, last, logits = (
@@ -352,10 +361,8 @@ class Network:
         )
         self._convolve("chg2", d2, quarter, -np.inf)
         self._convolve("chg1", d1, half, -np.inf)
-        if CONTEXT in self._layers and coarse is not None:
-            for date, features in enumerate(coarse.features):
-                self._of_date("ctx", block, date).fill(features)
-            self._convolve(CONTEXT, self._joined("ctx", block), half, -np.inf, keep=True)
+        if context is not None:
+            self._convolve(CONTEXT, context, half, -np.inf, keep=True)
         self._double(quarter, half, add=True)
         self._double(half, full)
         self._convolve("chg0", f, full, keep=True)
