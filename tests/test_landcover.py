@@ -218,6 +218,43 @@ def test_a_part_that_is_large_enough_is_answered_as_the_whole(tmp_path, context,
     )
 
 
+@pytest.mark.jit
+@pytest.mark.parametrize("context", [False, True])
+@pytest.mark.parametrize("second_look", [[0.0, 0.0], [0.3, 0.2]])
+@pytest.mark.parametrize("where", [
+    np.s_[0:1, 0:1], np.s_[100:140, 201:202], np.s_[31:33, 479:481], np.s_[249:250, 499:500],
+    np.s_[0:250, 320:336],
+])  # fmt: skip
+def test_where_alone_is_asked_the_answer_is_that_of_the_whole(
+    tmp_path, context, second_look, where
+):
+    model = random_model(tmp_path, seed=6, context=context, second_look=second_look)
+    before, after = random_raster((250, 500), 7, seen=0.95), random_raster((250, 500), 8)
+    whole = classify_pair(before, after, model)
+    asked = classify_pair(before, after, model, where=where)
+    for one, other in zip(whole, asked, strict=True):
+        np.testing.assert_allclose(
+            other.probability[:, *where], one.probability[:, *where], atol=1e-6
+        )
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data(), st.tuples(st.integers(1, 3000), st.integers(1, 3000)))
+def test_blocks_that_are_asked_for_hold_what_is_asked(data, shape):
+    spans = []
+    for side in shape:
+        first = data.draw(st.integers(0, side - 1))
+        spans.append(slice(first, data.draw(st.integers(first + 1, side))))
+    counts = np.zeros([-(-side // 16) for side in shape], int)
+    for block in inference.blocks(shape, (spans[0], spans[1])):
+        (row, rows), (col, cols) = ((n // 16, m // 16) for n, m in (
+            (block.row, block.rows), (block.col, block.cols)))  # fmt: skip
+        counts[row : row + rows, col : col + cols] += 1
+    wanted = np.zeros(counts.shape, int)
+    wanted[tuple(slice(span.start // 16, -(-span.stop // 16)) for span in spans)] = 1
+    assert np.array_equal(counts, wanted)
+
+
 def raster_swapped(raster):
     """Another picture of the same ground, so that there is change to find."""
     return dataclasses.replace(raster, bands=raster.bands[::-1].copy())

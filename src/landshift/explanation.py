@@ -324,10 +324,11 @@ def _occlude(
     )
     before, after = (_part(picture, rows, cols) for picture in again.pictures)
     mask = place.mask[rows, cols]
+    where = tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in np.nonzero(mask))
 
     def evidence(one: Floats, other: Floats) -> float:
         pair = replace(before, bands=one), replace(after, bands=other)
-        *_, found = classify_pair(*pair, again.model, None, exposures)
+        *_, found = classify_pair(*pair, again.model, None, exposures, (where[0], where[1]))
         return float(1.0 - found.probability[0][mask].mean(dtype=np.float64))
 
     change = evidence(before.bands, after.bands)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import product
 from queue import SimpleQueue
 
 import numpy as np
@@ -121,16 +122,23 @@ class Block:
         return row, col, rows, cols
 
 
-def blocks(shape: tuple[int, int]) -> Iterator[Block]:
-    """Cut a picture into blocks of about the same size, none beyond `BLOCK_PIXELS`."""
-    rows, cols = (-(-side // UNIT) * UNIT for side in shape)
-    row_step, col_step = (
-        -(-side // -(-side // BLOCK_PIXELS) // UNIT) * UNIT for side in (rows, cols)
-    )
-    for row in range(0, rows, row_step):
-        for col in range(0, cols, col_step):
-            size = min(row_step, rows - row), min(col_step, cols - col)
-            yield Block(row, col, *size, (rows, cols))
+Window = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+
+def blocks(shape: tuple[int, int], where: Window | None = None) -> Iterator[Block]:
+    """Cut a picture into blocks of about the same size, none beyond `BLOCK_PIXELS`.
+
+    Only what of it lies ``where`` is asked for, and what lies in the same squares of 16.
+    """
+    picture = tuple(-(-side // UNIT) * UNIT for side in shape)
+    spans = []
+    for side, asked in zip(picture, where or map(slice, picture), strict=True):
+        first, stop = (asked.start or 0) // UNIT * UNIT, min(-(-asked.stop // UNIT) * UNIT, side)
+        step = -(-(stop - first) // -(-(stop - first) // BLOCK_PIXELS) // UNIT) * UNIT
+        spans.append([(at, min(step, stop - at)) for at in range(first, stop, step)])
+    for (row, rows), (col, cols) in product(*spans):
+        yield Block(row, col, rows, cols, (picture[0], picture[1]))
 
 
 def each_block(
@@ -139,9 +147,10 @@ def each_block(
     weights: Weights,
     dates: int,
     threads: int | None,
+    where: Window | None = None,
 ) -> None:
-    """Call ``run`` for all blocks of a picture, each thread with its own scratch memory."""
-    parts = list(blocks(shape))
+    """Call ``run`` for the blocks of a picture, each thread with its own scratch memory."""
+    parts = list(blocks(shape, where))
     workers = max(1, min(threads or usable_cores(), len(parts)))
     idle: SimpleQueue[Network] = SimpleQueue()
     for _ in range(workers):

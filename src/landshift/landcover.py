@@ -28,6 +28,7 @@ from landshift.inference import (
     CoarseLook,
     Network,
     View,
+    Window,
     each_block,
 )
 from landshift.model import CHANGES, CLASSES, Model
@@ -112,11 +113,14 @@ def classify_pair(
     model: Model,
     threads: int | None = None,
     exposures: tuple[Exposure, Exposure] | None = None,
+    where: Window | None = None,
 ) -> tuple[LandCover, LandCover, Evidence]:
     """Land cover of both dates, and the evidence of change; parameters as in `classify`.
 
     ``exposures`` are measured on the pictures themselves; given, a part of a picture is seen as
-    in the whole. Two pictures of exactly the same values show no change, by definition.
+    in the whole. ``where`` is the part of the pictures that is asked about, all of them by default;
+    elsewhere probabilities may be 0. Two pictures of exactly the same values show no change, by
+    definition.
 
     Raises
     ------
@@ -129,9 +133,9 @@ def classify_pair(
     seen_as = exposures or (None, None)
     views = (View(before, model, seen_as[0]), View(after, model, seen_as[1]))
     weights = Weights(model)
-    coarse = _coarse_look(views, weights, model, threads)
-    covers = [np.empty((CLASSES, *shape), np.float32) for _ in views]
-    change = np.empty((CHANGES, *shape), np.float32)
+    coarse = _coarse_look(views, weights, model, threads, where=where)
+    covers = [np.zeros((CLASSES, *shape), np.float32) for _ in views]
+    change = np.zeros((CHANGES, *shape), np.float32)
     valid = before.valid & after.valid
     valid.flags.writeable = False  # the kernels are compiled for masks as a Raster holds them
 
@@ -141,7 +145,7 @@ def classify_pair(
             net.classify(features[date], date, block, raster.valid, covers[date], coarse)
         net.compare(kinds, valid, change, coarse)
 
-    each_block(run, shape, weights, 2, threads)
+    each_block(run, shape, weights, 2, threads, where)
     if np.array_equal(before.bands, after.bands) and np.array_equal(before.valid, after.valid):
         change[:] = 0.0  # whatever a model makes of it: one picture twice shows no change
         change[0, valid] = 1.0
@@ -155,13 +159,13 @@ def classify_pair(
 
 def _coarse_look(
     views: Sequence[View], weights: Weights, model: Model, threads: int | None,
-    answers: bool = True,
+    answers: bool = True, where: Window | None = None,
 ) -> CoarseLook | None:  # fmt: skip
     """What the network makes of pixels twice as coarse.
 
     None where the model does not ask for it, or there are too few pixels. Of a pair 36 numbers for
     every four pixels; the answer itself is 80. ``answers`` says whether its answers count, or its
-    features alone, as context.
+    features alone, as context; ``where`` which of the finer pixels are asked about.
     """
     coarse_m = 2 * views[0].gsd_m
     counts = answers and max(model.second_look) > 0 and reads_gsd(
@@ -172,11 +176,12 @@ def _coarse_look(
         return None
     halved = [view.halved() for view in views]
     half = halved[0].shape
-    features = [np.empty((model.widths.f, *half), np.float32) for _ in views]
+    features = [np.zeros((model.widths.f, *half), np.float32) for _ in views]
     asked = counts and len(views) == 2
-    change = np.empty((CHANGES if asked else 0, *half), np.float32)
+    change = np.zeros((CHANGES if asked else 0, *half), np.float32)
+    own = None if where is None else (_read_around(where[0]), _read_around(where[1]))
     coarser = (
-        _coarse_look(halved, weights, model, threads, answers=False)
+        _coarse_look(halved, weights, model, threads, answers=False, where=own)
         if asked and context else None
     )  # fmt: skip
 
@@ -185,8 +190,17 @@ def _coarse_look(
         for found, into in zip(net.look(halved, block, coarser, asked), whole, strict=True):
             net.hand_out(found, block, into)
 
-    each_block(run, half, weights, len(views), threads)
+    each_block(run, half, weights, len(views), threads, own)
     return CoarseLook(features, change, model.second_look if counts else (0.0, 0.0))
+
+
+def _read_around(span: slice) -> slice:
+    """Which of the pixels twice as coarse are read for the blocks that hold ``span`` of an axis.
+
+    A pixel beside them, and one more for what lies between two.
+    """
+    first, stop = span.start // UNIT * UNIT, -(-span.stop // UNIT) * UNIT
+    return slice(max(first // 2 - 2, 0), stop // 2 + 2)
 
 
 def span_seen(model: Model, places: NDArray[np.intp], size: int) -> slice:
