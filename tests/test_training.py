@@ -9,11 +9,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install '.[train]'")
 
 from landshift.errors import SettingsError  # noqa: E402
-from landshift.model import Widths, load_model  # noqa: E402
+from landshift.landcover import classify  # noqa: E402
+from landshift.model import Calibration, Widths, load_model  # noqa: E402
 from landshift.training import fitting  # noqa: E402
 from landshift.training.material import BUILT, IGNORED, Tile  # noqa: E402
 from landshift.training.network import Network, styles_mixed  # noqa: E402
 from landshift.training.recipe import read_recipe  # noqa: E402
+from networks import random_raster  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +156,42 @@ def test_where_change_alone_learns_features_and_classes_stay(recipe, tmp_path):
     assert max(far for name, far in moved.items() if name.startswith("chg")) > 0.02
     with pytest.raises(SettingsError, match="change_alone is"):
         dataclasses.replace(on, start="")
+
+
+def test_classes_may_be_kept_while_features_learn_for_change(recipe, tmp_path):
+    first, _ = trained(recipe, tmp_path / "a", tmp_path / "first.npz")
+    on = dataclasses.replace(recipe, start=str(tmp_path / "first.npz"), steps=40)
+    picture = random_raster((96, 96), 1)
+    begun = np.log(classify(picture, plainly(first)).probability + 1e-6)
+    moved = {}
+    for weight in (0.0, 3.0):
+        kept = dataclasses.replace(on, classes_as_begun=weight)
+        learned, _ = trained(kept, tmp_path / f"b{weight}", tmp_path / f"learned{weight}.npz")
+        now = np.log(classify(picture, plainly(learned)).probability + 1e-6)
+        assert np.abs(learned.layers["enc1a.weight"] - first.layers["enc1a.weight"]).max() > 1e-3
+        assert np.abs(learned.layers["chg0.weight"] - first.layers["chg0.weight"]).max() > 1e-3
+        moved[weight] = float(np.abs(now - begun).mean())
+    assert moved[3.0] < 0.5 * moved[0.0]
+    for wrong in ({"start": ""}, {"change_alone": True}, {"classes_as_begun": -1.0}):
+        with pytest.raises(SettingsError, match="classes_as_begun is"):
+            dataclasses.replace(on, **{"classes_as_begun": 3.0} | wrong)
+
+
+def plainly(model):
+    """The model without its calibration, which is fitted anew at the end of each run."""
+    plain = Calibration((1.0,) * 8, (0.0,) * 8)
+    return dataclasses.replace(model, cover=plain)
+
+
+def test_what_was_begun_as_is_no_loss():
+    logits = torch.randn(2, 8, 5, 6)
+    assert float(fitting.kept_loss(logits, logits)) == pytest.approx(0.0, abs=1e-6)
+    other = torch.randn(2, 8, 5, 6)
+    p = torch.softmax(other, 1).double().numpy()
+    q = torch.softmax(logits, 1).double().numpy()
+    assert float(fitting.kept_loss(logits, other)) == pytest.approx(
+        float((p * np.log(p / q)).sum(1).mean()), rel=1e-5
+    )
 
 
 def test_a_run_may_begin_to_listen_to_coarser_pixels(recipe, tmp_path):

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,7 @@ def _fit(
         begin_from(network, begun, _first_pictures(recipe, scenes, taught))
         sources = " and ".join(filter(None, (recipe.start, recipe.also)))
         report(f"beginning from the weights of {sources}")
+    kept = deepcopy(network).eval().requires_grad_(False) if recipe.classes_as_begun > 0.0 else None
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_AVERAGING),
         use_buffers=True,
@@ -177,7 +179,7 @@ def _fit(
             for layer in network.change_layers():
                 layer.train()
         network.mixes_styles = bool(torch.rand(()) < recipe.style_mixing)
-        losses.append(_step(recipe, network, optimiser, batch))
+        losses.append(_step(recipe, network, kept, optimiser, batch))
         average.update_parameters(network)
         rate.step()
         if (step + 1) % _CHECKPOINT_STEPS == 0:
@@ -246,20 +248,28 @@ def _kept(checkpoint: Path, state: dict[str, Any], step: int) -> None:
 
 
 def _step(
-    recipe: Recipe, network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, Tensor]
-) -> float:
+    recipe: Recipe, network: Network, kept: Network | None, optimiser: torch.optim.Optimizer,
+    batch: dict[str, Tensor],
+) -> float:  # fmt: skip
+    """One step, and its loss; ``kept`` is the network whose classes are kept, if any are."""
     optimiser.zero_grad()
     before, after = (
         batch[name].contiguous(memory_format=torch.channels_last) for name in ("before", "after")
     )
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_half_precision()):
         shares = _shares(recipe, before) if recipe.context else None
-        class_before, class_after, change = network(before, after, shares)
+        *classes, change = network(before, after, shares)
+        if kept is not None:
+            with torch.no_grad():
+                *begun, _ = kept(before, after, shares)
     loss = change_loss(change.float(), batch["kind"])
-    for logits, cover in (
-        (class_before, batch["cover_before"]), (class_after, batch["cover_after"])
-    ):  # fmt: skip
-        loss = loss + 0.7 * class_loss(logits.float(), cover)
+    for date, logits in enumerate(classes):
+        if kept is not None:
+            said = kept_loss(logits.float(), begun[date].float())
+            loss = loss + recipe.classes_as_begun * said
+        else:
+            cover = batch["cover_after" if date else "cover_before"]
+            loss = loss + 0.7 * class_loss(logits.float(), cover)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()
@@ -291,6 +301,13 @@ def class_loss(logits: Tensor, cover: Tensor) -> Tensor:
         logits, known, weights, ignore_index=-100, label_smoothing=0.03, reduction="sum"
     )
     return total / (known >= 0).sum().clamp(min=1)
+
+
+def kept_loss(logits: Tensor, begun: Tensor) -> Tensor:
+    """Mean Kullback-Leibler divergence of the classes from what they were ``begun`` as, nats."""
+    told = torch.log_softmax(logits, 1)
+    return functional.kl_div(told, torch.log_softmax(begun, 1), log_target=True,
+                             reduction="none").sum(1).mean()  # fmt: skip
 
 
 def change_loss(logits: Tensor, kind: Tensor) -> Tensor:

@@ -81,6 +81,11 @@ class Recipe:
     Learning on bends features towards the new material and away from pictures of other kinds
     (Kumar et al. 2022, arXiv:2202.10054); where labels of change alone were wrong, nothing else
     needs to move."""
+    classes_as_begun: float = 0.0
+    """Where it is above 0, classes are learned from what the network of ``start`` says of the same
+    pictures, with this weight, and not from labels (Li & Hoiem 2016, "Learning without
+    Forgetting", arXiv:1606.09282). So features learn for change, and classes do not follow them to
+    the material: labels of simulated scenes had cost the fields of real pictures."""
     widths: Widths = field(default_factory=Widths)
     """Channels of the network, as wide as that of ``start`` at least."""
 
@@ -102,6 +107,13 @@ class Recipe:
             raise SettingsError(f"also is {self.also!r}; allowed only with a start")
         if self.change_alone and not self.start:
             raise SettingsError("change_alone is true; allowed only with a start")
+        if self.classes_as_begun < 0.0 or (
+            self.classes_as_begun > 0.0 and (self.change_alone or not self.start)
+        ):
+            raise SettingsError(
+                f"classes_as_begun is {self.classes_as_begun}; allowed are 0 and, with a start and "
+                "without change_alone, above"
+            )
         if self.context and not self.start:
             raise SettingsError("context is true; allowed only with a start")
         unit = 64 if self.context else 32 if max(self.second_look) > 0 else 16
