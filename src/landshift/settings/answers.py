@@ -41,8 +41,8 @@ class AreaSettings:
     """Site from which its hectares are told in hundredths; of a smaller one, of which a hundredth
     is more than a tenth, in square metres (four decimals)."""
     site_error: tuple[tuple[float, float, float, float], ...] = (
-        (0.75, 0.255, 1.23, 0.891),
-        (1.5, 0.404, 2.34, 0.933),
+        (0.75, 0.24, 1.24, 0.934),
+        (1.5, 0.356, 2.34, 1.34),
         (5.0, 0.706, 2.93, 0.894),
         (100.0, 1.44, 4.52, 0.609),
     )
