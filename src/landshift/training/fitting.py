@@ -179,7 +179,7 @@ def _fit(
             for layer in network.change_layers():
                 layer.train()
         network.mixes_styles = bool(torch.rand(()) < recipe.style_mixing)
-        losses.append(_step(recipe, network, kept, optimiser, batch))
+        losses.append(_step(recipe, network, optimiser, batch, kept))
         average.update_parameters(network)
         rate.step()
         if (step + 1) % _CHECKPOINT_STEPS == 0:
@@ -248,8 +248,8 @@ def _kept(checkpoint: Path, state: dict[str, Any], step: int) -> None:
 
 
 def _step(
-    recipe: Recipe, network: Network, kept: Network | None, optimiser: torch.optim.Optimizer,
-    batch: dict[str, Tensor],
+    recipe: Recipe, network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, Tensor],
+    kept: Network | None = None,
 ) -> float:  # fmt: skip
     """One step, and its loss; ``kept`` is the network whose classes are kept, if any are."""
     optimiser.zero_grad()
