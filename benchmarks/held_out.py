@@ -35,7 +35,7 @@ from landshift.sensor import FAMILY_BANDS, Sensor
 from landshift.settings import CoverSettings, TransitionSettings
 from landshift.training.calibration import fit_scaling
 from landshift.training.material import (
-    ALLOWED,
+    CHANGE_RIGHT,
     GAINED,
     IGNORED,
     LOST,
@@ -46,11 +46,9 @@ from landshift.training.material import (
 from landshift.training.scenes import simulated_tiles
 from landshift.transition import smoothed_posteriors
 
-WEIGHTS = ((0.0, 0.0), (0.2, 0.1), (0.35, 0.2), (0.5, 0.35))
+CLASS_WEIGHTS = (0.0, 0.2, 0.35, 0.5)
 PRIOR_WEIGHTS = (1e6, 4.0, 2.0, 1.0, 0.5, 0.1)
 """The first leaves the model's own shares as they are."""
-ALLOWED_KINDS = np.array([[k in ALLOWED.get(label, ()) for k in range(4)] for label in range(256)])
-"""(label, kind)."""
 SIDES_PX = {"rgb": 256, "rgbn": 224, "multispectral": 128}
 THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 SWEEPS = (0, 1, 3, 6)
@@ -141,11 +139,12 @@ def smoothings(pairs: list[Tile], model: Model) -> None:
 
 
 def looks(sets: dict[str, list[Tile]], model: Model) -> None:
-    print(f"| weight of the second look | {' | '.join(sets)} |\n|---{'|---' * len(sets)}|")
-    for weights in WEIGHTS:
-        own = dataclasses.replace(model, second_look=weights)
+    heads = "|---" * (len(sets) + 1)
+    print(f"| weight of the second look in classes | {' | '.join(sets)} |\n{heads}|")
+    for weight in CLASS_WEIGHTS:
+        own = dataclasses.replace(model, second_look=(weight, model.second_look[1]))
         shares = [f"{named_rightly(tiles, own):.3f}" for tiles in sets.values()]
-        print(f"| {weights[0]:.2f} | {' | '.join(shares)} |", flush=True)
+        print(f"| {weight:.2f} | {' | '.join(shares)} |", flush=True)
     print()
 
 
@@ -155,18 +154,21 @@ def change_looks(pairs: list[Tile], model: Model) -> None:
     logits: list[list[np.ndarray]] = [[], []]
     right, sides, scenes = [], [], []
     for number, tile in enumerate(pairs):
-        known = np.flatnonzero(ALLOWED_KINDS[tile.kinds.ravel()].any(axis=1))
+        known = np.flatnonzero(CHANGE_RIGHT[tile.kinds.ravel()].any(axis=1))
         at = rng.choice(known, min(SAMPLED_PX, len(known)), replace=False)
         for weight, kept in zip((0.0, 0.5), logits, strict=True):
             own = dataclasses.replace(model, second_look=(model.second_look[0], weight))
             p = classify_pair(raster(tile, 0), raster(tile, 1), own)[2].probability
             kept.append(np.log(np.maximum(p.reshape(len(p), -1)[:, at].T, 1e-12)))
-        right.append(ALLOWED_KINDS[tile.kinds.ravel()[at]])
+        right.append(CHANGE_RIGHT[tile.kinds.ravel()[at]])
         sides.append(np.full(len(at), tile.gsd_m))
         scenes.append(np.full(len(at), number))
     own, half = (np.concatenate(kept) for kept in logits)
     truth, side_m, scene = (np.concatenate(kept) for kept in (right, sides, scenes))
-    bins = list(pairwise(FINE_BINS_M))
+    bins = [
+        (low, high) for low, high in pairwise(FINE_BINS_M)
+        if len(set(scene[(side_m >= low) & (side_m < high)] % 2)) == 2
+    ]  # fmt: skip
     print("| weight of the second look in change | "
           + " | ".join(f"{low:g}-{high:g} m: log-likelihood, F1" for low, high in bins)
           + f" |\n|---{'|---' * len(bins)}|")  # fmt: skip

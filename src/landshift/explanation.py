@@ -324,11 +324,13 @@ def _occlude(
     )
     before, after = (_part(picture, rows, cols) for picture in again.pictures)
     mask = place.mask[rows, cols]
-    where = tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in np.nonzero(mask))
+    own_rows, own_cols = (
+        slice(int(axis.min()), int(axis.max()) + 1) for axis in np.nonzero(mask)
+    )  # fmt: skip
 
     def evidence(one: Floats, other: Floats) -> float:
         pair = replace(before, bands=one), replace(after, bands=other)
-        *_, found = classify_pair(*pair, again.model, None, exposures, (where[0], where[1]))
+        *_, found = classify_pair(*pair, again.model, None, exposures, (own_rows, own_cols))
         return float(1.0 - found.probability[0][mask].mean(dtype=np.float64))
 
     change = evidence(before.bands, after.bands)

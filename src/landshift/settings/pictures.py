@@ -16,8 +16,9 @@ class GridSettings:
     """Side of a pixel to work at, metres, where no picture is coarser; None: the coarser one's."""
     margin_m: float = 60.0
     """Ground beyond the aoi that is read for registration and context. The network sees at most
-    77 px around a pixel, 39 m at 0.5 m, and twice that in its second look, which counts less;
-    change is told from twice as far again. Beyond what is read the picture is mirrored."""
+    77 px around a pixel, 39 m at 0.5 m, and twice that in its second look, which counts less in
+    classes; change is told from twice as far again. Beyond what is read the picture is
+    mirrored."""
     least_margin_px: int = 128
     """The same in pixels, for coarse pictures."""
     most_pixels: int = 400_000_000

@@ -24,7 +24,7 @@ from landshift.sensor import FAMILY_BANDS
 from landshift.training.calibration import fit_scaling
 from landshift.training.folder import read_folder
 from landshift.training.material import (
-    ALLOWED,
+    CHANGE_RIGHT,
     IGNORED,
     Cutter,
     Example,
@@ -45,15 +45,13 @@ _LEAST_DRAWS = 40
 _AVERAGING = 0.998
 """Decay of the running mean of the weights: about the last 500 steps."""
 _CHANGE_WEIGHTS = (1.0, 3.0, 3.0, 1.5, 3.0, 1.0)
-"""Of each key of `ALLOWED`. Change is rare; without weight the head learns to say 'same'.
+"""Of each key of `material.ALLOWED`. Change is rare; without weight the head learns to say 'same'.
 Calibration takes it out again."""
 _CLASS_WEIGHTS = (1.0, 2.0, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0)
 """Greenhouse, building and bare are what the hectares hang on, and are thin on the ground."""
 _CHECKPOINT_STEPS = 200
 _COVER_RIGHT = np.eye(256, 8, k=-1, dtype=bool)
 """(code, class); which class a cover code of 1-8 says, none for 0."""
-_CHANGE_RIGHT = np.array([[k in ALLOWED.get(label, ()) for k in range(4)] for label in range(256)])
-"""(label, kind); which kinds of change a label allows, none where it is `IGNORED`."""
 
 
 def train(
@@ -152,7 +150,9 @@ def _fit(
         begin_from(network, begun, _first_pictures(recipe, scenes, taught))
         sources = " and ".join(filter(None, (recipe.start, recipe.also)))
         report(f"beginning from the weights of {sources}")
-    kept = deepcopy(network).eval().requires_grad_(False) if recipe.classes_as_begun > 0.0 else None
+    teacher = None
+    if recipe.classes_as_begun > 0.0:
+        teacher = deepcopy(network).eval().requires_grad_(False)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_AVERAGING),
         use_buffers=True,
@@ -179,7 +179,7 @@ def _fit(
             for layer in network.change_layers():
                 layer.train()
         network.mixes_styles = bool(torch.rand(()) < recipe.style_mixing)
-        losses.append(_step(recipe, network, optimiser, batch, kept))
+        losses.append(_step(recipe, network, optimiser, batch, teacher))
         average.update_parameters(network)
         rate.step()
         if (step + 1) % _CHECKPOINT_STEPS == 0:
@@ -249,9 +249,9 @@ def _kept(checkpoint: Path, state: dict[str, Any], step: int) -> None:
 
 def _step(
     recipe: Recipe, network: Network, optimiser: torch.optim.Optimizer, batch: dict[str, Tensor],
-    kept: Network | None = None,
+    teacher: Network | None = None,
 ) -> float:  # fmt: skip
-    """One step, and its loss; ``kept`` is the network whose classes are kept, if any are."""
+    """One step, and its loss; classes are learned from the ``teacher``'s where there is one."""
     optimiser.zero_grad()
     before, after = (
         batch[name].contiguous(memory_format=torch.channels_last) for name in ("before", "after")
@@ -259,14 +259,14 @@ def _step(
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_half_precision()):
         shares = _shares(recipe, before) if recipe.context else None
         *classes, change = network(before, after, shares)
-        if kept is not None:
+        if teacher is not None:
             with torch.no_grad():
-                *begun, _ = kept(before, after, shares)
+                *taught, _ = teacher(before, after, shares)
     loss = change_loss(change.float(), batch["kind"])
     for date, logits in enumerate(classes):
-        if kept is not None:
-            said = kept_loss(logits.float(), begun[date].float())
-            loss = loss + recipe.classes_as_begun * said
+        if teacher is not None:
+            apart = distillation_loss(logits.float(), taught[date].float())
+            loss = loss + recipe.classes_as_begun * apart
         else:
             cover = batch["cover_after" if date else "cover_before"]
             loss = loss + 0.7 * class_loss(logits.float(), cover)
@@ -303,11 +303,10 @@ def class_loss(logits: Tensor, cover: Tensor) -> Tensor:
     return total / (known >= 0).sum().clamp(min=1)
 
 
-def kept_loss(logits: Tensor, begun: Tensor) -> Tensor:
-    """Mean Kullback-Leibler divergence of the classes from what they were ``begun`` as, nats."""
-    told = torch.log_softmax(logits, 1)
-    return functional.kl_div(told, torch.log_softmax(begun, 1), log_target=True,
-                             reduction="none").sum(1).mean()  # fmt: skip
+def distillation_loss(logits: Tensor, taught: Tensor) -> Tensor:
+    """Mean Kullback-Leibler divergence from a teacher's classes, nats, of (n, class, row, col)."""
+    own, true = torch.log_softmax(logits, 1), torch.log_softmax(taught, 1)
+    return functional.kl_div(own, true, log_target=True, reduction="none").sum(1).mean()
 
 
 def change_loss(logits: Tensor, kind: Tensor) -> Tensor:
@@ -320,7 +319,7 @@ def change_loss(logits: Tensor, kind: Tensor) -> Tensor:
     """
     label = torch.where(kind == IGNORED, 0, kind).long()
     known = kind != IGNORED
-    right = torch.from_numpy(_CHANGE_RIGHT)[label].permute(0, 3, 1, 2)
+    right = torch.from_numpy(CHANGE_RIGHT)[label].permute(0, 3, 1, 2)
     weight = torch.tensor(_CHANGE_WEIGHTS)[label] * known
     chosen = torch.where(right, logits, -torch.inf).logsumexp(1)
     entropy = ((logits.logsumexp(1) - chosen) * weight).sum() / weight.sum().clamp(min=1)
@@ -430,7 +429,7 @@ def _calibrate(
         for name, logit, label, right in (
             ("class", before, example.cover_before, _COVER_RIGHT),
             ("class", after, example.cover_after, _COVER_RIGHT),
-            ("change", change, example.kind, _CHANGE_RIGHT),
+            ("change", change, example.kind, CHANGE_RIGHT),
         ):
             known = np.flatnonzero(right[label.ravel()].any(1))
             if len(known) and (name == "class" or _tells_change(tile) or not some_tell):

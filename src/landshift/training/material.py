@@ -32,6 +32,8 @@ ALLOWED = {
     BUILT: (GAINED, LOST), NOT_BUILT: (SAME, OTHER),
 }  # fmt: skip
 """Which answers are right for each label."""
+CHANGE_RIGHT = np.array([[k in ALLOWED.get(label, ()) for k in range(4)] for label in range(256)])
+"""(label, kind); the same as a table, none where a label is `IGNORED`."""
 _ONE_WAY = SAME, GAINED, LOST, OTHER
 """Labels that allow one answer alone."""
 _SWAPPED = np.arange(256, dtype=np.uint8)
