@@ -42,6 +42,21 @@ def test_a_frame_of_few_pixels_is_left_and_a_larger_one_keeps_its_probability(le
     assert kinds.sum(axis=0) == pytest.approx(np.ones(grid.shape))
 
 
+@pytest.mark.parametrize("roofed", [21, 22, 23])
+@pytest.mark.parametrize("roof", [23, 32])
+def test_a_hole_in_a_roof_gained_or_lost_is_no_frame(roof, roofed):
+    grid, rng = utm_grid(30, 30, 1.0), np.random.default_rng(2)
+    bands = rng.normal(100, 20, (3, *grid.shape)).astype(np.float32)
+    one = Raster(bands, np.ones(grid.shape, bool), grid, Sensor(RGB, 1.0), None)
+    codes, kinds = np.full(grid.shape, 22, np.uint8), np.ones((4, *grid.shape), np.float32)
+    codes[10:20, 10:20] = 21
+    rim = [(9, col) for col in range(9, 21)] + [(row, 20) for row in range(10, 21)]  # 23 of 44
+    for place in rim[:roofed]:
+        codes[place] = roof
+    keep_frames(codes, kinds, (one, one), replace(SETTINGS, frame_least_px=100))
+    assert (codes[10:20, 10:20] == (21 if roofed > 22 else 22)).all()
+
+
 def kept(codes, gsd_m=1.0, **changed):
     codes = codes.copy()
     keep_leaning_roofs(codes, gsd_m, replace(SETTINGS, **changed))

@@ -35,11 +35,13 @@ def keep_frames(
     between tunnels, gables. So the two dates' gradients are compared, as doubled angles, which
     brightness turned to darkness leaves as they are, and less their mean over the region, or any
     two fields of rows of one direction would agree. ``codes`` (row, col) and ``kinds``
-    (4, row, col) are changed in place. A building that stands there now is a building.
+    (4, row, col) are changed in place. A building that stands there now is a building, and so is
+    what is left of a roof gained or lost: ribs of a new hall may run as the tunnels before it did.
     """
     before, after = codes // 10, codes % 10
     stripped = (before != after) & ((before == Cover.GREENHOUSE) | (after == Cover.GREENHOUSE))
     stripped &= (before != Cover.BUILDING) & (after != Cover.BUILDING)
+    roofs = np.isin(codes, (*_GAINED, *_LOST))
     regions, count = ndimage.label(stripped, _AROUND)
     if len(pictures) != 2 or count == 0:
         return
@@ -47,6 +49,11 @@ def keep_frames(
     for number, place in enumerate(ndimage.find_objects(regions), 1):
         inside = regions[place] == number
         if np.count_nonzero(inside) < settings.frame_least_px:
+            continue
+        rows, cols = (slice(max(side.start - 1, 0), side.stop + 1) for side in place)
+        region = regions[rows, cols] == number
+        rim = ndimage.binary_dilation(region, _AROUND) & ~region
+        if np.count_nonzero(rim & roofs[rows, cols]) > settings.frame_roof * np.count_nonzero(rim):
             continue
         if gradient_agreement(one[place][inside], other[place][inside]) >= settings.frame_agreement:
             codes[place][inside] = transition_code(Cover.GREENHOUSE, Cover.GREENHOUSE)
