@@ -41,9 +41,9 @@ class AreaSettings:
     """Site from which its hectares are told in hundredths; of a smaller one, of which a hundredth
     is more than a tenth, in square metres (four decimals)."""
     site_error: tuple[tuple[float, float, float, float], ...] = (
-        (0.75, 0.24, 1.24, 0.934),
-        (1.5, 0.356, 2.34, 1.34),
-        (5.0, 0.706, 2.93, 0.894),
+        (0.75, 0.212, 1.05, 0.844),
+        (1.5, 0.334, 2.04, 1.43),
+        (5.0, 0.694, 2.93, 0.948),
         (100.0, 1.44, 4.52, 0.609),
     )
     """(gsd up to; standard deviation between sites of what a building is part of, and of other
@@ -52,7 +52,7 @@ class AreaSettings:
     much of what it misses leaves how little of a trace. These, the clues' weights and upper_share:
     fitted to 401 simulated sites of all families, half of them strained, by
     ``benchmarks/hectares.py fit`` for the models open of 2026-11-26. Up to 5 m ``fit --alone`` for
-    those of 2026-11-28, RGB up to 1.5 m and with near infrared beyond. Other ground beyond 0.75 m
+    those of 2026-11-28, RGB up to 1.5 m and with near infrared beyond. Other ground beyond 1.5 m
     runs to the end of `site_error_range` in that, so what it was stands; and so does the last step,
     for which it gives 1.15: one in five strained sites at 10 m where no building changed would
     begin above 0, now one in seven."""
