@@ -50,10 +50,8 @@ def keep_frames(
         inside = regions[place] == number
         if np.count_nonzero(inside) < settings.frame_least_px:
             continue
-        rows, cols = (slice(max(side.start - 1, 0), side.stop + 1) for side in place)
-        region = regions[rows, cols] == number
-        rim = ndimage.binary_dilation(region, _AROUND) & ~region
-        if np.count_nonzero(rim & roofs[rows, cols]) > settings.frame_roof * np.count_nonzero(rim):
+        window, _, rim = _with_rim(regions, number, place)
+        if np.count_nonzero(rim & roofs[window]) > settings.frame_roof * np.count_nonzero(rim):
             continue
         if gradient_agreement(one[place][inside], other[place][inside]) >= settings.frame_agreement:
             codes[place][inside] = transition_code(Cover.GREENHOUSE, Cover.GREENHOUSE)
@@ -92,12 +90,19 @@ def keep_leaning_roofs(
     for moved in (gained, lost):
         regions, _ = ndimage.label(moved, _AROUND)
         for number, place in enumerate(ndimage.find_objects(regions), 1):
-            rows, cols = (slice(max(side.start - 1, 0), side.stop + 1) for side in place)
-            region = regions[rows, cols] == number
-            rim = ndimage.binary_dilation(region, _AROUND) & ~region
-            beside = np.count_nonzero(rim & stays[rows, cols])
+            window, region, rim = _with_rim(regions, number, place)
+            beside = np.count_nonzero(rim & stays[window])
             if beside < settings.lean_contact * np.count_nonzero(rim) or beside == 0:
                 continue
             depth = ndimage.distance_transform_edt(np.pad(region, 1)).max()
             if (2.0 * depth - 1.0) * gsd_m <= settings.lean_m:
-                codes[rows, cols][region] = _STAYED_BUILDING
+                codes[window][region] = _STAYED_BUILDING
+
+
+def _with_rim(
+    regions: NDArray[np.int32], number: int, place: tuple[slice, slice]
+) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
+    """A pixel more than a region's ``place``, and there its pixels and those around it."""
+    rows, cols = (slice(max(side.start - 1, 0), side.stop + 1) for side in place)
+    region = regions[rows, cols] == number
+    return (rows, cols), region, ndimage.binary_dilation(region, _AROUND) & ~region
