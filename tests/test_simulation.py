@@ -15,6 +15,7 @@ from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
 from landshift.errors import InputError, OutputError
+from landshift.legend import Cover
 from landshift.simulation import (
     SITES,
     Displacement,
@@ -26,9 +27,11 @@ from landshift.simulation import (
     write_site,
 )
 from landshift.simulation.canvas import Canvas
+from landshift.simulation.farmland import paint_orchard
 from landshift.simulation.light import Sun, View, look_at, shadow_heights
+from landshift.simulation.seasons import season_of
 from landshift.simulation.sensors import jpeg, pooled, spots
-from landshift.simulation.stage import draw_plan
+from landshift.simulation.stage import Zone, draw_plan, set_stage
 
 BANDS = {"rgb": 3, "rgbn": 4, "multispectral": 10}
 HALLS = {"kyongsong": 2, "songchon": 3, "onchon": 3, "kosan": 2, "kumya": 3, "unchanged": 0}
@@ -302,3 +305,19 @@ def test_wrong_requests_are_refused(tmp_path):
     bad = runner.invoke(main, ["simulate", "--site", "nowhere", "--out", str(tmp_path / "new")])
     assert bad.exit_code == 1
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_orchard_is_woody_and_the_ground_between_its_rows(seed):
+    rng = np.random.default_rng([seed, 5])
+    season = season_of(rng, 200)
+    blank = Canvas.blank((160, 160), 0.5)
+    stage = set_stage(rng, blank, draw_plan(rng, 80.0), (season, season), False)
+    stage.canvas.surface[:] = grass = stage.grass()
+    u, v = stage.plan.to_plan(40.0, 40.0)
+    paint_orchard(stage, Zone(u - 20, u + 20, v - 20, v + 20))
+    painted = stage.canvas.surface != grass
+    cover = np.asarray(stage.table.cover)[stage.canvas.surface[painted]]
+    assert painted.sum() * 0.5**2 == pytest.approx(1600, rel=0.2)
+    assert len(np.unique(stage.canvas.surface[painted])) > 1  # crowns and ground
+    assert set(cover.tolist()) == {Cover.WOODY}

@@ -1,6 +1,7 @@
 """A whole training run in small: it learns, goes on after a kill, and repeats."""
 
 import dataclasses
+from copy import deepcopy
 from importlib import resources
 
 import numpy as np
@@ -177,6 +178,35 @@ def test_classes_may_be_kept_while_features_learn_for_change(recipe, tmp_path):
             dataclasses.replace(on, **{"classes_as_begun": 3.0} | wrong)
 
 
+def test_a_class_may_be_learned_from_labels_while_the_others_are_kept(recipe):
+    torch.manual_seed(0)
+    held = dataclasses.replace(
+        recipe, start="open-rgb.npz", classes_as_begun=10.0, classes_from_labels=("woody",)
+    )
+    network = Network(3, Widths()).eval()
+    teacher = deepcopy(network).requires_grad_(False)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    picture = torch.randn(1, 4, 32, 32) * 0.1
+    picture[:, :3, :, 16:] += 1.0  # another ground, and the labels call it woody
+    cover = torch.ones(1, 32, 32, dtype=torch.uint8)
+    cover[:, :, 16:] = 6
+    batch = {
+        "before": picture, "after": picture, "cover_before": cover, "cover_after": cover,
+        "kind": cover * 0,
+    }  # fmt: skip
+    for _ in range(30):
+        fitting._step(held, network, optimiser, batch, teacher)
+    with torch.no_grad():
+        begun, now = (torch.softmax(one(picture, picture)[0], 1) for one in (teacher, network))
+    assert float(now[:, 5, :, 18:].mean()) > 0.8 > float(begun[:, 5].max())
+    kept = (now - begun)[:, :, :, :14].abs()
+    assert float(kept.mean()) < 0.02
+    with pytest.raises(SettingsError, match=r"classes_from_labels has \['orchard'\]; allowed are"):
+        dataclasses.replace(held, classes_from_labels=("orchard",))
+    with pytest.raises(SettingsError, match="only with classes_as_begun above 0"):
+        dataclasses.replace(held, classes_as_begun=0.0)
+
+
 def plainly(model):
     """The model without its calibration, which is fitted anew at the end of each run."""
     plain = Calibration((1.0,) * 8, (0.0,) * 8)
@@ -186,12 +216,20 @@ def plainly(model):
 def test_distillation_is_the_divergence_from_the_teacher():
     torch.manual_seed(0)
     logits = torch.randn(2, 8, 5, 6)
-    assert float(fitting.distillation_loss(logits, logits)) == pytest.approx(0.0, abs=1e-6)
+    everywhere = torch.ones(2, 5, 6, dtype=torch.bool)
+    assert float(fitting.distillation_loss(logits, logits, everywhere)) == pytest.approx(
+        0.0, abs=1e-6
+    )
     other = torch.randn(2, 8, 5, 6)
     p = torch.softmax(other, 1).double().numpy()
     q = torch.softmax(logits, 1).double().numpy()
-    assert float(fitting.distillation_loss(logits, other)) == pytest.approx(
-        float((p * np.log(p / q)).sum(1).mean()), rel=1e-5
+    apart = (p * np.log(p / q)).sum(1)
+    assert float(fitting.distillation_loss(logits, other, everywhere)) == pytest.approx(
+        float(apart.mean()), rel=1e-5
+    )
+    held = torch.rand(2, 5, 6) < 0.5
+    assert float(fitting.distillation_loss(logits, other, held)) == pytest.approx(
+        float((apart * held.numpy()).mean()), rel=1e-5
     )
 
 

@@ -10,7 +10,7 @@ class Cover(IntEnum):
     """What the ground carries; the value is the code on disk."""
 
     CROPLAND = 1
-    """A field in any season: green, ripe, ploughed, flooded, under snow."""
+    """A field in any season: green, ripe, ploughed, flooded, under snow; not an orchard."""
     GREENHOUSE = 2
     """Tunnels and multi-span houses, with film or as a bare frame."""
     BUILDING = 3
@@ -20,7 +20,9 @@ class Cover(IntEnum):
     PAVED = 5
     """Roads, yards and other sealed or graded ground."""
     WOODY = 6
-    """Trees and shrubs, single or in stands."""
+    """Trees and shrubs, single, in stands or in the rows of an orchard with the ground between
+    them. ESA WorldCover 2021 (doi:10.5281/zenodo.7254221) draws the line there: tree cover is from
+    10 % on, planted rows with it, and cropland is what is sown or planted for a year."""
     HERBACEOUS = 7
     """Grass, weeds, lawn."""
     WATER = 8

@@ -11,7 +11,7 @@ from landshift.simulation.canvas import FloatArray
 from landshift.simulation.seasons import field_look, field_state, grass_look
 from landshift.simulation.spectra import mix, spectrum, vary
 from landshift.simulation.stage import Stage, Zone, ZoneWindow
-from landshift.simulation.surfaces import CROPLAND, Look
+from landshift.simulation.surfaces import CROPLAND, WOODY, Look
 
 
 def _edges(rng: np.random.Generator, total: float, step: float, spread: float) -> FloatArray:
@@ -224,27 +224,26 @@ def lattice(
 
 
 def paint_orchard(stage: Stage, zone: Zone) -> None:
-    """Fruit trees in rows over grass or soil; all of it cropland."""
+    """Fruit trees in rows over grass or soil; all of it woody, as `landshift.legend` has it."""
     rng = stage.rng
     window = stage.window(zone)
     if window is None:
         return
     soil = stage.local_soil()
     looks = [grass_look(rng, season, soil, weedy=True) for season in stage.seasons]
-    floor = stage.table.add(CROPLAND, looks[0], looks[1])
+    floor = stage.table.add(WOODY, looks[0], looks[1])
     stage.canvas.flat(window.rows, window.cols, window.inside, floor)
     step = (rng.uniform(2.5, 5.5), rng.uniform(2.2, 4.5))
     radius = min(step) * rng.uniform(0.28, 0.6)
     turn = rng.normal(0, 0.06) + (math.pi / 2 if rng.random() < 0.5 else 0)
     if radius < 0.5 * stage.canvas.pixel_m:
+        # too small to be set singly: as many pixels of crowns as they cover of the ground
+        shaded = rng.random(window.inside.shape) < math.pi * radius**2 / math.prod(step)
+        stage.canvas.flat(window.rows, window.cols, window.inside & shaded, stage.tree())
         return
     points = lattice(rng, zone.shrunk(radius), step, turn, rng.uniform(0.1, 0.6))
     points = points[rng.random(len(points)) < rng.uniform(0.8, 1.0)]
-    template = stage.table.looks
-    crowns = []
-    for _ in range(3):
-        kind = stage.tree(evergreen=bool(rng.random() < 0.5))
-        crowns.append(stage.table.add(CROPLAND, template[0][kind], template[1][kind]))
+    crowns = [stage.tree(evergreen=bool(rng.random() < 0.5)) for _ in range(3)]
     height = rng.uniform(1.5, 3.5)
     for u, v in points:
         x, y = stage.plan.to_ground(u, v)

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from landshift.errors import SettingsError
 from landshift.features import reads_gsd
+from landshift.legend import Cover
 from landshift.model import HALVINGS, load_model, save_model, widths_of
 from landshift.sensor import FAMILY_BANDS
 from landshift.training.calibration import fit_scaling
@@ -264,11 +265,13 @@ def _step(
                 *taught, _ = teacher(before, after, shares)
     loss = change_loss(change.float(), batch["kind"])
     for date, logits in enumerate(classes):
+        cover = batch["cover_after" if date else "cover_before"]
         if teacher is not None:
-            apart = distillation_loss(logits.float(), taught[date].float())
-            loss = loss + recipe.classes_as_begun * apart
+            told = torch.isin(cover, _codes(recipe.classes_from_labels))
+            apart = distillation_loss(logits.float(), taught[date].float(), ~told)
+            wrong = class_loss(logits.float(), cover * told) * told.float().mean()
+            loss = loss + recipe.classes_as_begun * (apart + wrong)
         else:
-            cover = batch["cover_after" if date else "cover_before"]
             loss = loss + 0.7 * class_loss(logits.float(), cover)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -293,6 +296,11 @@ def _half_precision() -> bool:
     return bool(told())
 
 
+def _codes(names: tuple[str, ...]) -> Tensor:
+    """Cover codes of classes by their names."""
+    return torch.tensor([Cover[name.upper()] for name in names], dtype=torch.uint8)
+
+
 def class_loss(logits: Tensor, cover: Tensor) -> Tensor:
     """Cross entropy over the pixels whose cover is known; cover 1-8, 0 is ignored."""
     known = torch.where(cover == 0, -100, cover.long() - 1)
@@ -303,10 +311,14 @@ def class_loss(logits: Tensor, cover: Tensor) -> Tensor:
     return total / (known >= 0).sum().clamp(min=1)
 
 
-def distillation_loss(logits: Tensor, taught: Tensor) -> Tensor:
-    """Mean Kullback-Leibler divergence from a teacher's classes, nats, of (n, class, row, col)."""
+def distillation_loss(logits: Tensor, taught: Tensor, held: Tensor) -> Tensor:
+    """Kullback-Leibler divergence from a teacher's classes, nats, of (n, class, row, col).
+
+    The sum over the pixels that are ``held`` (n, row, col) to them, divided by all.
+    """
     own, true = torch.log_softmax(logits, 1), torch.log_softmax(taught, 1)
-    return functional.kl_div(own, true, log_target=True, reduction="none").sum(1).mean()
+    apart = functional.kl_div(own, true, log_target=True, reduction="none").sum(1)
+    return (apart * held).mean()
 
 
 def change_loss(logits: Tensor, kind: Tensor) -> Tensor:

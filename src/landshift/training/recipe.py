@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from landshift.errors import SettingsError
+from landshift.legend import Cover
 from landshift.model import TURNS, Widths
 from landshift.sensor import FAMILY_BANDS, Family
 
@@ -86,6 +87,9 @@ class Recipe:
     pictures, with this weight, and not from labels (Li & Hoiem 2016, "Learning without
     Forgetting", arXiv:1606.09282). So features learn for change, and classes do not follow them to
     the material: labels of simulated scenes had cost the fields of real pictures."""
+    classes_from_labels: tuple[str, ...] = ()
+    """Classes that are learned from labels all the same: ground labelled so, with the same weight
+    a pixel. What a class means can be moved with it."""
     widths: Widths = field(default_factory=Widths)
     """Channels of the network, as wide as that of ``start`` at least."""
 
@@ -103,6 +107,15 @@ class Recipe:
         for share in ("native_share", "style_mixing"):
             if not 0.0 <= getattr(self, share) <= 1.0:
                 raise SettingsError(f"{share} is {getattr(self, share)}; allowed are 0 to 1")
+        self._check_what_is_kept()
+        unit = 64 if self.context else 32 if max(self.second_look) > 0 else 16
+        if self.crop_px % unit or self.crop_px < 32:
+            raise SettingsError(
+                f"crop_px is {self.crop_px}; allowed are multiples of {unit} from 32"
+            )
+
+    def _check_what_is_kept(self) -> None:
+        """Refuse to keep what there is not, or to learn what is kept."""
         if self.also and not self.start:
             raise SettingsError(f"also is {self.also!r}; allowed only with a start")
         if self.change_alone and not self.start:
@@ -114,13 +127,15 @@ class Recipe:
                 f"classes_as_begun is {self.classes_as_begun}; allowed are 0 and, with a start and "
                 "without change_alone, above"
             )
+        if unknown := set(self.classes_from_labels) - {cover.label for cover in Cover}:
+            raise SettingsError(
+                f"classes_from_labels has {sorted(unknown)}; allowed are "
+                f"{[cover.label for cover in Cover]}"
+            )
+        if self.classes_from_labels and not self.classes_as_begun:
+            raise SettingsError("classes_from_labels is allowed only with classes_as_begun above 0")
         if self.context and not self.start:
             raise SettingsError("context is true; allowed only with a start")
-        unit = 64 if self.context else 32 if max(self.second_look) > 0 else 16
-        if self.crop_px % unit or self.crop_px < 32:
-            raise SettingsError(
-                f"crop_px is {self.crop_px}; allowed are multiples of {unit} from 32"
-            )
 
 
 def read_recipe(name_or_path: str) -> Recipe:
@@ -144,8 +159,9 @@ def read_recipe(name_or_path: str) -> Recipe:
     needed = {f.name for f in fields(Recipe) if f.default is f.default_factory is MISSING}
     if wrong := sorted((needed - set(values)) | (set(values) - known)):
         raise SettingsError(f"recipe {name_or_path}: missing or unknown fields {wrong}")
-    if "second_look" in values:
-        values["second_look"] = tuple(values["second_look"])
+    for pairs in ("second_look", "classes_from_labels"):
+        if pairs in values:
+            values[pairs] = tuple(values[pairs])
     if "widths" in values:
         try:
             values["widths"] = Widths(**values["widths"])

@@ -15,9 +15,10 @@ from landshift.training.material import GAINED, IGNORED, LOST, SAME, Tile, fate
 
 _STANDING = (Cover.BUILDING, Cover.GREENHOUSE)
 """What has walls."""
-_LABELS = 3
+_LABELS = 4
 """Counted up when the scene of a seed or its labels change: those kept on disk are made anew.
-2: shores and the walls of what stays are taught as unchanged; 3: estates and villages."""
+2: shores and the walls of what stays are taught as unchanged; 3: estates and villages; 4: orchards
+are woody."""
 
 
 def simulated_tiles(
