@@ -27,7 +27,7 @@ from landshift.simulation import (
     write_site,
 )
 from landshift.simulation.canvas import Canvas
-from landshift.simulation.farmland import paint_orchard
+from landshift.simulation.farmland import paint_orchard, paint_tall
 from landshift.simulation.light import Sun, View, look_at, shadow_heights
 from landshift.simulation.seasons import season_of
 from landshift.simulation.sensors import jpeg, pooled, spots
@@ -308,16 +308,36 @@ def test_wrong_requests_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_an_orchard_is_woody_and_the_ground_between_its_rows(seed):
+@pytest.mark.parametrize(
+    ("paint", "cover"), [(paint_orchard, Cover.WOODY), (paint_tall, Cover.CROPLAND)]
+)
+def test_orchards_are_woody_with_the_ground_between_their_rows_and_tall_crops_are_fields(
+    seed, paint, cover
+):
     rng = np.random.default_rng([seed, 5])
     season = season_of(rng, 200)
     blank = Canvas.blank((160, 160), 0.5)
     stage = set_stage(rng, blank, draw_plan(rng, 80.0), (season, season), False)
     stage.canvas.surface[:] = grass = stage.grass()
     u, v = stage.plan.to_plan(40.0, 40.0)
-    paint_orchard(stage, Zone(u - 20, u + 20, v - 20, v + 20))
-    painted = stage.canvas.surface != grass
-    cover = np.asarray(stage.table.cover)[stage.canvas.surface[painted]]
-    assert painted.sum() * 0.5**2 == pytest.approx(1600, rel=0.2)
-    assert len(np.unique(stage.canvas.surface[painted])) > 1  # crowns and ground
-    assert set(cover.tolist()) == {Cover.WOODY}
+    paint(stage, Zone(u - 20, u + 20, v - 20, v + 20))
+    painted = stage.canvas.surface[stage.canvas.surface != grass]
+    assert len(painted) * 0.5**2 == pytest.approx(1600, rel=0.2)
+    assert len(np.unique(painted)) > 1  # crowns and ground, fields and what lies between
+    assert set(np.asarray(stage.table.cover)[painted].tolist()) == {cover}
+
+
+def test_an_orchard_of_trees_smaller_than_a_pixel_shows_them_all_the_same():
+    rng = np.random.default_rng(8)
+    season = season_of(rng, 200)
+    stage = set_stage(
+        rng, Canvas.blank((40, 40), 5.0), draw_plan(rng, 200.0), (season, season), False
+    )
+    stage.canvas.surface[:] = grass = stage.grass()
+    u, v = stage.plan.to_plan(100.0, 100.0)
+    paint_orchard(stage, Zone(u - 60, u + 60, v - 60, v + 60))
+    painted = stage.canvas.surface[stage.canvas.surface != grass]
+    kinds, counts = np.unique(painted, return_counts=True)
+    assert len(kinds) == 2
+    assert 0.05 < counts.min() / counts.sum()
+    assert set(np.asarray(stage.table.cover)[painted].tolist()) == {Cover.WOODY}

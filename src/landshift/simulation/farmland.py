@@ -1,4 +1,4 @@
-"""Fields: paddies, strips, vegetable plots, dry fields, orchards."""
+"""Fields: paddies, strips, vegetable plots, dry fields, tall crops; orchards."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def paint_plots(
     stage, zone
         Where to paint.
     crop
-        "paddy", "dry", "cereal" or "vegetable".
+        "paddy", "dry", "cereal", "vegetable" or "tall".
     size
         Width and length of a plot in metres.
     bund_m
@@ -148,6 +148,14 @@ def paint_vegetables(stage: Stage, zone: Zone) -> None:
     rng = stage.rng
     size = (rng.uniform(2.5, 9), rng.uniform(12, 45))
     paint_plots(stage, zone, "vegetable", size, rng.uniform(0.3, 0.9), 0.0, 14, 0.8)
+
+
+def paint_tall(stage: Stage, zone: Zone) -> None:
+    """Fields of crops as high as a man, strips or squares."""
+    rng = stage.rng
+    size = (rng.uniform(6, 60), rng.uniform(40, 180))
+    irregular = rng.uniform(0, 6) if rng.random() < 0.4 else 0.0
+    paint_plots(stage, zone, "tall", size, rng.uniform(0.3, 1.5), irregular, 8, 0.5)
 
 
 def paint_prairie(stage: Stage, zone: Zone) -> None:

@@ -14,6 +14,7 @@ from landshift.simulation.farmland import (
     paint_paddy,
     paint_prairie,
     paint_strips,
+    paint_tall,
     paint_vegetables,
 )
 from landshift.simulation.greenhouses import paint_multispan, paint_tunnels
@@ -54,6 +55,7 @@ PAINTERS: dict[str, Callable[[Stage, Zone], object]] = {
     "dry": paint_dry,
     "prairie": paint_prairie,
     "vegetables": paint_vegetables,
+    "tall crops": paint_tall,
     "orchard": paint_orchard,
     "tunnels": paint_tunnels,
     "multispan": paint_multispan,
@@ -77,7 +79,7 @@ PAINTERS: dict[str, Callable[[Stage, Zone], object]] = {
 }
 """How each use of land is painted."""
 
-FIELDS = frozenset({"paddy", "strips", "dry", "prairie", "vegetables", "orchard"})
+FIELDS = frozenset({"paddy", "strips", "dry", "prairie", "vegetables", "tall crops", "orchard"})
 GREENHOUSES = frozenset({"tunnels", "multispan"})
 BUILT = frozenset({"village", "rows", "suburb", "apartments", "industry", "terraces", "school",
                    "workshops", "dense town"})  # fmt: skip
@@ -134,12 +136,12 @@ PLACES: dict[str, Countryside] = {
     "new town": Countryside(
         {"terraces": 3, "apartments": 3, "dense town": 3, "workshops": 2.5, "school": 1.5,
          "strips": 2.5, "dry": 2, "waste": 2.5, "industry": 1.5, "vegetables": 1.5, "grass": 1,
-         "tunnels": 0.5, "village": 1, "paddy": 1},
+         "tunnels": 0.5, "village": 1, "paddy": 1, "tall crops": 1.5},
         (80, 230), _TOWN,
     ),
     "water land": Countryside(
         {"fish ponds": 5, "paddy": 3, "strips": 2, "pond": 1.5, "village": 1, "tunnels": 0.7,
-         "wood": 0.7, "dry": 1, "lake": 0.8},
+         "wood": 0.7, "dry": 1, "lake": 0.8, "tall crops": 2.5},
         (70, 220), _ASIAN | {"canal": 2.5},
     ),
     "town edge": Countryside(
@@ -154,7 +156,8 @@ PLACES: dict[str, Countryside] = {
     ),
     "island greenhouses": Countryside(
         {"multispan": 5, "dry": 4, "orchard": 3, "wood": 1.0, "vegetables": 1.5, "village": 1.0,
-         "grass": 1, "waste": 0.6, "tunnels": 1.2, "rows": 0.3, "prairie": 1.0},
+         "grass": 1, "waste": 0.6, "tunnels": 1.2, "rows": 0.3, "prairie": 1.0,
+         "tall crops": 2.5},
         (45, 130), {"lane": 2, "dirt": 2, "hedge": 5, "road": 1.3, "none": 1},
     ),
     "industry": Countryside(

@@ -71,11 +71,17 @@ _STATES: dict[str, tuple[tuple[int, dict[str, float]], ...]] = {
         (290, {"green": 5, "seedling": 4, "harrowed": 2, "mulched": 0.7, "dark": 2, "ripe": 1}),
         (366, {"harrowed": 4, "seedling": 2, "green": 2, "stubble": 1, "fallow": 1}),
     ),
+    "tall": (
+        (120, {"harrowed": 4, "ploughed": 3, "stubble": 2, "tall": 0.7}),
+        (170, {"seedling": 4, "harrowed": 2, "tall": 2, "mulched": 1}),
+        (285, {"tall": 8, "green": 1, "ripe": 0.5}),
+        (366, {"stubble": 4, "harrowed": 3, "ploughed": 2, "tall": 0.7}),
+    ),
 }
 
 
 def field_state(rng: np.random.Generator, crop: str, season: Season) -> str:
-    """What a field of a crop ("paddy", "dry", "cereal" or "vegetable") carries in a season."""
+    """What a field of a crop (a key of `_STATES`) carries in a season."""
     for last_day, weights in _STATES[crop]:
         if season.day < last_day:
             return draw(rng, weights)
@@ -141,6 +147,29 @@ def _closed_field(rng: np.random.Generator, crop: Spectrum, soil: Spectrum, head
     )
 
 
+def _tall_field(rng: np.random.Generator, soil: Spectrum, heading: float) -> Look:
+    """Maize, cotton, tobacco, mulberry, tea: as dark and rough as a wood, but in rows and with no
+    lumps as large as crowns. Between the rows they shade themselves."""
+    leaves = str(rng.choice(["crop_dark", "crop_green", "tree"], p=[0.5, 0.3, 0.2]))
+    canopy = vary(rng, spectrum(leaves), 0.22, 0.10)
+    shade = mix(soil, canopy, rng.uniform(0.3, 0.8)) * np.float32(rng.uniform(0.3, 0.8))
+    return Look(
+        ground=shade.astype(np.float32),
+        canopy=canopy,
+        mean=rng.uniform(0.5, 0.95),
+        row=rng.uniform(0.1, 0.6),
+        period=float(np.exp(rng.uniform(np.log(0.6), np.log(2.2)))),
+        heading=heading,
+        along=rng.uniform(0.1, 0.4) if rng.random() < 0.6 else 0.0,
+        along_period=rng.uniform(0.5, 2.5),
+        streak=rng.uniform(0.0, 0.15),
+        streak_period=rng.uniform(1.0, 7.0),
+        patch=(rng.uniform(0.08, 0.35), rng.uniform(0.03, 0.15), rng.uniform(0.02, 0.15)),
+        stain=(rng.uniform(0.1, 0.4), rng.uniform(0.03, 0.08), rng.uniform(0.02, 0.10)),
+        streak_light=rng.uniform(0.0, 0.08),
+    )
+
+
 def _grown_field(
     rng: np.random.Generator, state: str, soil: Spectrum, heading: float
 ) -> Look:
@@ -200,6 +229,8 @@ def field_look(
             patch=(0.1, 0.08, 0.05),
             stain=(0.08, 0.04, 0.04),
         )
+    if state == "tall":
+        return _tall_field(rng, soil, heading)
     return _grown_field(rng, state, soil, heading)
 
 

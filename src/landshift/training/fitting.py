@@ -267,7 +267,7 @@ def _step(
     for date, logits in enumerate(classes):
         cover = batch["cover_after" if date else "cover_before"]
         if teacher is not None:
-            told = torch.isin(cover, _codes(recipe.classes_from_labels))
+            told = redrawn(cover, taught[date], recipe.classes_redrawn)
             apart = distillation_loss(logits.float(), taught[date].float(), ~told)
             wrong = class_loss(logits.float(), cover * told) * told.float().mean()
             loss = loss + recipe.classes_as_begun * (apart + wrong)
@@ -296,9 +296,11 @@ def _half_precision() -> bool:
     return bool(told())
 
 
-def _codes(names: tuple[str, ...]) -> Tensor:
-    """Cover codes of classes by their names."""
-    return torch.tensor([Cover[name.upper()] for name in names], dtype=torch.uint8)
+def redrawn(cover: Tensor, taught: Tensor, names: tuple[str, ...]) -> Tensor:
+    """Where labels and a teacher both say one of the classes of ``names``, (n, row, col)."""
+    codes = torch.tensor([Cover[name.upper()] for name in names], dtype=torch.uint8)
+    named = taught.argmax(1).to(torch.uint8) + 1
+    return torch.isin(cover, codes) & torch.isin(named, codes)
 
 
 def class_loss(logits: Tensor, cover: Tensor) -> Tensor:

@@ -87,9 +87,10 @@ class Recipe:
     pictures, with this weight, and not from labels (Li & Hoiem 2016, "Learning without
     Forgetting", arXiv:1606.09282). So features learn for change, and classes do not follow them to
     the material: labels of simulated scenes had cost the fields of real pictures."""
-    classes_from_labels: tuple[str, ...] = ()
-    """Classes that are learned from labels all the same: ground labelled so, with the same weight
-    a pixel. What a class means can be moved with it."""
+    classes_redrawn: tuple[str, ...] = ()
+    """Classes between which labels decide all the same: what both the labels and the network of
+    ``start`` call one of them is learned from labels, with the same weight a pixel. So the line
+    between two classes can be moved, and no other with it."""
     widths: Widths = field(default_factory=Widths)
     """Channels of the network, as wide as that of ``start`` at least."""
 
@@ -127,13 +128,16 @@ class Recipe:
                 f"classes_as_begun is {self.classes_as_begun}; allowed are 0 and, with a start and "
                 "without change_alone, above"
             )
-        if unknown := set(self.classes_from_labels) - {cover.label for cover in Cover}:
+        known = [cover.label for cover in Cover]
+        if unknown := sorted(set(self.classes_redrawn) - set(known)):
+            raise SettingsError(f"classes_redrawn has {unknown}; allowed are {known}")
+        if self.classes_redrawn and (
+            len(set(self.classes_redrawn)) == 1 or self.classes_as_begun == 0
+        ):
             raise SettingsError(
-                f"classes_from_labels has {sorted(unknown)}; allowed are "
-                f"{[cover.label for cover in Cover]}"
+                f"classes_redrawn is {list(self.classes_redrawn)}; allowed are none, and two or "
+                "more with classes_as_begun above 0"
             )
-        if self.classes_from_labels and not self.classes_as_begun:
-            raise SettingsError("classes_from_labels is allowed only with classes_as_begun above 0")
         if self.context and not self.start:
             raise SettingsError("context is true; allowed only with a start")
 
@@ -159,7 +163,7 @@ def read_recipe(name_or_path: str) -> Recipe:
     needed = {f.name for f in fields(Recipe) if f.default is f.default_factory is MISSING}
     if wrong := sorted((needed - set(values)) | (set(values) - known)):
         raise SettingsError(f"recipe {name_or_path}: missing or unknown fields {wrong}")
-    for pairs in ("second_look", "classes_from_labels"):
+    for pairs in ("second_look", "classes_redrawn"):
         if pairs in values:
             values[pairs] = tuple(values[pairs])
     if "widths" in values:
