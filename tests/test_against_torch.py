@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,8 @@ def answers_of(network, model, before, after):
         for turn in range(model.turns):
             pair = [torch.rot90(picture, -turn, (2, 3)) for picture in pictures]
             if max(model.second_look) > 0:
-                looks = network.answer(*pair, tuple(torch.tensor([s]) for s in model.second_look))
+                shares = (*model.second_look, model.third_look)
+                looks = network.answer(*pair, tuple(torch.tensor([s]) for s in shares))
             elif model.symmetric:
                 looks = network.answer(*pair)
             else:
@@ -110,6 +113,24 @@ def test_what_coarser_pixels_tell_is_answered_as_torch_answers_it(folder, shape,
     wanted = answers_of(network_of(model), model, before, after)
     for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
         np.testing.assert_allclose(mine.probability, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("context", [False, True])
+@pytest.mark.parametrize("shape", [(64, 64), (128, 192)])
+def test_three_looks_are_answered_as_torch_answers_them(folder, shape, context):
+    model = random_model(
+        folder, seed=11, symmetric=True, context=context, second_look=[0.35, 0.2], third_look=0.3
+    )
+    before, after = (
+        random_raster(shape, seed=seed, gsd_m=0.3, seen=0.95) for seed in (1, 2)
+    )  # fmt: skip
+    wanted = answers_of(network_of(model), model, before, after)
+    for mine, theirs in zip(classify_pair(before, after, model), wanted, strict=True):
+        np.testing.assert_allclose(mine.probability, theirs, atol=1e-4)
+    alone = classify(before, model).probability
+    np.testing.assert_allclose(alone, wanted[0], atol=1e-4)
+    twice = classify(before, dataclasses.replace(model, third_look=0.0)).probability
+    assert np.abs(alone - twice).max() > 0.01
 
 
 @pytest.mark.parametrize("second_look", [[0.0, 0.0], [0.3, 0.2]])

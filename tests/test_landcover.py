@@ -106,12 +106,16 @@ def test_blocks_tile_the_picture(rows, cols):
 
 
 @pytest.mark.jit
-@pytest.mark.parametrize(("second_look", "reach", "kept"), [
-    ((0.0, 0.0), inference.REACH, 208), ((0.3, 0.2), 2 * inference.REACH + 2, 128),
+@pytest.mark.parametrize(("second_look", "third_look", "reach", "kept", "gsd_m"), [
+    ((0.0, 0.0), 0.0, inference.REACH, 208, 0.6),
+    ((0.3, 0.2), 0.0, 2 * inference.REACH + 2, 128, 0.6),
+    ((0.3, 0.2), 0.3, 4 * inference.REACH + 6, 64, 0.3),
 ])  # fmt: skip
-def test_a_pixel_beyond_the_reach_changes_nothing(model, monkeypatch, second_look, reach, kept):
-    model = dataclasses.replace(model, second_look=second_look)
-    raster = random_raster((256, 320), 5)
+def test_a_pixel_beyond_the_reach_changes_nothing(
+    model, monkeypatch, second_look, third_look, reach, kept, gsd_m
+):
+    model = dataclasses.replace(model, second_look=second_look, third_look=third_look)
+    raster = random_raster((256, 480), 5, gsd_m=gsd_m)
     exposure = measure_exposure(raster.bands, raster.valid)
     monkeypatch.setattr(inference, "measure_exposure", lambda *_: exposure)
     bands = raster.bands.copy()
@@ -196,12 +200,18 @@ def test_change_is_told_from_afar_and_no_further(tmp_path, monkeypatch, second_l
         assert np.array_equal(one, two) != counts
 
 
+LOOKS = [([0.0, 0.0], 0.0), ([0.3, 0.2], 0.0), ([0.5, 0.2], 0.4)]
+"""Weights of the second look and of the third."""
+
+
 @pytest.mark.jit
 @pytest.mark.parametrize("context", [False, True])
-@pytest.mark.parametrize("second_look", [[0.0, 0.0], [0.3, 0.2]])
-def test_a_part_that_is_large_enough_is_answered_as_the_whole(tmp_path, context, second_look):
-    model = random_model(tmp_path, seed=4, context=context, second_look=second_look)
-    raster = random_raster((64, 1200), 5)
+@pytest.mark.parametrize(("second", "third"), LOOKS)
+def test_a_part_that_is_large_enough_is_answered_as_the_whole(tmp_path, context, second, third):
+    model = random_model(
+        tmp_path, seed=4, context=context, second_look=second, third_look=third
+    )
+    raster = random_raster((64, 1200), 5, gsd_m=0.3)
     exposure = measure_exposure(raster.bands, raster.valid)
     places = np.arange(597, 604)
     part = span_seen(model, places, 1200)
@@ -211,25 +221,28 @@ def test_a_part_that_is_large_enough_is_answered_as_the_whole(tmp_path, context,
     bands, valid = raster.bands[:, :, part].copy(), raster.valid[:, part].copy()
     grid = raster.grid.window(0, part.start, 64, part.stop - part.start)
     alone = dataclasses.replace(raster, bands=bands, valid=valid, grid=grid)
-    *_, whole = classify_pair(raster, raster_swapped(raster), model, exposures=(exposure,) * 2)
-    *_, found = classify_pair(alone, raster_swapped(alone), model, exposures=(exposure,) * 2)
-    np.testing.assert_allclose(
-        found.probability[:, :, places - part.start], whole.probability[:, :, places], atol=1e-6
-    )
+    whole = classify_pair(raster, raster_swapped(raster), model, exposures=(exposure,) * 2)
+    found = classify_pair(alone, raster_swapped(alone), model, exposures=(exposure,) * 2)
+    for one, other in zip(found, whole, strict=True):
+        np.testing.assert_allclose(
+            one.probability[:, :, places - part.start], other.probability[:, :, places], atol=1e-6
+        )
 
 
 @pytest.mark.jit
 @pytest.mark.parametrize("context", [False, True])
-@pytest.mark.parametrize("second_look", [[0.0, 0.0], [0.3, 0.2]])
+@pytest.mark.parametrize(("second", "third"), LOOKS)
 @pytest.mark.parametrize("where", [
     np.s_[0:1, 0:1], np.s_[100:140, 201:202], np.s_[31:33, 479:481], np.s_[249:250, 499:500],
     np.s_[0:250, 320:336],
 ])  # fmt: skip
 def test_where_alone_is_asked_the_answer_is_that_of_the_whole(
-    tmp_path, context, second_look, where
+    tmp_path, context, second, third, where
 ):
-    model = random_model(tmp_path, seed=6, context=context, second_look=second_look)
-    before, after = random_raster((250, 500), 7, seen=0.95), random_raster((250, 500), 8)
+    model = random_model(tmp_path, seed=6, context=context, second_look=second, third_look=third)
+    before, after = (
+        random_raster((250, 500), seed, gsd_m=0.3, seen=seen) for seed, seen in ((7, 0.95), (8, 1))
+    )
     whole = classify_pair(before, after, model)
     asked = classify_pair(before, after, model, where=where)
     for one, other in zip(whole, asked, strict=True):

@@ -339,5 +339,5 @@ def test_an_orchard_of_trees_smaller_than_a_pixel_shows_them_all_the_same():
     painted = stage.canvas.surface[stage.canvas.surface != grass]
     kinds, counts = np.unique(painted, return_counts=True)
     assert len(kinds) == 2
-    assert 0.05 < counts.min() / counts.sum()
+    assert counts.min() / counts.sum() > 0.05
     assert set(np.asarray(stage.table.cover)[painted].tolist()) == {Cover.WOODY}

@@ -89,10 +89,14 @@ def test_features_do_not_depend_on_threads(model):
 
 
 @pytest.mark.parametrize("context", [False, True])
-@pytest.mark.parametrize("looks", [[0.35, 0.2], [0.0, 0.0]])
-def test_the_classifier_reads_what_classify_means_in_all_looks(looks, context, tmp_path):
-    model = random_model(tmp_path, seed=4, turns=4, second_look=looks, context=context)
-    raster = random_raster((96, 80), seed=6)
+@pytest.mark.parametrize(
+    ("second", "third"), [([0.35, 0.2], 0.0), ([0.0, 0.0], 0.0), ([0.6, 0.2], 0.4)]
+)
+def test_the_classifier_reads_what_classify_means_in_all_looks(second, third, context, tmp_path):
+    model = random_model(
+        tmp_path, seed=4, turns=4, second_look=second, third_look=third, context=context
+    )
+    raster = random_raster((96, 80), seed=6, gsd_m=0.3)
     features = learned_features(raster, model, 1)
     logits = np.tensordot(model.layers["cls.weight"].reshape(8, -1), features, 1)
     logits += model.layers["cls.bias"][:, None, None]

@@ -281,9 +281,14 @@ def test_a_second_look_is_learned_where_its_pixels_are_read(recipe):
     fine, coarse = (np.log2(side / on.reference_gsd_m) for side in (0.5, 1.5))
     pictures = torch.zeros(2, 4, 64, 64)
     pictures[0, -1], pictures[1, -1] = float(fine), float(coarse)
-    classes, change = fitting._shares(on, pictures)
+    classes, change, third = fitting._shares(on, pictures)
     assert classes.tolist() == pytest.approx([0.35, 0])
     assert change.tolist() == pytest.approx([0.2, 0])
+    assert third.tolist() == [0, 0]  # four times 0.5 m is more than is read
+    thrice = dataclasses.replace(on, third_look=0.3, coarsest_gsd_m=2.0)
+    assert fitting._shares(thrice, pictures)[2].tolist() == pytest.approx([0.3, 0])
+    with pytest.raises(SettingsError, match="third_look is"):
+        dataclasses.replace(thrice, second_look=(0.0, 0.2))
 
 
 @pytest.mark.parametrize("wrong", [{"blend": 0.5}, {"blend": 1.5, "start": "a.npz"}])

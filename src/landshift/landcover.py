@@ -3,9 +3,10 @@
 A pixel's answer depends on the pixels at most 77 away (`inference.REACH`), so every block is
 computed from its own surroundings alone, and equals what one run over the whole picture would have
 given. 77 px are 35 m at 0.45 m, and fields and halls are wider. So, where the model says so, the
-picture is looked at again at pixels twice as coarse, and the logits of both looks are averaged; or
-what the network makes of pixels four times as coarse goes into what it makes of those twice as
-coarse, and that into what it makes of the picture's own.
+picture is looked at again at pixels twice as coarse, and the logits of both looks are averaged,
+those of classes with a third look's at pixels four times as coarse; or what the network makes of
+pixels four times as coarse goes into what it makes of those twice as coarse, and that into what it
+makes of the picture's own.
 
 How common each class is differs from place to place, and the pictures tell it (`shares_of_place`).
 Maps of one date are weighed by it, and unchanged ground between two dates.
@@ -133,7 +134,7 @@ def classify_pair(
     seen_as = exposures or (None, None)
     views = (View(before, model, seen_as[0]), View(after, model, seen_as[1]))
     weights = Weights(model)
-    coarse = _coarse_look(views, weights, model, threads, where=where)
+    coarse = _coarse_look(views, weights, model, threads, where)
     covers = [np.zeros((CLASSES, *shape), np.float32) for _ in views]
     change = np.zeros((CHANGES, *shape), np.float32)
     valid = before.valid & after.valid
@@ -159,39 +160,47 @@ def classify_pair(
 
 def _coarse_look(
     views: Sequence[View], weights: Weights, model: Model, threads: int | None,
-    answers: bool = True, where: Window | None = None,
+    where: Window | None = None, last: bool = False,
 ) -> CoarseLook | None:  # fmt: skip
     """What the network makes of pixels twice as coarse.
 
     None where the model does not ask for it, or there are too few pixels. Of a pair 36 numbers for
-    every four pixels; the answer itself is 80. ``answers`` says whether its answers count, or its
-    features alone, as context; ``where`` which of the finer pixels are asked about.
+    every four pixels, and 32 more where there is a third look; the answer itself is 80. ``where``
+    says which of the finer pixels are asked about; ``last`` that this is the third look, which
+    counts in the classes of the second and is context to its change.
     """
     coarse_m = 2 * views[0].gsd_m
-    counts = answers and max(model.second_look) > 0 and reads_gsd(
-        coarse_m, model.finest_gsd_m, model.coarsest_gsd_m
-    )
-    context = model.context and len(views) == 2
-    if not (counts or context) or min(views[0].shape) < UNIT:
+    reads = reads_gsd(coarse_m, model.finest_gsd_m, model.coarsest_gsd_m)
+    classes, change_share = model.second_look if reads and not last else (0.0, 0.0)
+    if last and reads and model.third_look > 0:
+        classes = model.third_look / (model.second_look[0] + model.third_look)
+    pair = len(views) == 2
+    counts = max(classes, change_share) > 0
+    if not (counts or (model.context and pair)) or min(views[0].shape) < UNIT:
         return None
     halved = [view.halved() for view in views]
     half = halved[0].shape
     features = [np.zeros((model.widths.f, *half), np.float32) for _ in views]
-    asked = counts and len(views) == 2
+    asked = pair and counts and not last
     change = np.zeros((CHANGES if asked else 0, *half), np.float32)
     own = None if where is None else (_read_around(where[0]), _read_around(where[1]))
-    coarser = (
-        _coarse_look(halved, weights, model, threads, answers=False, where=own)
-        if asked and context else None
-    )  # fmt: skip
+    coarser = None
+    if counts and not last:
+        coarser = _coarse_look(halved, weights, model, threads, own, last=True)
+    if blends := coarser is not None and coarser.shares[0] > 0:
+        classes += model.third_look
+    classed = [np.zeros_like(each) for each in features] if blends else features
 
     def run(block: Block, net: Network) -> None:
-        whole = [*features, change] if asked else features
-        for found, into in zip(net.look(halved, block, coarser, asked), whole, strict=True):
-            net.hand_out(found, block, into)
+        found = net.look(halved, block, coarser, asked)
+        for plane, into in zip(found, [*features, change][: len(found)], strict=True):
+            net.hand_out(plane, block, into)
+        for date, into in enumerate(classed if blends else ()):
+            net.blend_features(found[date], date, coarser)
+            net.hand_out(found[date], block, into)
 
     each_block(run, half, weights, len(views), threads, own)
-    return CoarseLook(features, change, model.second_look if counts else (0.0, 0.0))
+    return CoarseLook(features, classed, change, (classes, change_share))
 
 
 def _read_around(span: slice) -> slice:
@@ -209,7 +218,7 @@ def span_seen(model: Model, places: NDArray[np.intp], size: int) -> slice:
     It begins and ends where the coarsest look's pixels do, in the squares of 16 in which the
     network works, so that a part is seen as the whole is.
     """
-    coarsest = 2 ** (model.context + (max(model.second_look) > 0))
+    coarsest = 2 ** (max(model.context, model.third_look > 0) + (max(model.second_look) > 0))
     step = coarsest * UNIT
     margin = coarsest * (REACH + UNIT)
     first = max(int(places.min()) - margin, 0) // step * step

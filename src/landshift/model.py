@@ -186,6 +186,9 @@ class Model:
     second_look: tuple[float, float]
     """Weight of what the same network makes of the picture at pixels twice as coarse, 0-1, in the
     logits of classes and of change; it sees twice as far and knows a wide field by its edges."""
+    third_look: float
+    """Weight of pixels four times as coarse, in the logits of classes alone; where the model reads
+    such pixels, it and that of the second look leave the picture's own the rest."""
     training: Mapping[str, Any]
     """What it was trained on, as its maker wrote it down."""
     licence: str
@@ -335,7 +338,8 @@ def _build_model(meta: Any, arrays: dict[str, NDArray[Any]], family: Family, sha
         change_prior=_prior(meta, "change", CHANGES),
         symmetric=bool(meta.get("symmetric", False)),
         turns=_turns(meta),
-        second_look=_second_look(meta),
+        second_look=(second_look := _second_look(meta)),
+        third_look=_third_look(meta, second_look[0]),
         training=MappingProxyType(dict(meta.get("training", {}))),
         licence=str(meta.get("licence", "unknown")),
         sha256=sha256,
@@ -430,6 +434,16 @@ def _second_look(meta: Mapping[str, Any]) -> tuple[float, float]:
     if not (0 <= classes < 1 and 0 <= change < 1):
         raise ValueError(f"second_look is {classes}, {change}; allowed are 0 and more, below 1")
     return classes, change
+
+
+def _third_look(meta: Mapping[str, Any], second: float) -> float:
+    share = _number(meta, "third_look") if "third_look" in meta else 0.0
+    if not 0 <= share < 1 - second or (share > 0 and second == 0):
+        raise ValueError(
+            f"third_look is {share}; allowed are 0 and, beside a second look of {second} in "
+            "classes, more, below 1 together"
+        )
+    return share
 
 
 def _prior(meta: Mapping[str, Any], of: str, count: int) -> tuple[float, ...]:

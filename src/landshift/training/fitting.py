@@ -32,7 +32,7 @@ from landshift.training.material import (
     Tile,
     read_tiles,
 )
-from landshift.training.network import Answers, Network, begin_from, exported
+from landshift.training.network import Answers, Network, Shares, begin_from, exported
 from landshift.training.recipe import Recipe
 from landshift.training.scenes import simulated_tiles
 
@@ -106,7 +106,8 @@ def train(
         "name": recipe.name, "family": recipe.family,
         "bands": list(FAMILY_BANDS[recipe.family]), "finest_gsd_m": recipe.finest_gsd_m,
         "coarsest_gsd_m": recipe.coarsest_gsd_m, "reference_gsd_m": recipe.reference_gsd_m,
-        "symmetric": True, "second_look": list(recipe.second_look), "turns": recipe.turns,
+        "symmetric": True, "second_look": list(recipe.second_look), "third_look": recipe.third_look,
+        "turns": recipe.turns,
         "licence": recipe.licence,
         **calibration,
         "training": asdict(recipe) | _begun(recipe) | {
@@ -279,14 +280,18 @@ def _step(
     return float(loss.detach())
 
 
-def _shares(recipe: Recipe, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the second look in classes and in change, (n,); none where its pixels are too coarse."""
-    coarse_m = 2 * recipe.reference_gsd_m * 2 ** pictures[:, -1].amax((1, 2))
-    twice = torch.tensor([
-        reads_gsd(float(side), recipe.finest_gsd_m, recipe.coarsest_gsd_m) for side in coarse_m
-    ])  # fmt: skip
+def _shares(recipe: Recipe, pictures: Tensor) -> Shares:
+    """Of the coarser looks; none where their pixels are too coarse."""
+    gsd_m = recipe.reference_gsd_m * 2 ** pictures[:, -1].amax((1, 2))
+    twice, four_times = (
+        torch.tensor([
+            reads_gsd(float(side), recipe.finest_gsd_m, recipe.coarsest_gsd_m)
+            for side in factor * gsd_m
+        ])
+        for factor in (2, 4)
+    )  # fmt: skip
     classes, change = recipe.second_look
-    return twice * classes, twice * change
+    return twice * classes, twice * change, four_times * recipe.third_look
 
 
 def _half_precision() -> bool:
@@ -424,7 +429,7 @@ def _calibrate(
     What holds for one way up holds for the mean of several: on 40 simulated RGB pairs of seeds
     41 000 000 and up, the likelihood of the right class was no better when fitted to the mean.
     """
-    unit = (4 if recipe.context else 2) * 2**HALVINGS
+    unit = (4 if recipe.context or recipe.third_look > 0 else 2) * 2**HALVINGS
     side = max(recipe.crop_px, recipe.simulated_px // unit * unit)
     cutter = Cutter(scenes + kept, replace(recipe, crop_px=side))
     rng = np.random.default_rng([recipe.seed, 1])

@@ -17,6 +17,9 @@ Maps = tuple[Tensor, Tensor, Tensor]
 """Features at full, half and quarter resolution."""
 Answers = tuple[Tensor, Tensor, Tensor]
 """Logits of the classes before and after, (n, 8, row, col), and of change, (n, 4, row, col)."""
+Shares = tuple[Tensor, Tensor, Tensor]
+"""Weights (n,) of the second look in classes and in change, and of the third in classes; see
+`model.Model.second_look`."""
 
 _MIXED = torch.tensor(0.1), torch.tensor(0.1)
 """Of the Beta distribution that says how far styles are mixed; as in the paper cited below."""
@@ -132,11 +135,10 @@ class Network(nn.Module):
     def looks(self, x: Tensor, count: int) -> list[Maps]:
         """`features` of a picture, and of it at pixels twice as coarse, and so on.
 
-        ``count`` of them, and of a network with context the next coarser for each, as far as there
-        are pixels.
+        ``count`` of them, as far as there are pixels.
         """
         pictures = [x]
-        while len(pictures) < count + self.context and _halves_well(x):
+        while len(pictures) < count and _halves_well(x):
             pictures.append(x := _halved(x))
         return [self.features(picture) for picture in pictures]
 
@@ -156,16 +158,13 @@ class Network(nn.Module):
         return tuple(layer for name, layer in self.named_children() if name.startswith("chg"))
 
     def forward(
-        self, before: Tensor, after: Tensor, shares: tuple[Tensor, Tensor] | None = None
+        self, before: Tensor, after: Tensor, shares: Shares | None = None
     ) -> Answers:
-        """Class logits of both dates and the change logits, as they are learned.
-
-        ``shares`` of a second look in classes and change, (n,); see `model.Model.second_look`.
-        """
+        """Class logits of both dates and the change logits, as they are learned."""
         return self._told(before, after, shares, self.change)
 
     def answer(
-        self, before: Tensor, after: Tensor, shares: tuple[Tensor, Tensor] | None = None
+        self, before: Tensor, after: Tensor, shares: Shares | None = None
     ) -> Answers:
         """The same as the kernels compute it: the change head averaged over both orders.
 
@@ -181,12 +180,13 @@ class Network(nn.Module):
         return self._told(before, after, shares, both_orders)
 
     def _told(
-        self, before: Tensor, after: Tensor, shares: tuple[Tensor, Tensor] | None,
+        self, before: Tensor, after: Tensor, shares: Shares | None,
         change: Callable[[Maps, Maps, tuple[Tensor, Tensor] | None], Tensor],
     ) -> Answers:  # fmt: skip
         n = len(before)
         count = 1 if shares is None else 2
-        looks = self.looks(torch.cat([before, after]), count)
+        beyond = self.context or (shares is not None and bool(shares[2].any()))
+        looks = self.looks(torch.cat([before, after]), count + beyond)
         told = []
         for maps, coarser in zip_longest(looks[:count], looks[1 : count + 1]):
             classes, coarse = self.cls(maps[0]), None
@@ -196,9 +196,15 @@ class Network(nn.Module):
         if shares is None or len(told) == 1:
             return told[0]
         own, second = told
+        classes = torch.cat(second[:2])
+        twice, share, four_times = shares
+        if len(looks) > 2:
+            part = four_times / (twice + four_times).clamp(min=1e-6)
+            classes = _blended(classes, self.cls(looks[2][0]), torch.cat([part, part]))
+            twice = twice + four_times
         return (
-            _blended(own[0], second[0], shares[0]), _blended(own[1], second[1], shares[0]),
-            _blended(own[2], second[2], shares[1]),
+            _blended(own[0], classes[:n], twice), _blended(own[1], classes[n:], twice),
+            _blended(own[2], second[2], share),
         )  # fmt: skip
 
 

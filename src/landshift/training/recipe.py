@@ -62,6 +62,9 @@ class Recipe:
     second_look: tuple[float, float] = (0.0, 0.0)
     """Weight of a second look at pixels twice as coarse, in classes and in change
     (`model.Model.second_look`)."""
+    third_look: float = 0.0
+    """Weight of a third look at pixels four times as coarse, in classes
+    (`model.Model.third_look`)."""
     context: bool = False
     """Change is told from what the network makes of pixels twice as coarse as well, and both looks
     learn together (`model.Model.context`). Norms of the features keep what they have of ``start``:
@@ -109,7 +112,14 @@ class Recipe:
             if not 0.0 <= getattr(self, share) <= 1.0:
                 raise SettingsError(f"{share} is {getattr(self, share)}; allowed are 0 to 1")
         self._check_what_is_kept()
-        unit = 64 if self.context else 32 if max(self.second_look) > 0 else 16
+        second = self.second_look[0]
+        if not 0 <= self.third_look < 1 - second or (self.third_look > 0 and second == 0):
+            raise SettingsError(
+                f"third_look is {self.third_look}; allowed are 0 and, beside a second look of "
+                f"{second} in classes, more, below 1 together"
+            )
+        coarsest = self.context or self.third_look > 0
+        unit = 64 if coarsest else 32 if max(self.second_look) > 0 else 16
         if self.crop_px % unit or self.crop_px < 32:
             raise SettingsError(
                 f"crop_px is {self.crop_px}; allowed are multiples of {unit} from 32"
