@@ -52,7 +52,7 @@ BLOCK_PIXELS = 512
 
 REACH = 77
 """Pixels of the picture that count on each side of a pixel; twice as many in the second look, and
-twice as many once more for change where that is told from coarser pixels as well."""
+twice as many once more in a third, and for change where that is told from coarser pixels as well."""
 
 
 def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:
@@ -345,7 +345,7 @@ class Network:
         self._answer("chg4", logits, valid, probability)
 
     def blend_features(self, features: Plane, date: int, coarse: CoarseLook | None) -> None:
-        """Give the second look its share in what the classifier reads."""
+        """Give the coarser looks their share in what the classifier reads."""
         if coarse is not None:
             self._blend(features, coarse.classed[date], coarse.shares[0])
 
