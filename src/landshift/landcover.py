@@ -169,13 +169,8 @@ def _coarse_look(
     says which of the finer pixels are asked about; ``last`` that this is the third look, which
     counts in the classes of the second and is context to its change.
     """
-    coarse_m = 2 * views[0].gsd_m
-    reads = reads_gsd(coarse_m, model.finest_gsd_m, model.coarsest_gsd_m)
-    classes, change_share = model.second_look if reads and not last else (0.0, 0.0)
-    if last and reads and model.third_look > 0:
-        classes = model.third_look / (model.second_look[0] + model.third_look)
-    pair = len(views) == 2
-    counts = max(classes, change_share) > 0
+    shares = _shares_of_look(model, 2 * views[0].gsd_m, last)
+    counts, pair = max(shares) > 0, len(views) == 2
     if not (counts or (model.context and pair)) or min(views[0].shape) < UNIT:
         return None
     halved = [view.halved() for view in views]
@@ -188,7 +183,7 @@ def _coarse_look(
     if counts and not last:
         coarser = _coarse_look(halved, weights, model, threads, own, last=True)
     if blends := coarser is not None and coarser.shares[0] > 0:
-        classes += model.third_look
+        shares = shares[0] + model.third_look, shares[1]
     classed = [np.zeros_like(each) for each in features] if blends else features
 
     def run(block: Block, net: Network) -> None:
@@ -200,7 +195,20 @@ def _coarse_look(
             net.hand_out(found[date], block, into)
 
     each_block(run, half, weights, len(views), threads, own)
-    return CoarseLook(features, classed, change, (classes, change_share))
+    return CoarseLook(features, classed, change, shares)
+
+
+def _shares_of_look(model: Model, gsd_m: float, last: bool) -> tuple[float, float]:
+    """Weight of a look at pixels of ``gsd_m`` in classes and in change.
+
+    Of the third look (``last``) that in classes as the second look has them.
+    """
+    if not reads_gsd(gsd_m, model.finest_gsd_m, model.coarsest_gsd_m):
+        return 0.0, 0.0
+    if not last:
+        return model.second_look
+    both = model.second_look[0] + model.third_look
+    return (model.third_look / both if both > 0 else 0.0), 0.0
 
 
 def _read_around(span: slice) -> slice:
