@@ -52,7 +52,7 @@ BLOCK_PIXELS = 512
 
 REACH = 77
 """Pixels of the picture that count on each side of a pixel; twice as many in the second look, and
-twice as many once more in a third, and for change where that is told from coarser pixels as well."""
+twice as many once more in a third, and where change is told from coarser pixels as well."""
 
 
 def planes(widths: Widths) -> dict[str, tuple[int, int, int]]:
