@@ -11,9 +11,10 @@ and other changes are found on the pairs (F1 at the settings' threshold), how li
 is, and by how much buildings come out too large; precision, recall and F1 of change and the
 hectares called for those that probabilities add up to, for several thresholds; and for RGB the
 share of labelled pixels that are named rightly for several weights of a second look at pixels twice
-as coarse, on the pictures learned from too, and the log-likelihood of the right kind of change and
-F1 of all change, calibrated anew for each weight, on scenes that the calibration did not see. No
-benchmark of change detection is looked at. WORK keeps the scenes.
+as coarse and a third at pixels four times as coarse, on the pictures learned from too, and the
+log-likelihood of the right kind of change and F1 of all change, calibrated anew for each weight, on
+scenes that the calibration did not see. No benchmark of change detection is looked at. WORK keeps
+the scenes.
 """
 
 import argparse
@@ -46,7 +47,10 @@ from landshift.training.material import (
 from landshift.training.scenes import simulated_tiles
 from landshift.transition import smoothed_posteriors
 
-CLASS_WEIGHTS = (0.0, 0.2, 0.35, 0.5)
+CLASS_WEIGHTS = (
+    (0.0, 0.0), (0.2, 0.0), (0.35, 0.0), (0.5, 0.0), (0.35, 0.1), (0.35, 0.2), (0.35, 0.35),
+)  # fmt: skip
+"""Of the second look and of the third."""
 PRIOR_WEIGHTS = (1e6, 4.0, 2.0, 1.0, 0.5, 0.1)
 """The first leaves the model's own shares as they are."""
 SIDES_PX = {"rgb": 256, "rgbn": 224, "multispectral": 128}
@@ -140,11 +144,13 @@ def smoothings(pairs: list[Tile], model: Model) -> None:
 
 def looks(sets: dict[str, list[Tile]], model: Model) -> None:
     heads = "|---" * (len(sets) + 1)
-    print(f"| weight of the second look in classes | {' | '.join(sets)} |\n{heads}|")
-    for weight in CLASS_WEIGHTS:
-        own = dataclasses.replace(model, second_look=(weight, model.second_look[1]))
+    print(f"| weight of the second and third look in classes | {' | '.join(sets)} |\n{heads}|")
+    for second, third in CLASS_WEIGHTS:
+        own = dataclasses.replace(
+            model, second_look=(second, model.second_look[1]), third_look=third
+        )
         shares = [f"{named_rightly(tiles, own):.3f}" for tiles in sets.values()]
-        print(f"| {weight:.2f} | {' | '.join(shares)} |", flush=True)
+        print(f"| {second:.2f}, {third:.2f} | {' | '.join(shares)} |", flush=True)
     print()
 
 
