@@ -98,7 +98,7 @@ def test_new_building_hectares_at_half_a_metre_to_a_metre(reports, name):
         "kyongsong",
         "songchon",
         pytest.param(
-            "onchon", marks=missed("0.33 ha too little: half of a paved yard is named otherwise")
+            "onchon", marks=missed("0.33 ha too little: of a paved yard three fifths are believed")
         ),
         "kosan",
     ],

@@ -41,8 +41,8 @@ class AreaSettings:
     """Site from which its hectares are told in hundredths; of a smaller one, of which a hundredth
     is more than a tenth, in square metres (four decimals)."""
     site_error: tuple[tuple[float, float, float, float], ...] = (
-        (0.75, 0.212, 1.05, 0.844),
-        (1.5, 0.334, 2.04, 1.43),
+        (0.75, 0.279, 1.14, 0.848),
+        (1.5, 0.381, 2.45, 1.6),
         (5.0, 0.694, 2.93, 0.948),
         (100.0, 1.44, 4.52, 0.609),
     )
