@@ -89,7 +89,7 @@ class CoarseLook:
 
     features: list[NDArray[np.float32]]
     """(feature, row, col) of each date, as the change head of finer pixels reads them."""
-    classed: list[NDArray[np.float32]]
+    class_features: list[NDArray[np.float32]]
     """The same as the classifier reads them, with those of still coarser pixels in them."""
     change: NDArray[np.float32]
     """(change, row, col); without channels where nobody asks."""
@@ -347,7 +347,7 @@ class Network:
     def blend_features(self, features: Plane, date: int, coarse: CoarseLook | None) -> None:
         """Give the coarser looks their share in what the classifier reads."""
         if coarse is not None:
-            self._blend(features, coarse.classed[date], coarse.shares[0])
+            self._blend(features, coarse.class_features[date], coarse.shares[0])
 
     @staticmethod
     def hand_out(plane: Plane, block: Block, into: NDArray[np.float32]) -> None:

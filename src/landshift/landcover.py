@@ -184,18 +184,18 @@ def _coarse_look(
         coarser = _coarse_look(halved, weights, model, threads, own, last=True)
     if blends := coarser is not None and coarser.shares[0] > 0:
         shares = shares[0] + model.third_look, shares[1]
-    classed = [np.zeros_like(each) for each in features] if blends else features
+    class_features = [np.zeros_like(each) for each in features] if blends else features
 
     def run(block: Block, net: Network) -> None:
         found = net.look(halved, block, coarser, asked)
         for plane, into in zip(found, [*features, change][: len(found)], strict=True):
             net.hand_out(plane, block, into)
-        for date, into in enumerate(classed if blends else ()):
+        for date, into in enumerate(class_features if blends else ()):
             net.blend_features(found[date], date, coarser)
             net.hand_out(found[date], block, into)
 
     each_block(run, half, weights, len(views), threads, own)
-    return CoarseLook(features, classed, change, shares)
+    return CoarseLook(features, class_features, change, shares)
 
 
 def _shares_of_look(model: Model, gsd_m: float, last: bool) -> tuple[float, float]:

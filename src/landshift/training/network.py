@@ -185,8 +185,8 @@ class Network(nn.Module):
     ) -> Answers:  # fmt: skip
         n = len(before)
         count = 1 if shares is None else 2
-        beyond = self.context or (shares is not None and bool(shares[2].any()))
-        looks = self.looks(torch.cat([before, after]), count + beyond)
+        thrice = shares is not None and bool(shares[2].any())
+        looks = self.looks(torch.cat([before, after]), count + (self.context or thrice))
         told = []
         for maps, coarser in zip_longest(looks[:count], looks[1 : count + 1]):
             classes, coarse = self.cls(maps[0]), None
@@ -198,7 +198,7 @@ class Network(nn.Module):
         own, second = told
         classes = torch.cat(second[:2])
         twice, share, four_times = shares
-        if len(looks) > 2:
+        if thrice and len(looks) > 2:
             part = four_times / (twice + four_times).clamp(min=1e-6)
             classes = _blended(classes, self.cls(looks[2][0]), torch.cat([part, part]))
             twice = twice + four_times

@@ -18,7 +18,7 @@ _STANDING = (Cover.BUILDING, Cover.GREENHOUSE)
 _LABELS = 4
 """Counted up when the scene of a seed or its labels change: those kept on disk are made anew.
 2: shores and the walls of what stays are taught as unchanged; 3: estates and villages; 4: orchards
-are woody."""
+are woody, and tall crops grow."""
 
 
 def simulated_tiles(
