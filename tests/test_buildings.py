@@ -11,8 +11,8 @@ from shapely.geometry import Point, Polygon, box
 from building_sites import LEAST_M2, building_site
 from landshift.buildings import outline_buildings, outlines
 from landshift.buildings.gaps import part_at_gaps, rectangle_of, rectangles_fit
-from landshift.buildings.masks import closed_by_disc
-from landshift.buildings.roofs import close_cracks, join_halves, part_regions, rectangularity
+from landshift.buildings.masks import closed_by_disc, rectangularity
+from landshift.buildings.roofs import close_cracks, join_halves, part_regions
 from landshift.grid import Grid
 from landshift.legend import Cover
 from landshift.settings import BuildingSettings
@@ -30,12 +30,13 @@ SIMULATED = [
 """What was built, seed, gsd in metres."""
 
 
-def found_in(new, was=Cover.CROPLAND, grid=None, roof_noise=2.0, **of_map):
-    """Buildings and clusters of a mask of new buildings."""
+def found_in(new, was=Cover.CROPLAND, grid=None, roof_noise=2.0, roofs=None, **of_map):
+    """Buildings and clusters of a mask of new buildings, on a picture of ``roofs`` or of these."""
     grid = utm_grid(*np.shape(new), GSD) if grid is None else grid
     codes = np.where(new, 10 * int(was) + Cover.BUILDING, 11)
     rng = np.random.default_rng(0)
-    after = picture(np.where(new, Cover.BUILDING, Cover.CROPLAND), grid, rng, roof_noise)
+    shown = new if roofs is None else roofs
+    after = picture(np.where(shown, Cover.BUILDING, Cover.CROPLAND), grid, rng, roof_noise)
     return outline_buildings(change_map(codes, grid, **of_map), after, SETTINGS)
 
 
@@ -372,7 +373,7 @@ def test_a_street_of_houses_is_not_one_house(azimuth, gap_m, between):
     probability = street(6, gap_m, azimuth, between)
     new = probability > 0.4
     assert ndimage.label(new)[1] == 1
-    buildings, _ = found_in(new, probability=probability)
+    buildings, _ = found_in(new, probability=probability, roofs=probability > 0.7)
     assert len(buildings) == 6
     for one in buildings:
         assert one.outline.area == pytest.approx(100.0, rel=0.15)
@@ -395,7 +396,7 @@ def test_a_faint_rim_is_no_building_and_a_weak_strip_cuts_none():
     probability = np.where(hall(130, 130, 62, 22, 20), np.float32(0.44), np.float32(0.02))
     probability[roof] = 0.96
     probability[roof & hall(130, 130, 1.5, 40, 20)] = 0.42
-    buildings, _ = found_in(probability > 0.4, probability=probability)
+    buildings, _ = found_in(probability > 0.4, probability=probability, roofs=roof)
     assert len(buildings) == 1
     assert buildings[0].outline.area == pytest.approx(1200, rel=0.02)
     assert buildings[0].rectangularity > 0.9

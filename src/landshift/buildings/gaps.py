@@ -17,7 +17,7 @@ from scipy.spatial import QhullError
 from shapely.geometry import MultiPoint
 from skimage.segmentation import watershed
 
-from landshift.buildings.masks import Labels, Mask, Window, corners, disc
+from landshift.buildings.masks import Labels, Mask, corners, disc, widened
 from landshift.settings import BuildingSettings
 
 Pixels = NDArray[np.float32]
@@ -56,7 +56,7 @@ def part_at_gaps(
         if window is None:
             continue
         # Ridges and skylights are no gaps; closing them reads twice its radius around a place.
-        view = _widened(window, _RIM_PX + 2 * int(radius_px + 1))
+        view = widened(window, _RIM_PX + 2 * int(radius_px + 1))
         inside = ndimage.grey_closing(probability[view], footprint=disc(radius_px), mode="nearest")
         parts, count = _parted(regions[view] == number, inside, gsd_m, settings, _DEEPEST)
         result[view] += np.where(parts > 0, parts + used, 0).astype(np.int32)
@@ -145,7 +145,7 @@ def rectangles_fit(parts: Labels, weight: NDArray[np.floating]) -> tuple[float, 
     for number, window in enumerate(ndimage.find_objects(parts), start=1):
         if window is None:
             continue
-        view = _widened(window, _RIM_PX)
+        view = widened(window, _RIM_PX)
         part = parts[view] == number
         inside = rectangle_of(part)
         covered[view] |= inside
@@ -197,11 +197,3 @@ def _turns(part: Mask) -> tuple[float, ...]:
         return (principal,)
     first, second = np.array(rectangle.exterior.coords)[:2]
     return principal, float(np.arctan2(second[1] - first[1], second[0] - first[0]))
-
-
-def _widened(window: Window, by_px: int) -> Window:
-    rows, cols = window
-    return (
-        slice(max(rows.start - by_px, 0), rows.stop + by_px),
-        slice(max(cols.start - by_px, 0), cols.stop + by_px),
-    )

@@ -13,11 +13,12 @@ from shapely.geometry import MultiPolygon, Polygon
 from skimage import measure
 
 from landshift.buildings import outlines
+from landshift.buildings.completing import complete_roofs
 from landshift.buildings.masks import disc
 from landshift.buildings.roofs import part_regions
 from landshift.change_map import ChangeMap
 from landshift.grid import Grid
-from landshift.legend import COVERS, NOT_SEEN, Cover
+from landshift.legend import COVERS, NOT_SEEN, Cover, transition_code
 from landshift.raster import Raster
 from landshift.settings import BuildingSettings, is_up_to
 
@@ -25,6 +26,7 @@ Mask = NDArray[np.bool_]
 Stage = Literal["roofed", "frame or foundation"]
 
 _SQUARE_METRES_PER_HECTARE = 10_000.0
+_STAYED_BUILDING = transition_code(Cover.BUILDING, Cover.BUILDING)
 _HECTARE_DECIMALS = 4
 """One square metre; else what is printed of a cluster and of the files of many sites may differ."""
 _GROUND_PX = 3, 8
@@ -100,6 +102,11 @@ def outline_buildings(
     regions = part_regions(
         changes.new_building, changes.new_building_probability, gsd_m, settings
     )
+    if is_up_to(gsd_m, settings.roof_coarsest_gsd_m):
+        standing = (changes.codes == _STAYED_BUILDING) & ~changes.replaced
+        regions = complete_roofs(
+            regions, changes.new_building_probability, standing, picture, settings
+        )
     shapes = []
     for number, window in enumerate(ndimage.find_objects(regions), start=1):
         if window is not None:

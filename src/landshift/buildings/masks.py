@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
+from shapely.geometry import MultiPoint
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
@@ -36,3 +37,21 @@ def corners(mask: Mask) -> NDArray[np.float64]:
     row, col = np.nonzero(mask)
     points = np.concatenate([np.column_stack([row + r, col + c]) for r in (0, 1) for c in (0, 1)])
     return np.asarray(points[ConvexHull(points).vertices], np.float64)
+
+
+def rectangularity(mask: Mask) -> float:
+    """Pixels of ``mask`` over the area of the minimum rotated rectangle of their corners."""
+    try:
+        hull = corners(mask)
+    except QhullError:
+        return 1.0
+    return float(mask.sum() / MultiPoint(hull).minimum_rotated_rectangle.area)
+
+
+def widened(window: Window, by_px: int) -> Window:
+    """``window`` and what lies within ``by_px`` of it, as far as there is any before it."""
+    rows, cols = window
+    return (
+        slice(max(rows.start - by_px, 0), rows.stop + by_px),
+        slice(max(cols.start - by_px, 0), cols.stop + by_px),
+    )

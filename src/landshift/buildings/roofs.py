@@ -7,12 +7,11 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import QhullError
 from shapely.geometry import MultiPoint
 from skimage.segmentation import watershed
 
 from landshift.buildings.gaps import part_at_gaps
-from landshift.buildings.masks import Labels, Mask, Window, closed_by_disc, corners
+from landshift.buildings.masks import Labels, Mask, Window, closed_by_disc, corners, rectangularity
 from landshift.settings import BuildingSettings
 
 _EIGHT = np.ones((3, 3), np.bool_)
@@ -172,15 +171,6 @@ def without_faint_rims(
         rim = mask & (inside < settings.rim_share * strong) & (depth_px <= settings.rim_px)
         result[window][rim] = 0
     return result
-
-
-def rectangularity(mask: Mask) -> float:
-    """Pixels of ``mask`` over the area of the minimum rotated rectangle of their corners."""
-    try:
-        hull = corners(mask)
-    except QhullError:
-        return 1.0
-    return float(mask.sum() / MultiPoint(hull).minimum_rotated_rectangle.area)
 
 
 def ends_meet(one: Mask, two: Mask, apart_px: float) -> bool:

@@ -43,7 +43,7 @@ class AreaSettings:
     site_error: tuple[tuple[float, float, float, float], ...] = (
         (0.75, 0.279, 1.14, 0.848),
         (1.5, 0.381, 2.45, 1.6),
-        (5.0, 0.694, 2.93, 0.948),
+        (5.0, 0.683, 2.93, 1.18),
         (100.0, 1.44, 4.52, 0.609),
     )
     """(gsd up to; standard deviation between sites of what a building is part of, and of other

@@ -177,6 +177,39 @@ class BuildingSettings:
     then, 62 % and 68 % of them within 10 %."""
     rim_px: float = 2.5
     """How deep such a rim may be, pixels: the blur of the pictures and of the network."""
+    roof_coarsest_gsd_m: float = 1.1
+    """Pixel side up to which a part of a roof is completed by the roof's colours, metres: as far as
+    it was tried. This and the other ``roof_`` settings were set on simulated pairs as
+    ``benchmarks/halls.py --pairs 60 --first-seed 35000000`` makes them, and looked at on others
+    (``--pairs 50 --first-seed 36000000``, ``--pairs 40 --gsd 0.7,1.0 --first-seed 37000000``): of
+    new roofs of 150 m² and more 0.65, 0.64 and 0.56 were found before, 0.73, 0.71 and 0.60 then; of
+    those listed 0.68, 0.51 and 0.58 were right, and then 0.72, 0.61 and 0.64."""
+    roof_reach_m: float = 60.0
+    """How far a roof may go on beyond its part, metres; half of the longest halls. Judgement."""
+    roof_reach: float = 6.0
+    """The same in lengths of the part: a house is not sought a street away. At 3 all was the
+    same."""
+    roof_spreads: float = 2.5
+    """Deviation from the middle colour of a slope, in its own standard deviations in the most
+    deviant band, up to which a pixel is of the roof."""
+    roof_least_spread: float = 3.0
+    """Least of that standard deviation, in median steps of the picture from pixel to pixel."""
+    roof_least_slope: float = 0.08
+    """Share of a part's pixels below which a second colour is plant and skylights, not a slope.
+    Judgement."""
+    roof_opening_m: float = 0.8
+    """Radius of the disc that must fit wherever a roof goes on, metres: not along a gutter."""
+    roof_most_growth: float = 12.0
+    """Area of a roof over that of its part beyond which nobody would call it a part of it."""
+    roof_cover: float = 0.8
+    """Share of a part that the roof of its colours must hold."""
+    roof_rectangularity: float = 0.8
+    """Area of a roof over its minimum rotated rectangle that it must reach: yards and streets of
+    its colour do not."""
+    roof_least_probability: float = 0.03
+    """Median probability of a new building that what is added must have."""
+    roof_most_standing: float = 0.5
+    """Share of what is added from which it is a roof that stood before. Judgement."""
     rectangle_overlap: float = 0.85
     """Intersection over union of region and rectangle at which the rectangle stands."""
     polygon_overlap: float = 0.85
