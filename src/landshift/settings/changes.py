@@ -58,7 +58,7 @@ class TransitionSettings:
     """Probability of change at which a pixel's code says so. The probabilities are calibrated, and
     those that make a best F1 of 0.6 to 0.8 are called from half of that on (Lipton et al. 2014,
     arXiv:1402.1892). On 100 simulated pairs of each family that no model saw, F1 of all change is
-    0.790, 0.780 and 0.713 (RGB, + near infrared, ten bands); at 0.5 it is 0.761, 0.771 and 0.693
+    0.790, 0.783 and 0.713 (RGB, + near infrared, ten bands); at 0.5 it is 0.761, 0.768 and 0.693
     (`benchmarks/held_out.py --scenes 100 --first-seed 41000000`)."""
     least_side_px: float = 3.0
     """Side of the smallest region of any code, pixels; SURVEY §4.3: pure-pixel rule."""
