@@ -46,12 +46,12 @@ def complete_roofs(
     ----------
     regions
         (row, col); numbers of the buildings found, 0 elsewhere. The largest goes first, and takes
-        up smaller ones that lie within its roof.
+        up smaller ones that lie within its roof. A doubtful one is not made larger.
     probability
         (row, col); 0-1, of a new building.
     standing
         (row, col); True where a building stood before and stands still: a sliver along such a roof
-        must not become the roof.
+        must not become the roof. Beyond the aoi nobody knows, and it is False.
     picture
         The after picture.
     settings
@@ -71,8 +71,11 @@ def complete_roofs(
             continue
         longest_px = max(side.stop - side.start for side in window)
         view = widened(window, int(min(reach_px, settings.roof_reach * longest_px)))
-        part, others = result[view] == number, result[view]
-        larger = (others > 0) & ~part & (sizes[others] > sizes[number])
+        here = result[view]
+        part = here == number
+        if probability[view][part].mean() < settings.doubtful_probability:
+            continue
+        larger = (here > 0) & ~part & (sizes[here] > sizes[number])
         free = picture.valid[view] & ~larger
         roof = _roof_of(part, free, picture.bands[:, *view], noise, gsd_m, settings)
         if roof is None:
@@ -82,11 +85,11 @@ def complete_roofs(
             continue
         if standing[view][added].mean() >= settings.roof_most_standing:
             continue
-        for other in np.unique(others[added & (others > 0)]).tolist():
-            if np.count_nonzero(roof & (others == other)) > 0.5 * sizes[other]:
-                others[others == other] = 0
-        others[roof & (others == 0)] = number
-        sizes[number] = np.count_nonzero(others == number)
+        for other in np.unique(here[added & (here > 0)]).tolist():
+            if np.count_nonzero(roof & (here == other)) > settings.roof_cover * sizes[other]:
+                here[here == other] = 0
+        here[roof & (here == 0)] = number
+        sizes[number] = np.count_nonzero(here == number)
     return result
 
 
@@ -99,7 +102,7 @@ def _noise(band: Pixels, seen: Mask) -> float:
 def _roof_of(
     part: Mask, free: Mask, bands: Pixels, noise: Pixels, gsd_m: float, settings: BuildingSettings
 ) -> Mask | None:
-    """The rectangle (row, col) that has the colours of ``part`` and holds it, None without one."""
+    """The rectangle (row, col) that has the colours of ``part`` and begins there, or None."""
     core = ndimage.binary_erosion(part)
     if np.count_nonzero(core) < _LEAST_CORE_PX:
         return None
@@ -117,8 +120,6 @@ def _roof_of(
     if roof[[0, -1]].any() or roof[:, [0, -1]].any() or not found < size < (
         settings.roof_most_growth * found
     ):
-        return None
-    if np.count_nonzero(roof & part) < settings.roof_cover * found:
         return None
     return roof if rectangularity(roof) >= settings.roof_rectangularity else None
 

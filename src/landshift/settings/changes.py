@@ -180,10 +180,10 @@ class BuildingSettings:
     roof_coarsest_gsd_m: float = 1.1
     """Pixel side up to which a part of a roof is completed by the roof's colours, metres: as far as
     it was tried. This and the other ``roof_`` settings were set on simulated pairs as
-    ``benchmarks/halls.py --pairs 60 --first-seed 35000000`` makes them, and looked at on others
-    (``--pairs 50 --first-seed 36000000``, ``--pairs 40 --gsd 0.7,1.0 --first-seed 37000000``): of
-    new roofs of 150 m² and more 0.65, 0.64 and 0.56 were found before, 0.73, 0.71 and 0.60 then; of
-    those listed 0.68, 0.51 and 0.58 were right, and then 0.72, 0.61 and 0.64."""
+    ``benchmarks/halls.py --pairs 60 --first-seed 35000000``, ``--pairs 50 --first-seed 36000000``
+    and ``--pairs 40 --gsd 0.7,1.0 --first-seed 37000000`` make them: of new roofs of 150 m² and
+    more 0.65, 0.64 and 0.56 were found before, 0.71, 0.71 and 0.59 then; of those listed 0.68, 0.51
+    and 0.58 were right, and then 0.72, 0.61 and 0.63."""
     roof_reach_m: float = 60.0
     """How far a roof may go on beyond its part, metres; half of the longest halls. Judgement."""
     roof_reach: float = 6.0
@@ -202,7 +202,7 @@ class BuildingSettings:
     roof_most_growth: float = 12.0
     """Area of a roof over that of its part beyond which nobody would call it a part of it."""
     roof_cover: float = 0.8
-    """Share of a part that the roof of its colours must hold."""
+    """Share of another, smaller part that must lie within a roof for it to be taken up by it."""
     roof_rectangularity: float = 0.8
     """Area of a roof over its minimum rotated rectangle that it must reach: yards and streets of
     its colour do not."""
