@@ -8,6 +8,7 @@ from importlib import resources
 import numpy as np
 import pytest
 import rasterio
+import skimage.io
 from affine import Affine
 from scipy import special
 
@@ -250,6 +251,35 @@ def test_a_bad_row_is_named_by_its_line(tmp_path, wrong):
     path = table(tmp_path, **wrong)
     with pytest.raises(InputError, match="line 2 of"):
         read_tiles(path, ("red", "green", "blue"), (0.5, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (np.full((2, 8, 8), 3, np.uint8), "2 bands"),
+        (np.full((1, 8, 8), 300, np.uint16), "0 to 255"),
+        (np.full((1, 8, 8), np.nan), "0 to 255"),
+        (b"<VRTDataset rasterXSize='8' rasterYSize='8'/>", "not a picture that is read"),
+    ],
+)
+@pytest.mark.parametrize("column", ["label", "change"])
+def test_a_label_that_is_none_is_refused(tmp_path, values, why, column):
+    second = {"second": "picture.tif", "second_label": "label.tif"} if column == "change" else {}
+    path = table(tmp_path, **second, **{column: "drawn.tif"})
+    if isinstance(values, bytes):
+        (tmp_path / "drawn.tif").write_bytes(values)
+    else:
+        write(tmp_path / "drawn.tif", values)
+    with pytest.raises(InputError, match=f"line 2 of .*{why}"):
+        read_tiles(path, ("red", "green", "blue"), (0.5, 2.0))
+
+
+def test_a_label_without_a_place_is_read_in_silence(tmp_path):
+    """As PNGs are; the tests turn every warning into an error."""
+    skimage.io.imsave(tmp_path / "drawn.png", np.full((8, 8), 5, np.uint8), check_contrast=False)
+    path = table(tmp_path, label="drawn.png")
+    [(_, found)] = read_tiles(path, ("red", "green", "blue"), (0.5, 2.0))
+    assert (found.covers == 5).all()
 
 
 PACKAGED = sorted(

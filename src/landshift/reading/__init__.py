@@ -8,7 +8,13 @@ from landshift.reading.aoi import (
     read_aoi,
     read_facts,
 )
-from landshift.reading.labels import read_codes, read_covers, read_reference, unmet_features
+from landshift.reading.labels import (
+    read_codes,
+    read_covers,
+    read_drawing,
+    read_reference,
+    unmet_features,
+)
 from landshift.reading.opening import sha256_of
 from landshift.reading.picture import PictureInfo, describe_image
 from landshift.reading.planning import (
@@ -38,6 +44,7 @@ __all__ = [
     "read_brightness",
     "read_codes",
     "read_covers",
+    "read_drawing",
     "read_facts",
     "read_raster",
     "read_reference",

@@ -16,9 +16,10 @@ from landshift.errors import ImageError, SiteError
 from landshift.grid import Grid
 from landshift.legend import NOT_SEEN, OUTSIDE, TRANSITION_CODES, Cover, code_label
 from landshift.reading.aoi import crs_of, load_geojson, polygon_from_geometry, project_aoi
-from landshift.reading.opening import open_picture
+from landshift.reading.opening import check_exists, check_size, driver_of, open_picture
 from landshift.reading.picture import describe_image
 from landshift.reading.resampling import nearest_codes
+from landshift.settings import GridSettings
 from landshift.site import Aoi, Image
 
 Codes = NDArray[np.uint8]
@@ -48,6 +49,27 @@ def read_codes(path: Path, gsd_m: float | None) -> tuple[Codes, Grid]:
     if strange:
         raise ImageError(f"{path}: code {strange[0]}; allowed are 1 to 8, 11 to 88, 0 and 255")
     return np.where(codes == OUTSIDE, NOT_SEEN, codes).astype(np.uint8), info.grid
+
+
+def read_drawing(path: Path) -> Codes:
+    """A raster of one band as it stands, (row, col): what its values 0-255 mean, others know.
+
+    Raises
+    ------
+    ImageError
+        When it is no picture of one band, too large, or holds other values.
+    """
+    check_exists(path)
+    with open_picture(path, driver_of(path)) as source:
+        check_size(path, source, GridSettings.most_pixels)
+        if source.count != 1:
+            raise ImageError(f"{path}: {source.count} bands; a drawn label has 1")
+        values = source.read(1)
+    with np.errstate(invalid="ignore"):
+        drawn: Codes = values.astype(np.uint8)
+    if not np.array_equal(drawn, values):
+        raise ImageError(f"{path}: values that are no whole numbers of 0 to 255")
+    return drawn
 
 
 def read_reference(path: Path, grid: Grid, picture: Grid | None = None) -> Codes:

@@ -16,7 +16,7 @@ from scipy import ndimage
 from landshift.errors import ImageError, InputError
 from landshift.features import normalise_bands
 from landshift.legend import Cover
-from landshift.reading import describe_image
+from landshift.reading import describe_image, read_drawing
 from landshift.site import Image
 from landshift.training.pictures import read_pixels
 from landshift.training.recipe import Recipe
@@ -96,8 +96,6 @@ def read_tiles(
     which is believed where a label is missing. ``classes``: the cover code that each value of the
     labels means, joined by spaces. Any label may be missing where nobody drew one.
     """
-    import rasterio  # only here: simulation alone needs no files
-
     found = []
     with table.open(newline="") as lines:
         for number, row in enumerate(csv.DictReader(lines), start=2):
@@ -126,7 +124,7 @@ def read_tiles(
                 kind = _read_kinds(table.parent, change, covers, side_m) if change else None
                 tile = Tile(name, pictures, covers, side_m, not change, kind, seen=seen)
                 found.append((row["split"], tile))
-            except (KeyError, ValueError, ImageError, rasterio.errors.RasterioError) as error:
+            except (KeyError, ValueError, ImageError) as error:
                 raise InputError(f"line {number} of {table}: {error}") from error
     return found
 
@@ -135,13 +133,10 @@ def _read_date(
     image: Image, label: Path | None, bands: tuple[str, ...], meaning: list[int]
 ) -> tuple[NDArray[np.float16], NDArray[np.bool_], NDArray[np.uint8]]:
     """One picture's bands, (band, row, col), where it was seen and its cover codes, (row, col)."""
-    import rasterio  # only here: simulation alone needs no files
-
     picture, seen = read_pixels(describe_image(image), bands)
     if label is None:
         return picture, seen, np.zeros(seen.shape, np.uint8)
-    with rasterio.open(label) as source:
-        cover = source.read(1)
+    cover = read_drawing(label)
     if meaning:
         cover = np.array(meaning + [0] * (256 - len(meaning)), np.uint8)[cover]
     rows, cols = (min(a, b) for a, b in zip(seen.shape, cover.shape, strict=True))
@@ -154,14 +149,11 @@ def _read_kinds(
     folder: Path, change: str, covers: NDArray[np.uint8], gsd_m: float
 ) -> NDArray[np.uint8]:
     """Kinds of change that two labels tell, and where they don't, those that a mask tells."""
-    import rasterio  # only here: simulation alone needs no files
-
     kind = kinds(covers[0], covers[-1], gsd_m)
     kind[(covers[0] == 0) | (covers[-1] == 0)] = IGNORED
     if change == "labels":
         return kind
-    with rasterio.open(folder / change) as source:
-        mask = source.read(1)[: kind.shape[0], : kind.shape[1]] > 127
+    mask = read_drawing(folder / change)[: kind.shape[0], : kind.shape[1]] > 127
     agrees = (kind != IGNORED) & (mask == np.isin(kind, (GAINED, LOST)))
     return np.where(agrees, kind, np.where(mask, BUILT, NOT_BUILT)).astype(np.uint8)
 
