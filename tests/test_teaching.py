@@ -129,6 +129,7 @@ def test_it_is_said_when_teaching_did_not_help(model, patches):
     taught, lesson = teach(raster, drawn, model, CHOSEN)
     assert lesson.helped
     named = classify(raster, taught, 1).probability.argmax(axis=0).astype(np.uint8) + 1
-    _, again = teach(raster, np.where(drawn > 0, named, 0).astype(np.uint8), taught, CHOSEN)
+    told = np.where(drawn > 0, named, 0).astype(np.uint8)
+    _, again = teach(raster, told, taught, dataclasses.replace(CHOSEN, pulls=(10.0,)))
     assert again.accuracy_before == pytest.approx(1.0)
     assert not again.helped

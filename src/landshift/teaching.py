@@ -200,14 +200,23 @@ def _classifier(model: Model, mean: Floats, spread: Floats) -> Floats:
 
 def _fitted(lesson: _Drawn, weight: Floats, old: Floats, pull: float) -> Floats:
     """Multinomial logistic regression with a Gaussian prior about the old classifier."""
-    onehot = np.eye(len(old))[lesson.truth]
+    seen = weight > 0
+    # Classes first: what is summed over them lies side by side, and a fit takes a quarter as long.
+    x, each = np.ascontiguousarray(lesson.features[seen].T), weight[seen]
+    right = lesson.truth[seen], np.arange(len(each))
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         step = theta.reshape(old.shape) - old
-        z = lesson.features @ (old + step).T
-        fit = weight @ (special.logsumexp(z, axis=1) - z[np.arange(len(z)), lesson.truth])
-        gap = (special.softmax(z, axis=1) - onehot) * weight[:, None]
-        slope = gap.T @ lesson.features + pull * step
+        z = (old + step) @ x
+        z -= z.max(axis=0)
+        true = z[right]
+        share = np.exp(z, out=z)
+        total = share.sum(axis=0)
+        fit = each @ (np.log(total) - true)
+        share /= total
+        share[right] -= 1.0
+        share *= each
+        slope = share @ x.T + pull * step
         return float(fit + pull / 2 * np.sum(step**2)), slope.ravel()
 
     best = optimize.minimize(loss, old.ravel(), jac=True, method="L-BFGS-B")
