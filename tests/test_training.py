@@ -14,7 +14,7 @@ from landshift.landcover import classify  # noqa: E402
 from landshift.model import Calibration, Widths, load_model  # noqa: E402
 from landshift.training import fitting  # noqa: E402
 from landshift.training.material import BUILT, IGNORED, Tile  # noqa: E402
-from landshift.training.network import Network, styles_mixed  # noqa: E402
+from landshift.training.network import Block, Network, styles_mixed  # noqa: E402
 from landshift.training.recipe import read_recipe  # noqa: E402
 from networks import random_raster  # noqa: E402
 
@@ -422,3 +422,21 @@ def test_calibration_sees_scenes_whole(recipe, monkeypatch, tmp_path):
     trained(wide, tmp_path, tmp_path / "model.npz")
     assert sides[0] == recipe.crop_px  # what is learned from
     assert sides[-1] == 64
+
+
+def test_a_norm_at_rest_is_part_of_its_convolution():
+    """It answers, and learns, as the norm after the convolution would."""
+    torch.manual_seed(4)
+    block = Block(3, 5).eval()
+    torch.nn.init.normal_(block.norm.running_mean)
+    for values in (block.norm.running_var, block.norm.weight, block.norm.bias):
+        torch.nn.init.uniform_(values, 0.5, 2.0)
+    x = torch.randn(2, 3, 8, 9)
+    told, slopes = [], []
+    for answer in (block(x), torch.relu(block.norm(block.conv(x)))):
+        told.append(answer)
+        slopes.append(torch.autograd.grad(answer.square().sum(), list(block.parameters())))
+    torch.testing.assert_close(*told)
+    for own, plain in zip(*slopes, strict=True):
+        torch.testing.assert_close(own, plain, rtol=1e-4, atol=1e-3)
+    assert not torch.allclose(block.train()(x), told[0])  # norms that learn are not at rest
