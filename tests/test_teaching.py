@@ -2,8 +2,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import optimize, special
 
+from landshift import teaching
 from landshift.errors import SettingsError
 from landshift.landcover import classify, learned_features
 from landshift.legend import Cover
@@ -133,3 +134,23 @@ def test_it_is_said_when_teaching_did_not_help(model, patches):
     _, again = teach(raster, told, taught, dataclasses.replace(CHOSEN, pulls=(10.0,)))
     assert again.accuracy_before == pytest.approx(1.0)
     assert not again.helped
+
+
+def test_a_fit_is_that_of_the_plain_formula():
+    """Cross entropy of the soft-max and a Gaussian prior; pixels of weight 0 teach nothing."""
+    rng = np.random.default_rng(8)
+    x = np.column_stack([rng.normal(size=(90, 3)), np.ones(90)])
+    truth, weight = rng.integers(8, size=90), rng.integers(0, 3, 90) * 0.5
+    old, pull = rng.normal(size=(8, 4)), 0.7
+    lesson = teaching._Drawn(x, truth, np.zeros(90, np.intp), weight)
+
+    def loss(theta):
+        told = special.log_softmax(x @ theta.reshape(old.shape).T, axis=1)
+        entropy = -(weight * told[np.arange(90), truth]).sum()
+        return entropy + pull / 2 * ((theta.reshape(old.shape) - old) ** 2).sum()
+
+    plain = optimize.minimize(loss, old.ravel(), tol=1e-9)
+    np.testing.assert_allclose(
+        teaching._fitted(lesson, weight, old, pull), plain.x.reshape(old.shape), atol=2e-3
+    )
+    assert np.abs(plain.x - old.ravel()).max() > 0.1

@@ -4,19 +4,10 @@ import csv
 
 import numpy as np
 import pytest
-import rasterio
-import skimage.io
-from affine import Affine
 
 from landshift.errors import InputError
 from landshift.training.material import read_tiles
-
-
-def write(path, array):
-    profile = {"driver": "GTiff", "count": len(array), "height": 8, "width": 8,
-               "dtype": array.dtype, "transform": Affine(1, 0, 0, 0, -1, 8)}  # fmt: skip
-    with rasterio.open(path, "w", **profile) as out:
-        out.write(array)
+from pictures import write
 
 
 def table(folder, **changes):
@@ -52,8 +43,9 @@ def test_a_bad_row_is_named_by_its_line(tmp_path, wrong):
     ("values", "why"),
     [
         (np.full((2, 8, 8), 3, np.uint8), "2 bands"),
-        (np.full((1, 8, 8), 300, np.uint16), "0 to 255"),
-        (np.full((1, 8, 8), np.nan), "0 to 255"),
+        (np.full((1, 8, 8), 300, np.uint16), "value 300; allowed"),
+        (np.full((1, 8, 8), -1, np.int16), "value -1; allowed"),
+        (np.full((1, 8, 8), np.nan), "value nan; allowed"),
         (b"<VRTDataset rasterXSize='8' rasterYSize='8'/>", "not a picture that is read"),
     ],
 )
@@ -71,7 +63,7 @@ def test_a_label_that_is_none_is_refused(tmp_path, values, why, column):
 
 def test_a_label_without_a_place_is_read_in_silence(tmp_path):
     """As PNGs are; the tests turn every warning into an error."""
-    skimage.io.imsave(tmp_path / "drawn.png", np.full((8, 8), 5, np.uint8), check_contrast=False)
+    write(tmp_path / "drawn.png", np.full((1, 8, 8), 5, np.uint8), crs=None, driver="PNG")
     path = table(tmp_path, label="drawn.png")
     [(_, found)] = read_tiles(path, ("red", "green", "blue"), (0.5, 2.0))
     assert (found.covers == 5).all()

@@ -201,7 +201,7 @@ def _classifier(model: Model, mean: Floats, spread: Floats) -> Floats:
 def _fitted(lesson: _Drawn, weight: Floats, old: Floats, pull: float) -> Floats:
     """Multinomial logistic regression with a Gaussian prior about the old classifier."""
     seen = weight > 0
-    # Classes first: what is summed over them lies side by side, and a fit takes a quarter as long.
+    # Pixels along the last axis: what is added up over eight classes are then a few long rows.
     x, each = np.ascontiguousarray(lesson.features[seen].T), weight[seen]
     right = lesson.truth[seen], np.arange(len(each))
 

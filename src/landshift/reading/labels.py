@@ -40,9 +40,7 @@ def read_codes(path: Path, gsd_m: float | None) -> tuple[Codes, Grid]:
     """
     info = describe_image(Image(path, gsd_m))
     with open_picture(path, info.driver) as source:
-        if source.count != 1:
-            raise ImageError(f"{path}: {source.count} bands; a map of codes has 1")
-        codes = source.read(1)
+        codes = _only_band(path, source)
     if info.nodata is not None:
         codes = np.where((codes == info.nodata) | np.isnan(codes), NOT_SEEN, codes)
     strange = sorted(set(np.unique(codes).tolist()) - _known())
@@ -52,7 +50,7 @@ def read_codes(path: Path, gsd_m: float | None) -> tuple[Codes, Grid]:
 
 
 def read_drawing(path: Path) -> Codes:
-    """A raster of one band as it stands, (row, col): what its values 0-255 mean, others know.
+    """A raster of one band, (row, col), 0-255, for a caller that knows what its values mean.
 
     Raises
     ------
@@ -62,14 +60,20 @@ def read_drawing(path: Path) -> Codes:
     check_exists(path)
     with open_picture(path, driver_of(path)) as source:
         check_size(path, source, GridSettings.most_pixels)
-        if source.count != 1:
-            raise ImageError(f"{path}: {source.count} bands; a drawn label has 1")
-        values = source.read(1)
+        values = _only_band(path, source)
     with np.errstate(invalid="ignore"):
         drawn: Codes = values.astype(np.uint8)
-    if not np.array_equal(drawn, values):
-        raise ImageError(f"{path}: values that are no whole numbers of 0 to 255")
+    strange = values[drawn != values]
+    if strange.size:
+        raise ImageError(f"{path}: value {strange[0]}; allowed are whole numbers from 0 to 255")
     return drawn
+
+
+def _only_band(path: Path, source: Any) -> NDArray[Any]:
+    if source.count != 1:
+        raise ImageError(f"{path}: {source.count} bands; a map of codes has 1")
+    values: NDArray[Any] = source.read(1)
+    return values
 
 
 def read_reference(path: Path, grid: Grid, picture: Grid | None = None) -> Codes:
