@@ -26,10 +26,12 @@ __all__ = [
 ]  # fmt: skip
 
 _REFUSED_DRIVERS = [
-    "VRT", "GTI", "MRF", "WMS", "WCS", "WMTS", "HTTP", "STACIT", "STACTA", "PLMOSAIC", "EEDAI",
+    "GTI", "MRF", "WMS", "WCS", "WMTS", "HTTP", "STACIT", "STACTA", "PLMOSAIC", "EEDAI",
     "DAAS", "PDF", "KMLSUPEROVERLAY", "NGSGEOID", "DERIVED",
 ]  # fmt: skip
-"""GDAL drivers whose files can make GDAL read, write or fetch something else."""
+"""GDAL drivers whose files can make GDAL read, write or fetch something else. VRT is one more, and
+the command line switches it off too; here it stays, for GDAL makes a VRT in memory wherever a
+program that imports landshift asks rasterio for the extent of a reprojection."""
 
 OWN_PROCESS = {"GDAL_CACHEMAX": "96", "OPENBLAS_NUM_THREADS": "1"}
 """What a process of ours sets unless its user did; whoever imports landshift sets their own.
@@ -42,11 +44,16 @@ OPENBLAS_NUM_THREADS: registration solves many systems of some hundred tie point
 for each waits busily longer than it works: with two, registering 512 × 512 px takes 0.32 CPU
 seconds in place of 0.13, and no less time (`benchmarks/registration.py speed`)."""
 
-# GDAL reads GDAL_SKIP once, when rasterio is first imported; this is the only place certain to run
-# before that. All other options are set around our own reads and writes, not for the whole process.
-os.environ["GDAL_SKIP"] = " ".join(
-    dict.fromkeys(os.environ.get("GDAL_SKIP", "").split() + _REFUSED_DRIVERS)
-)
+
+def refuse_drivers(*names: str) -> None:
+    """Have GDAL do without drivers; it asks once, when rasterio is first imported."""
+    told = os.environ.get("GDAL_SKIP", "").split()
+    os.environ["GDAL_SKIP"] = " ".join(dict.fromkeys([*told, *names]))
+
+
+# This is the only place certain to run before rasterio is imported. All other options are set
+# around our own reads and writes, not for the whole process.
+refuse_drivers(*_REFUSED_DRIVERS)
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,8 @@ from landshift.reading import (
     read_reference,
     unmet_features,
 )
-from landshift.settings import AssessmentSettings, Settings, TeachingSettings
+from landshift.reading.labels import reference_gsd_m
+from landshift.settings import UTM_SLACK, AssessmentSettings, Settings, TeachingSettings
 from landshift.site import Image
 from landshift.teaching import Lesson, model_meta, teach
 
@@ -64,6 +66,8 @@ def assess_map(
 ) -> Assessment:
     """Compare codes (row, col) on ``grid`` with a reference, thinned to units that err separately.
 
+    Units lie ``spacing_m`` apart, and no nearer than the pixels of a raster reference.
+
     Raises
     ------
     InputError
@@ -71,7 +75,9 @@ def assess_map(
     """
     known = read_reference(reference, grid)
     _refuse_other_legend(mapped, known, reference)
-    sample = thinned(known, max(1, round(spacing_m / grid.gsd_m)))
+    # rounded down, two units would lie in one pixel of the reference
+    least = math.ceil(reference_gsd_m(reference, grid) / grid.gsd_m * (1.0 - UTM_SLACK))
+    sample = thinned(known, max(1, least, round(spacing_m / grid.gsd_m)))
     codes = np.union1d(mapped[mapped > 0], sample[(sample > 0) & (mapped > 0)])
     number = np.zeros(256, np.uint8)
     number[codes] = np.arange(1, len(codes) + 1)
@@ -85,6 +91,17 @@ def assess_map(
     except ValueError as error:
         raise InputError(f"{reference}: {error}") from error
     return replace(found, unmet=unmet_features(reference, grid, mapped > 0))
+
+
+def units_apart_m(reference: Path, grid: Grid, spacing_m: float) -> float:
+    """Distance in metres at which `assess_map` takes pixels of ``reference`` for separate units.
+
+    Raises
+    ------
+    InputError
+        When the reference is a raster that cannot be used.
+    """
+    return max(spacing_m, reference_gsd_m(reference, grid))
 
 
 def _refuse_other_legend(

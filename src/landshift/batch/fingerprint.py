@@ -13,7 +13,7 @@ from landshift.batch.fetching import is_remote, version_of
 from landshift.batch.ledger import Ledger
 from landshift.batch.listed_site import ListedSite
 from landshift.errors import ModelError
-from landshift.reading import sha256_of
+from landshift.reading import sha256_of, stamp_of, world_files
 from landshift.settings import Settings
 from landshift.site import Aoi, Image
 
@@ -41,10 +41,15 @@ def key_of(
     if listed.site is not None:
         before, after = listed.site.before, listed.site.after
         files = [(listed.before, before.path), (listed.after, after.path)]
+        beside = [
+            (name, file) for name, picture in files if not is_remote(name)
+            for file in world_files(picture) if file.is_file()
+        ]  # fmt: skip
         files += [
             (name, mask.path) for name, mask in ((listed.before_mask, before.mask),
                                                  (listed.after_mask, after.mask)) if mask
         ]  # fmt: skip
+        files += beside
         what["content"] = [
             _remote_version(name, ledger) if is_remote(name) else _file_hash(path, ledger)
             for name, path in files
@@ -126,11 +131,9 @@ def _remote_version(address: str, ledger: Ledger) -> str:
 def _file_hash(path: Path, ledger: Ledger) -> str:
     """The file's hash, from the ledger where size and times say that it is the same."""
     try:
-        stat = path.stat()
         if not path.is_file():
             return "no file"
-        # copies keep size and time of what was copied, but no file can set its own time of change
-        stamp = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+        stamp = " ".join(map(str, stamp_of(path)))
         known = ledger.known_content(str(path), stamp)
         if known is None:
             known = sha256_of(path)

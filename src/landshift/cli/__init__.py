@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 
 import click
 
-from landshift import OWN_PROCESS, __version__
+from landshift import OWN_PROCESS, __version__, refuse_drivers
+from landshift.cli.streams import give_up_printing, is_of_printing, make_streams_usable
 from landshift.errors import LandshiftError
 
 _COMMANDS = {
@@ -55,6 +56,18 @@ class Commands(click.Group):
         """List the commands without loading them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run on whatever the shell gave, with one line where the answer could not be printed."""
+        make_streams_usable()
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:  # help is printed before there is anything to invoke
+            if not is_of_printing(error):
+                raise
+            why = error.strerror or _one_line(error)
+            give_up_printing(f"the answer could not be printed: {why}")
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, with exit code 1 and one line where no answer could be given."""
@@ -101,6 +114,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     for name, value in OWN_PROCESS.items():
         os.environ.setdefault(name, value)
+    refuse_drivers("VRT")
 
 
 def _terminate(signum: int, frame: Any) -> NoReturn:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from landshift.cli.options import FiniteRange
+
 _FILE = click.Path(path_type=Path)
 
 
@@ -13,9 +15,10 @@ _FILE = click.Path(path_type=Path)
 @click.argument("map_", metavar="MAP", type=_FILE)
 @click.argument("reference", type=_FILE)
 @click.option("--gsd", type=float, metavar="METRES", help="Side of MAP's pixels, if it has no CRS.")
-@click.option("--spacing", type=click.FloatRange(0, min_open=True), metavar="METRES",
-              help="Distance of the reference pixels that are taken as separate units.")
-@click.option("--confidence", type=click.FloatRange(0.5, 0.999), default=0.9, show_default=True)
+@click.option("--spacing", type=FiniteRange(0, min_open=True), metavar="METRES",
+              help="Distance of the reference pixels that are taken as separate units; a "
+              "raster's own pixel where that is larger.")
+@click.option("--confidence", type=FiniteRange(0.5, 0.999), default=0.9, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
 def assess(
     map_: Path, reference: Path, gsd: float | None, spacing: float | None, confidence: float,
@@ -31,7 +34,7 @@ def assess(
     import json
 
     from landshift.cli.table import print_assessment
-    from landshift.lessons import assess_map
+    from landshift.lessons import assess_map, units_apart_m
     from landshift.reading import read_codes
     from landshift.settings import AssessmentSettings
 
@@ -39,6 +42,7 @@ def assess(
     spacing_m = spacing or AssessmentSettings().spacing_m
     found = assess_map(mapped, grid, reference, confidence, spacing_m)
     if as_json:
-        click.echo(json.dumps(found.as_dict() | {"spacing_m": spacing_m}, allow_nan=False))
+        apart_m = units_apart_m(reference, grid, spacing_m)
+        click.echo(json.dumps(found.as_dict() | {"spacing_m": apart_m}, allow_nan=False))
     else:
         print_assessment(found)

@@ -77,7 +77,7 @@ def explain(
         place = explanation.building_at(again, building or 0)
     found = explanation.explain(again, place)
     if as_json:
-        click.echo(json.dumps(found.as_json(), indent=1, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(found.as_json(), indent=1, allow_nan=False))
     else:
         _print(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
@@ -51,6 +52,19 @@ def read_figures(
     if len(kinds) > 1:
         raise click.BadParameter(f"none does not go with {', '.join(set(kinds) - {'none'})}")
     return ()
+
+
+class FiniteRange(click.FloatRange):
+    """A number within limits; nan lies within any, and an infinite one where one limit lacks."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Refuse as wrong usage what is no finite number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
 
 
 MASK = "[KIND:]FILE"

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from landshift.cli.options import FiniteRange
+
 
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--year", type=int, multiple=True, help="Only those announced for this year.")
 @click.option("--province", metavar="NAME", help="Only those of this province.")
-@click.option("--radius-m", type=click.FloatRange(100.0, 50_000.0), metavar="METRES",
+@click.option("--radius-m", type=FiniteRange(100.0, 50_000.0), metavar="METRES",
               help="Reach of the search box; 3000 around a town, 15000 around a county's centre.")
 @click.option("--table", "as_table", is_flag=True, help="Print a table to read, not a list.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="CSV",

@@ -25,7 +25,7 @@ def summarise(folder: Path, as_json: bool) -> None:
     try:
         summary = write_tables(ledger, folder).as_json()
         if as_json:
-            click.echo(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False))
+            click.echo(json.dumps(summary, indent=1, allow_nan=False))
         else:
             print_summary(ledger, summary)
     finally:

@@ -15,7 +15,7 @@ from landshift.reading.labels import (
     read_reference,
     unmet_features,
 )
-from landshift.reading.opening import sha256_of
+from landshift.reading.opening import sha256_of, stamp_of
 from landshift.reading.picture import PictureInfo, describe_image
 from landshift.reading.planning import (
     doubts_of_gsd,
@@ -26,6 +26,7 @@ from landshift.reading.planning import (
     working_gsd_m,
 )
 from landshift.reading.resampling import nearest_codes, read_brightness, read_raster, read_whole
+from landshift.reading.unplaced import world_files
 
 __all__ = [
     "PictureInfo",
@@ -50,6 +51,8 @@ __all__ = [
     "read_reference",
     "read_whole",
     "sha256_of",
+    "stamp_of",
     "unmet_features",
     "working_gsd_m",
+    "world_files",
 ]

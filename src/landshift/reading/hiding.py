@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
+
+from landshift.reading.opening import open_picture
 
 _BETWEEN_SHARE = 0.2
 """Share of an "alpha" band that is neither clear nor opaque beyond which it is a near-infrared
@@ -105,6 +108,10 @@ def notes_of_hiding(
 
 
 def sample_of(source: Any, band: int) -> NDArray[Any]:
-    """A thinned sample of a band of an open file, (row, col)."""
+    """A thinned sample of a band of an open file, (row, col).
+
+    Of its own pixels: overviews hold means as a rule, and a mask of 0 and 255 has many of them.
+    """
     shape = (min(_SAMPLE_PX, source.height), min(_SAMPLE_PX, source.width))
-    return np.asarray(source.read(band, out_shape=shape))
+    with open_picture(Path(source.name), source.driver, overviews=False) as own:
+        return np.asarray(own.read(band, out_shape=shape))

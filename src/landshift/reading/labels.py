@@ -16,7 +16,7 @@ from landshift.errors import ImageError, SiteError
 from landshift.grid import Grid
 from landshift.legend import NOT_SEEN, OUTSIDE, TRANSITION_CODES, Cover, code_label
 from landshift.reading.aoi import crs_of, load_geojson, polygon_from_geometry, project_aoi
-from landshift.reading.opening import check_exists, check_size, driver_of, open_picture
+from landshift.reading.opening import check_exists, check_pixels, driver_of, open_picture
 from landshift.reading.picture import describe_image
 from landshift.reading.resampling import nearest_codes
 from landshift.settings import GridSettings
@@ -59,7 +59,7 @@ def read_drawing(path: Path) -> Codes:
     """
     check_exists(path)
     with open_picture(path, driver_of(path)) as source:
-        check_size(path, source, GridSettings.most_pixels)
+        check_pixels(path, source, GridSettings.most_pixels)
         values = _only_band(path, source)
     with np.errstate(invalid="ignore"):
         drawn: Codes = values.astype(np.uint8)
@@ -104,6 +104,22 @@ def read_reference(path: Path, grid: Grid, picture: Grid | None = None) -> Codes
     elif grid.crs is None:
         raise ImageError(f"{path}: has a CRS and what it describes has none")
     return nearest_codes(codes, own, grid)
+
+
+def reference_gsd_m(path: Path, grid: Grid) -> float:
+    """Side in metres of the pixels of what `read_reference` laid on ``grid``.
+
+    0 for polygons and points, which have none: however fine the grid, one pixel of a raster that
+    is coarser says one thing.
+
+    Raises
+    ------
+    ImageError
+        When it is a raster that cannot be used.
+    """
+    if path.suffix.lower() in _DRAWN:
+        return 0.0
+    return describe_image(Image(path, grid.gsd_m)).grid.gsd_m
 
 
 def read_covers(path: Path, grid: Grid, picture: Grid | None = None) -> Codes:

@@ -42,8 +42,7 @@ from rasterio.windows import Window
 from landshift.errors import ImageError
 from landshift.grid import Grid
 from landshift.reading.opening import (
-    check_exists,
-    check_size,
+    check_pixels,
     driver_of,
     open_picture,
     placed_grid,
@@ -102,7 +101,7 @@ def describe_mask(mask: Mask, picture: Path, grid: Grid, most_pixels: int) -> Ma
     """
     path, driver = mask.path, driver_of(mask.path)
     with open_picture(path, driver) as source:
-        check_size(path, source, most_pixels)
+        check_pixels(path, source, most_pixels)
         kind = mask.kind or _kind_of(path, source)
         own = _grid_of(path, source, picture, grid)
         nodata = source.nodatavals[0]
@@ -115,21 +114,6 @@ def describe_mask(mask: Mask, picture: Path, grid: Grid, most_pixels: int) -> Ma
         return info
     note = f"{path.name} does not reach all of {picture.name}; where it does not, nothing was seen"
     return replace(info, notes=(note,))
-
-
-def stamp_of(mask: Mask | None) -> tuple[int, int]:
-    """Time and size of its file, that tell whether it is still the same.
-
-    Raises
-    ------
-    ImageError
-        When there is no such file.
-    """
-    if mask is None:
-        return 0, 0
-    check_exists(mask.path)
-    stat = mask.path.stat()
-    return stat.st_mtime_ns, stat.st_size
 
 
 def hidden_by(info: MaskInfo, grid: Grid, window: Window) -> NDArray[np.bool_]:

@@ -51,8 +51,10 @@ def check_exists(path: Path) -> None:
 
 
 @contextmanager
-def open_picture(path: Path, driver: str) -> Iterator[Any]:
+def open_picture(path: Path, driver: str, overviews: bool = True) -> Iterator[Any]:
     """Open ``path`` with this driver alone; sidecars are not looked for.
+
+    Without ``overviews`` a thinned read picks pixels of the picture itself, however long it takes.
 
     Raises
     ------
@@ -62,7 +64,8 @@ def open_picture(path: Path, driver: str) -> Iterator[Any]:
     try:
         with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path.absolute(), driver=driver) as source:
+            finest = {} if overviews else {"OVERVIEW_LEVEL": "NONE"}
+            with rasterio.open(path.absolute(), driver=driver, **finest) as source:
                 yield source
     except (RasterioError, OSError) as error:
         # rasterio says "see previous exception", which is where GDAL's own words are
@@ -70,6 +73,18 @@ def open_picture(path: Path, driver: str) -> Iterator[Any]:
         words = words.replace(str(path.absolute()), path.name)
         why = words.removeprefix(f"{path.name}: ").removeprefix(f"{path.name}, ")
         raise ImageError(f"{path}: damaged or cut short: {why}") from error
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """What tells whether a file is still the same one; empty where there is none.
+
+    Copies keep size and time of what was copied, but no file can set its own time of change.
+    """
+    try:
+        stat = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
 def sha256_of(path: Path) -> str:
@@ -98,8 +113,8 @@ def driver_of(path: Path) -> str:
     )
 
 
-def check_size(path: Path, source: Any, most_pixels: int) -> None:
-    """Refuse an open file of too many pixels, or of none that count something.
+def check_pixels(path: Path, source: Any, most_pixels: int) -> None:
+    """Refuse an open file of too many pixels, of none that count something, or of turned ones.
 
     Raises
     ------
@@ -114,6 +129,12 @@ def check_size(path: Path, source: Any, most_pixels: int) -> None:
         raise ImageError(f"{path}: pixels are {source.dtypes[0]}; allowed are integers and floats")
     if ColorInterp.cyan in source.colorinterp:
         raise ImageError(f"{path}: colours are CMYK; allowed are RGB and grey")
+    turned = source.tags().get("EXIF_Orientation", "1").strip()
+    if turned not in ("0", "1"):
+        raise ImageError(
+            f"{path}: is shown turned or mirrored (EXIF orientation {turned}), its pixels are not; "
+            "allowed are pixels as they are shown, as editors save them"
+        )
 
 
 def placed_grid(path: Path, source: Any) -> Grid | None:

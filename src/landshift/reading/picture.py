@@ -24,24 +24,26 @@ from landshift.reading.hiding import (
     sample_of,
     untagged_opacity,
 )
-from landshift.reading.masks import MaskInfo, describe_mask, hidden_by, stamp_of
+from landshift.reading.masks import MaskInfo, describe_mask, hidden_by
 from landshift.reading.opening import (
     check_exists,
-    check_size,
+    check_pixels,
     driver_of,
     open_picture,
     placed_grid,
     sha256_of,
+    stamp_of,
 )
 from landshift.reading.recognition import BandFacts, recognise_bands, recognise_name
 from landshift.reading.units import is_fill, scaling_of, spot_values
-from landshift.reading.unplaced import Placement, find_placement
+from landshift.reading.unplaced import Placement, find_placement, world_files
 from landshift.sensor import Sensor
 from landshift.settings import GridSettings
 from landshift.site import Image
 
 _EVEN_SHARE = 0.99
 """Share of a band of one or two values from which it says nothing: opacity, not near infrared."""
+_HALF_OPAQUE = 127
 _LEAST_WHITE_SHARE = 0.02
 """Of a picture, that pixels as bright as can be at its border are its margin. Snow and roofs that
 are as bright say as little of the ground, but a few of them are no reason to read it all again."""
@@ -76,13 +78,13 @@ class PictureInfo:
     masked: bool
     """Whether the file carries a mask besides."""
     palette: NDArray[np.uint8] | None
-    """(256, 3) red, green, blue of an indexed picture."""
+    """(256, 4) red, green, blue and opacity of an indexed picture."""
     scale: float
     """Values are file values times this …"""
     offset: float
     """… plus this."""
     collars: tuple[Collar, ...]
-    """Black and white."""
+    """Black, white, or of a number that is beyond all others."""
     date: date | None
     """Day of acquisition: as the user says, else from the file's tags, else from its name."""
     sha256: str
@@ -104,11 +106,12 @@ def describe_image(image: Image, most_pixels: int = GridSettings.most_pixels) ->
     ImageError
         When the file cannot be used: what, where, found, allowed.
     """
-    check_exists(image.path)
+    own = [image.path, *([image.mask.path] if image.mask else [])]
+    for file in own:
+        check_exists(file)
     try:
-        stat = image.path.stat()
-        stamps = (stat.st_mtime_ns, stat.st_size, *stamp_of(image.mask))
-        return _describe(image, most_pixels, stamps)
+        files = [*own, *world_files(image.path)]
+        return _describe(image, most_pixels, tuple(map(stamp_of, files)))
     except PermissionError as error:
         where = error.filename or image.path
         raise ImageError(f"{where}: may not be read: {error.strerror}") from error
@@ -145,10 +148,12 @@ def read_block_and_hidden(
         any_band = info.dtype != "uint8" and info.nodata != 0
         valid &= ~(blank.any(axis=0) if any_band else blank.all(axis=0))
     valid &= ~is_fill(raw, info.dtype)
+    if info.palette is not None:
+        valid &= info.palette[source.read(1, window=window), 3] > _HALF_OPAQUE
     for band in info.hiding:
         valid &= band.seen(source, window)
     if info.masked:
-        valid &= source.read_masks(1, window=window) > 127
+        valid &= source.read_masks(1, window=window) > _HALF_OPAQUE
     rows, cols = raw.shape[1:]
     for collar in info.collars:
         margin = collar.covers(int(window.row_off), int(window.col_off), (rows, cols))
@@ -167,15 +172,15 @@ def _read_raw(source: Any, info: PictureInfo, window: Window) -> NDArray[np.floa
     if info.palette is None:
         with np.errstate(over="ignore"):  # beyond float32 is infinite, and infinite is not seen
             return np.asarray(source.read(info.indexes, window=window), np.float32)
-    colours = info.palette[source.read(1, window=window)]
+    colours = info.palette[source.read(1, window=window), :3]
     return np.ascontiguousarray(colours.transpose(2, 0, 1), np.float32)
 
 
 @lru_cache(maxsize=16)
-def _describe(image: Image, most_pixels: int, stamps: tuple[int, ...]) -> PictureInfo:
+def _describe(image: Image, most_pixels: int, stamps: tuple[tuple[int, ...], ...]) -> PictureInfo:
     driver = driver_of(image.path)
     with open_picture(image.path, driver) as source:
-        check_size(image.path, source, most_pixels)
+        check_pixels(image.path, source, most_pixels)
         grid, placement = _native_grid(image, source)
         palette = _palette_of(source)
         hiding, is_band = ((), False) if palette is not None else find_hiding_bands(source)
@@ -245,9 +250,9 @@ def _lack(source: Any, placement: Placement | None) -> str:
 def _palette_of(source: Any) -> NDArray[np.uint8] | None:
     if source.colorinterp[0] is not ColorInterp.palette or source.dtypes[0] != "uint8":
         return None
-    palette = np.zeros((256, 3), np.uint8)
+    palette = np.zeros((256, 4), np.uint8)
     for index, colour in source.colormap(1).items():
-        palette[index] = colour[:3]
+        palette[index] = colour
     return palette
 
 
@@ -350,11 +355,12 @@ def _day_in(text: str) -> date | None:
 
 
 def _collars(source: Any, info: PictureInfo) -> tuple[Collar, ...]:
-    """The black margin, and of whole numbers the white one."""
+    """The black margin, of whole numbers the white one, and one of a number beyond all others."""
     width, kind = source.width, np.dtype(info.dtype)
-    values = {0.0: 0.0}
+    values = dict.fromkeys(_margin_values(source, info), _LEAST_WHITE_SHARE)
     if kind.kind in "ui":
         values[float(np.iinfo(kind).max)] = _LEAST_WHITE_SHARE
+    values[0.0] = 0.0
 
     def found(value: float, least_share: float) -> Collar:
         def blank_rows(row: int, rows: int) -> NDArray[np.bool_]:
@@ -365,3 +371,26 @@ def _collars(source: Any, info: PictureInfo) -> tuple[Collar, ...]:
 
     every = (found(*each) for each in values.items() if each[0] != info.nodata)
     return tuple(collar for collar in every if collar.cells is not None)
+
+
+def _margin_values(source: Any, info: PictureInfo) -> list[float]:
+    """Numbers that may stand for no measurement in the first and last row, undeclared: -999, 1.0.
+
+    The most common one of those that are the same in every band, if nothing lies beyond it: ground
+    that is the darkest or brightest of a picture is not so in all bands at once, pixel for pixel.
+    Eight bits have no number but 0 and 255 that is not a colour.
+    """
+    if info.dtype == "uint8" or len(info.indexes) < 2:
+        return []
+    spots = spot_values(source, info.indexes)
+    found = []
+    for row in {0, source.height - 1}:
+        raw = _read_raw(source, info, Window(0, row, source.width, 1))[:, 0]
+        even = raw[0][(raw == raw[0]).all(axis=0)]
+        values, counts = np.unique(even, return_counts=True)
+        if counts.size and counts.max() > _LEAST_WHITE_SHARE * source.width:
+            value = float(values[counts.argmax()])
+            others = spots[np.isfinite(spots) & (spots != np.float32(value))]
+            if others.size and not others.min() < value < others.max():
+                found.append(value)
+    return found

@@ -89,8 +89,10 @@ def recognise_name(file_name: str, roles: tuple[str, ...]) -> str:
 def _from_descriptions(facts: BandFacts) -> tuple[str, ...]:
     texts = [text.lower() for text in facts.descriptions]
     numbers = [(_NUMBER.search(text) or [None, ""])[1] or "" for text in texts]
-    # "Band 1", "Band 2", "Band 3" is what writers put when they know nothing
-    if numbers == [str(i + 1) for i in range(len(texts))] and len(texts) in (1, 3, 4):
+    # "Band 1", "Band 2", "Band 3" is what writers put when they know nothing; Landsat's stacks are
+    # numbered so too, Sentinel-2's are not: they lack some numbers and have 8A
+    in_order = numbers == [str(i + 1) for i in range(len(texts))]
+    if in_order and (len(texts) in (1, 3, 4) or facts.gsd_m < _LANDSAT_GSD_M):
         numbers = [""] * len(texts)
     table = _numbering(facts, texts)
     told = [

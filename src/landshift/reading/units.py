@@ -27,12 +27,11 @@ _SPOTS = 5
 _SPOT_PX = 48
 """A picture is tried in so many spots each way, of so many pixels each way: 57 600 pixels, without
 all of a large file being unpacked as a thinned copy of it would be."""
-_FILLS = np.array(
-    [-9999.0, -32767.0, -32768.0, -99999.0, np.finfo(np.float32).min, np.finfo(np.float32).max],
-    np.float32,
-)
+_FILLS = np.array([-9999.0, -32767.0, -32768.0, -99999.0], np.float32)
 """Numbers that stand for no measurement, whether or not the file says so. None of them is a
 reflectance, a brightness or a decibel."""
+_MOST = 1e20
+"""Nor is any number from this one on, above or below 0: 3.4e38 is written with many endings."""
 
 
 def scaling_of(
@@ -101,4 +100,4 @@ def is_fill(raw: NDArray[np.float32], dtype: str) -> NDArray[np.bool_]:
     """(row, col): True where a band (band, row, col) of a signed file holds no measurement."""
     if np.dtype(dtype).kind not in "if":
         return np.zeros(raw.shape[1:], np.bool_)
-    return np.asarray(np.isin(raw, _FILLS).any(axis=0))
+    return np.asarray((np.isin(raw, _FILLS) | (np.abs(raw) >= _MOST)).any(axis=0))

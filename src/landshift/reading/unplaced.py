@@ -71,14 +71,20 @@ def find_placement(path: Path, source: Any) -> Placement | None:
     """
     if source.transform != Affine.identity():
         return Placement(source.transform, path.name)
-    end = path.suffix
-    for other in (f"{end[:2]}{end[-1]}w", f"{end}w", ".wld"):
-        file = path.with_suffix(other.upper() if end.isupper() else other)
-        if file != path and file.is_file() and file.stat().st_size <= _MOST_BYTES:
+    for file in world_files(path):
+        if file.is_file() and file.stat().st_size <= _MOST_BYTES:
             transform = _read(file)
             if transform is not None:
                 return Placement(transform, file.name)
     return None
+
+
+def world_files(path: Path) -> list[Path]:
+    """Where a world file of a picture may lie, the likeliest first."""
+    end = path.suffix
+    names = (f"{end[:2]}{end[-1]}w", f"{end}w", ".wld") if len(end) > 1 else (".wld",)
+    files = [path.with_suffix(name.upper() if end.isupper() else name) for name in names]
+    return [file for file in files if file != path]
 
 
 def _read(file: Path) -> Affine | None:
