@@ -9,7 +9,14 @@ from click.testing import CliRunner
 
 from landshift.cli import main
 from landshift.errors import OutputError
-from landshift.placing import check_file, check_files, check_output, new_files
+from landshift.placing import (
+    check_file,
+    check_files,
+    check_output,
+    new_files,
+    new_folder,
+    remove_result,
+)
 from pictures import ground, write
 
 LIST = "id,before,after\na,none.tif,none.tif\n"
@@ -44,6 +51,91 @@ def test_a_result_with_something_of_the_users_is_not(result, name):
     (result / name).write_text("mine")
     with pytest.raises(OutputError, match=f"holds {name.partition('/')[0]}, which landshift did"):
         check_output(result, overwrite=True)
+
+
+def test_a_result_is_taken_away_and_nothing_of_the_users(result, tmp_path):
+    (result / "notes.txt").write_text("three days of interpretation")
+    remove_result(result)
+    assert os.listdir(result) == ["notes.txt"]
+    remove_result(result)  # no result any more
+    assert os.listdir(result) == ["notes.txt"]
+    (result / "notes.txt").unlink()
+    (result / "report.json").write_text("{}")
+    remove_result(result)
+    assert not result.exists()
+    remove_result(tmp_path / "none")
+
+
+def filled(out, text, overwrite=False):
+    with new_folder(out, overwrite) as folder:
+        (folder / "report.json").write_text(text)
+        (folder / "changes.tif").write_text(text)
+
+
+def told(out):
+    return {path.name: path.read_text() for path in out.iterdir()}
+
+
+def test_of_two_answers_into_one_folder_the_later_one_is_refused(tmp_path):
+    for out in (tmp_path / "new", tmp_path / "empty"):
+        if out.name == "empty":
+            out.mkdir()
+        later = new_folder(out, overwrite=False)
+        (later.__enter__() / "report.json").write_text("later")
+        filled(out, "first")
+        with pytest.raises(OutputError, match="is not empty; --overwrite replaces it"):
+            later.__exit__(None, None, None)
+        assert set(told(out).values()) == {"first"}
+        filled(out, "again", overwrite=True)
+        assert set(told(out).values()) == {"again"}
+    assert sorted(os.listdir(tmp_path)) == ["empty", "new"]
+
+
+def test_an_empty_folder_is_filled_where_it_stands(tmp_path, monkeypatch):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "link").symlink_to("own")
+    monkeypatch.chdir(tmp_path / "own")
+    filled(tmp_path / "link", "through the link")
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(os.listdir()) == ["changes.tif", "report.json"]
+    filled(tmp_path / "link", "anew", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert told(tmp_path / "own") == dict.fromkeys(("report.json", "changes.tif"), "anew")
+    assert sorted(os.listdir(tmp_path)) == ["link", "own"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_where_a_disk_is_mounted_is_filled_and_not_replaced(
+    tmp_path, monkeypatch, overwrite
+):
+    out = tmp_path / "disk"
+    out.mkdir()
+    if overwrite:
+        filled(out, "old")
+    monkeypatch.setattr(os.path, "ismount", lambda path: str(path) == str(out))
+    inode = out.stat().st_ino
+    started = new_folder(out, overwrite)
+    (started.__enter__() / "report.json").write_text("half")
+    error = OSError("no space")
+    with pytest.raises(OutputError, match="no space"):
+        started.__exit__(OSError, error, None)
+    assert set(told(out).values()) == ({"old"} if overwrite else set())
+    filled(out, "new", overwrite)
+    assert told(out) == dict.fromkeys(("report.json", "changes.tif"), "new")
+    assert out.stat().st_ino == inode
+
+
+def test_what_was_moved_goes_back_when_the_rest_cannot_follow(result, monkeypatch):
+    def refuses(path, target):
+        if path.name == "new":
+            raise OSError("no rename")
+        os.rename(path, target)
+
+    monkeypatch.setattr("pathlib.Path.rename", refuses)
+    before = told(result)
+    with pytest.raises(OutputError, match="no rename"):
+        filled(result, "new", overwrite=True)
+    assert told(result) == before
 
 
 def test_an_input_is_never_an_output(tmp_path):

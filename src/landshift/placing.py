@@ -19,6 +19,7 @@ _RESULT = re.compile(
     r"figure\.(png|svg|pdf)|site\.kmz|stac-item\.json"
 )
 """What `landshift.writing.write_report` writes."""
+_OCCUPIED = "{} exists and is not empty; --overwrite replaces it"
 _ASIDE = re.compile(
     r".+\.aux\.xml|.+\.ovr|.+-(wal|shm|journal)|\.DS_Store|\._.+|Thumbs\.db|desktop\.ini"
 )
@@ -51,7 +52,7 @@ def check_folder(out: Path, overwrite: bool, mark: str, ours: re.Pattern[str]) -
     if out.is_dir():
         occupied = sorted(path.name for path in out.iterdir())
         if occupied and not overwrite:
-            raise OutputError(f"{out} exists and is not empty; --overwrite replaces it")
+            raise OutputError(_OCCUPIED.format(out))
         if occupied and not (out / mark).is_file():
             raise OutputError(f"{out} holds no {mark}; it is not a result and stays as it is")
         foreign = [one for one in occupied if not (ours.fullmatch(one) or _ASIDE.fullmatch(one))]
@@ -112,31 +113,70 @@ def check_files(
         check_file(path, overwrite, inputs)
 
 
+def remove_result(folder: Path) -> None:
+    """Take away an earlier result whose question has no answer now; what is not ours stays.
+
+    ``report.json`` goes first: what is left by a killed process is no result.
+    """
+    if not (folder / "report.json").is_file():
+        return
+    (folder / "report.json").unlink()
+    for path in folder.iterdir():
+        if _RESULT.fullmatch(path.name) or _ASIDE.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):  # not empty
+        folder.rmdir()
+
+
 @contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
+def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
     """A folder to fill beside ``out``, which takes its place when all went well.
+
+    A folder that is there and empty stays, and is filled: somebody's shell may stand in it. So does
+    one where a disk is mounted, which nothing can take the place of.
 
     Raises
     ------
     OutputError
-        When it cannot be written; nothing is left behind.
+        When it cannot be written, or was filled meanwhile and ``overwrite`` is false; nothing is
+        left behind.
     """
+    out = Path(os.path.realpath(out))  # of a link, where it leads
     with _made_parents(out) as parent:
-        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=parent))
+        mounted = os.path.ismount(out)
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out if mounted else parent))
         try:
-            fresh = work / "new"
+            fresh, old = work / "new", work / "old"
             fresh.mkdir()
             yield fresh
-            if out.exists():
-                out.rename(work / "old")
-            try:
-                fresh.rename(out)
-            except BaseException:
-                if (work / "old").exists():
-                    (work / "old").rename(out)
-                raise
+            there = [path for path in out.iterdir() if path != work] if out.is_dir() else []
+            if there and not overwrite:
+                raise OutputError(_OCCUPIED.format(out))
+            if mounted or (out.is_dir() and not there):
+                old.mkdir()
+                with _moved(there, old), _moved(list(fresh.iterdir()), out):
+                    pass
+            else:
+                with _moved([out] if there else [], work, "old"):
+                    fresh.rename(out)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _moved(paths: Collection[Path], into: Path, name: str = "") -> Iterator[None]:
+    """Files and folders moved ``into`` a folder, and back if that or what follows fails."""
+    done: list[tuple[Path, Path]] = []
+    try:
+        # what marks a result comes last
+        for path in sorted(paths, key=lambda path: path.name == "report.json"):
+            path.rename(into / (name or path.name))
+            done.append((path, into / (name or path.name)))
+        yield
+    except BaseException:
+        for path, place in reversed(done):
+            place.rename(path)
+        raise
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def write_report(
     told = (changes.codes != NOT_SEEN) & (changes.codes != OUTSIDE)
     # as nodata, what has no code darkens no rim of an overview and lowers no mean in a GIS
     probability = np.where(told, np.rint(changes.probability * 100), OUTSIDE).astype(np.uint8)
-    with new_folder(out) as folder:
+    with new_folder(out, overwrite) as folder:
         text = json.dumps(report_as_json(report), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
         _write_codes(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from landshift.batch.site_list import SiteList
 from landshift.batch.site_work import COMPARE, SiteJob
 from landshift.batch.workers import run_locally
 from landshift.errors import OutputError, SettingsError
+from landshift.placing import remove_result
 from landshift.settings import Settings
 
 SITES_FOLDER = "sites"
@@ -153,7 +153,9 @@ def _do(
     for job, outcome in _run(plan)(jobs(), begin):
         yield from _drained(known)
         if outcome.status != "answered":
-            _remove_result(sites_folder, job.folder)
+            if outcome.kind != "output":  # then it says what of the user's stands in the way
+                remove_result(job.folder)
+            _remove_unfinished(sites_folder, job.folder.name)
         ledger.note_outcome(job.key, job.listed.folder, outcome)
         failures += outcome.status == "failed"
         yield SiteOutcome(job.listed, outcome, carried=False)
@@ -232,11 +234,3 @@ def _remove_unfinished(folder: Path, name: str | None = None) -> None:
         found = _UNFINISHED.fullmatch(path.name)
         if found and name in (None, found[1]) and path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _remove_result(sites_folder: Path, folder: Path) -> None:
-    """Take away an earlier result of a site that has none now, and what it left half written."""
-    if (folder / "report.json").is_file():
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=sites_folder))
-        folder.rename(aside / "old")
-    _remove_unfinished(sites_folder, folder.name)

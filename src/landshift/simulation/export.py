@@ -110,7 +110,7 @@ def write_site(name: str, seed: int, out: Path, overwrite: bool = False) -> dict
     scene = build_site(name, seed)
     truth = {**site_truth(scene), "seed": seed}
     recipe = scene.recipe
-    with new_folder(out) as folder:
+    with new_folder(out, overwrite) as folder:
         pictures = picture_site(scene)
         for when, picture, day in zip(("before", "after"), pictures, recipe.dates, strict=True):
             _write_picture(folder / f"{when}.tif", picture, recipe.epsg, day, name)
