@@ -7,7 +7,7 @@ from affine import Affine
 from PIL import Image as Picture
 
 from landshift.comparison import compare_site
-from landshift.errors import UnfitPairError
+from landshift.errors import ImageError, UnfitPairError
 from landshift.settings import GridSettings, Settings
 from landshift.site import Image, Site
 from networks import random_model
@@ -108,3 +108,11 @@ def test_coarse_pictures_give_no_finer_answer_for_being_asked_for_one(tmp_path, 
         "a pixel of 0.5 m was asked for, but the coarser picture's are 1 m and show nothing finer: "
         "worked at those"
     ]
+
+
+def test_fewer_pixels_than_a_picture_has_may_be_allowed(tmp_path, model):
+    images = [Image(write(tmp_path / f"{name}.tif", ground())) for name in ("before", "after")]
+    site = Site("large", *images)
+    few = Settings(grid=GridSettings(most_pixels=1000))
+    with pytest.raises(ImageError, match="160 x 120 pixels declared; allowed are 1000"):
+        compare_site(site, model, few, lambda stage: None)

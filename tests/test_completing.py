@@ -49,6 +49,20 @@ def test_a_hall_of_which_an_end_was_found_is_outlined_whole():
     assert one.probability == pytest.approx(0.9 * 0.35 + 0.1 * 0.65, abs=0.05)
 
 
+@pytest.mark.parametrize("beyond", [255, 0])
+def test_what_stood_there_is_told_by_ground_inside_the_aoi(beyond):
+    likely = np.where(END, np.float32(0.9), np.float32(0.1))
+    codes = np.full(GRID.shape, 77, np.uint8)
+    codes[:, :125] = beyond
+    # found beyond the aoi, or where nobody saw
+    changes = change_map(np.full(GRID.shape, 77), GRID, probability=likely)
+    changes = replace(changes, codes=codes, new_building=END)
+    (one,), _ = outline_buildings(changes, shown(HALL), SETTINGS)
+    assert one.was is Cover.HERBACEOUS
+    hidden = replace(changes, codes=np.where(codes == 77, 0, 255).astype(np.uint8))
+    assert outline_buildings(hidden, shown(HALL), SETTINGS)[0] == ()
+
+
 def test_two_ends_of_one_hall_are_one_building():
     ends = END | HALL & (np.arange(300) > 200)[None, :]
     assert ndimage.label(ends)[1] == 2

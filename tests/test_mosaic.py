@@ -15,6 +15,7 @@ from conftest import CHECKOUT
 from landshift.alignment import estimate_alignment
 from landshift.cli import main
 from landshift.comparison import compare_site
+from landshift.errors import ComparisonError
 from landshift.grid import Grid
 from landshift.landcover import Evidence
 from landshift.mosaic import Shared, align_apart, find_shared
@@ -108,6 +109,21 @@ def test_an_older_piece_is_not_seen_and_told_where_it_is_part_of_the_site():
     told = "50% of the site is one and the same picture on both dates, and counts as not seen"
     assert older.doubts(valid, 0.05) == (told,)
     assert older.doubts(~COPIED, 0.05) == older.doubts(~valid, 0.05) == ()
+
+
+def test_what_an_older_piece_hides_counts_against_the_least_that_must_be_seen(tmp_path):
+    pictures = {}
+    for when in ("before", "after"):
+        with rasterio.open(TILE / f"{when}.tif") as source:
+            pictures[when], lie, crs = source.read(), source.transform, source.crs
+    cols = pictures["after"].shape[2] * 4 // 5
+    pictures["after"][:, :, :cols] = pictures["before"][:, :, :cols]
+    for when, bands in pictures.items():
+        write(tmp_path / f"{when}.tif", bands, crs=crs, transform=lie)
+    images = (Image(tmp_path / f"{when}.tif") for when in pictures)
+    site = Site("songchon", *images, read_aoi(TILE / "site.geojson"))
+    with pytest.raises(ComparisonError, match="of the site"):
+        compare_site(site, "open", SETTINGS, lambda stage: None)
 
 
 @jit

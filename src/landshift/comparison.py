@@ -72,7 +72,8 @@ def compare_site(
     ComparisonError
         When no answer can be trusted.
     """
-    pictures = describe_image(site.before), describe_image(site.after)
+    most = settings.grid.most_pixels
+    pictures = describe_image(site.before, most), describe_image(site.after, most)
     model = model_for(*pictures, model_name, settings)
     grid = plan_grid(*pictures, site.aoi, settings.grid, model.finest_gsd_m)
     outline = project_aoi(site.aoi, grid.crs) if site.aoi else None
@@ -87,7 +88,8 @@ def compare_site(
     doubts = tuple(doubt for one in pictures
                    for doubt in (*one.doubts, *doubts_of_gsd(one, settings.grid)))  # fmt: skip
     doubts += shared.doubts(aoi, settings.fitness.caution_same_share)
-    fitness = judge_fitness(before, after, alignment, aoi, settings.fitness, clouds, doubts)
+    seen = before, shared.hidden(after)
+    fitness = judge_fitness(*seen, alignment, aoi, settings.fitness, clouds, doubts)
     _refuse_unfit(site, fitness)
     progress("classifying")
     cover_before, cover_after, evidence = classify_pair(before, after, model, threads)

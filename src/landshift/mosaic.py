@@ -46,6 +46,10 @@ class Shared:
             return evidence
         return replace(evidence, valid=evidence.valid & ~self.part)
 
+    def hidden(self, after: Raster) -> Raster:
+        """The after picture, not valid where an older piece hides the later date."""
+        return replace(after, valid=after.valid & ~self.part) if self.is_older else after
+
     def doubts(self, site: Mask, least_share: float) -> tuple[str, ...]:
         """A caution where more than ``least_share`` of the ``site`` (row, col) is such a part."""
         share = float(self.part[site].mean()) if site.any() else 0.0

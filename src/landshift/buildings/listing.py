@@ -170,6 +170,8 @@ def _shape(
     inside = changes.codes[view] != 255
     if (mask & inside).sum() < settings.least_inside_share * mask.sum():
         return None
+    if (changes.codes[view][mask & inside] == NOT_SEEN).all():
+        return None  # a roof completed from a part beyond the aoi into what nobody saw
     outline = trace_outline(mask, changes.new_building_probability[view], changes.grid, top, left)
     if outline is None:
         return None
@@ -224,10 +226,11 @@ def _building(
     outline, rectangle = outlines.regularise(
         shape.outline, shape.rectangle, pooled_deg, grid.gsd_m / scale, settings
     )
-    # Only what was built anew tells what stood there: closed cracks do not, nor does the aoi's
-    # outside, whose code begins with no cover's number.
-    built = shape.mask & changes.new_building[view]
-    counts = np.bincount(changes.codes[view][built] // 10, minlength=10)[1 : len(COVERS) + 1]
+    # What was built anew tells what stood there, closed cracks do not; where a part beyond the aoi
+    # was completed into it, all of the roof that has a code.
+    counts = _covers_before(changes.codes[view][shape.mask & changes.new_building[view]])
+    if not counts.any():
+        counts = _covers_before(changes.codes[view][shape.mask])
     was = COVERS[int(counts.argmax())]
     pixel = float(grid.pixel_hectares[shape.row : shape.row + rows] @ shape.mask.mean(axis=1))
     pixel /= float(shape.mask.mean(axis=1).sum())
@@ -245,6 +248,11 @@ def _building(
         replaced=was is Cover.BUILDING,
         part_unseen=_reaches_unseen(seen, shape, settings.rim_px),
     )
+
+
+def _covers_before(codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Pixels of each cover that ``codes`` tell of before; not seen and outside tell none."""
+    return np.bincount(codes // 10, minlength=10)[1 : len(COVERS) + 1]
 
 
 def _reaches_unseen(seen: Mask, shape: Shape, rim_px: float) -> bool:
