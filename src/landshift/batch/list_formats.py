@@ -14,6 +14,7 @@ from typing import Any
 
 import shapely
 from pyproj import CRS
+from pyproj.exceptions import ProjError
 from shapely.geometry import mapping
 
 from landshift.errors import SiteError
@@ -70,26 +71,55 @@ def _csv(text: str, path: Path) -> Iterator[Row]:
     delimiter = max(",;\t", key=first_line.count)
     old_limit = csv.field_size_limit(_MOST_CELL)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        header = [name.strip().lower() for name in next(reader, [])]
+        records = _records(text, delimiter)
+        _, first, problem = next(records, ("line 1", [], ""))
+        if problem:
+            raise SiteError(f"{path}: line 1 {problem}")
+        header = [name.strip().lower() for name in first]
         if not {"id", "before", "after"} <= set(header):
             found = ", ".join(filter(None, header))[:200] or "none"
             raise SiteError(f"{path}: columns id, before and after are needed; found {found}")
         if len(set(filter(None, header))) < len([name for name in header if name]):
             raise SiteError(f"{path}: a column name stands twice in the first line")
-        while True:
-            place = f"line {reader.line_num + 1}"
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Row(place, {}, problem=f"cannot be read: {error}")
-                continue
-            if any(cell.strip() for cell in cells):
+        for place, cells, problem in records:
+            if problem:
+                yield Row(place, {}, problem=problem)
+            elif any(cell.strip() for cell in cells):
                 yield _csv_row(place, header, cells)
     finally:
         csv.field_size_limit(old_limit)
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[str, list[str], str]]:
+    """Each record's place, its cells, and why it cannot be read.
+
+    Strict, because a quote that is not closed would else take the rows below into its cell.
+    """
+    lines = io.StringIO(text, newline="").readlines()
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    # people leave spaces between a closing quote and the next cell; nothing is lost with them
+    spaces = re.compile(rf'" +(?=[{delimiter}\r\n]|$)')
+    while True:
+        first = reader.line_num
+        try:
+            cells, problem = next(reader), ""
+        except StopIteration:
+            return
+        except csv.Error as error:
+            tidy = [spaces.sub('"', line) for line in lines[first : reader.line_num]]
+            again = csv.reader(tidy, delimiter=delimiter, strict=True)
+            try:
+                cells, problem = next(again), ""
+            except csv.Error:
+                cells, problem = [], _unreadable(error, first + 1, reader.line_num)
+        yield f"line {first + 1}", cells, problem
+
+
+def _unreadable(error: csv.Error, first: int, last: int) -> str:
+    rows = f", and with it all up to line {last}" if last > first else ""
+    unclosed = "unexpected end" in str(error)
+    why = "a quote is opened and not closed" if unclosed else str(error)
+    return f"cannot be read{rows}: {why}"
 
 
 def _csv_row(place: str, header: list[str], cells: list[str]) -> Row:
@@ -133,10 +163,12 @@ def _geopackage(path: Path) -> Iterator[Row]:
 
     try:
         meta, _, geometry, columns = pyogrio.raw.read(f"GPKG:{path.absolute()}", layer=0)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
+        crs = CRS.from_user_input(meta["crs"]) if meta["crs"] else None
+    except (
+        pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, ProjError,
+    ) as error:  # fmt: skip
         why = str(error).splitlines()[0]
         raise SiteError(f"{path}: not a GeoPackage with a layer of sites: {why}") from None
-    crs = CRS.from_user_input(meta["crs"]) if meta["crs"] else None
     names = [str(name).lower() for name in meta["fields"]]
     count = len(columns[0]) if columns else 0
     for number in range(count):
@@ -157,12 +189,15 @@ def _geoparquet(path: Path) -> Iterator[Row]:
     try:
         table = parquet.read_table(path)
         meta = json.loads((table.schema.metadata or {}).get(b"geo", b"{}"))
-    except (ArrowException, ValueError, OSError) as error:
+        primary = meta.get("primary_column", "geometry")
+        told = meta.get("columns", {}).get(primary, {}).get("crs", "OGC:CRS84")
+        crs = None if told is None else CRS.from_user_input(told)
+        records = table.to_pylist()
+    except (
+        ArrowException, ValueError, OSError, AttributeError, TypeError, OverflowError, ProjError,
+    ) as error:  # fmt: skip
         raise SiteError(f"{path}: not GeoParquet: {str(error).splitlines()[0]}") from None
-    primary = meta.get("primary_column", "geometry")
-    told = meta.get("columns", {}).get(primary, {}).get("crs", "OGC:CRS84")
-    crs = None if told is None else CRS.from_user_input(told)
-    for number, record in enumerate(table.to_pylist(), 1):
+    for number, record in enumerate(records, 1):
         wkb = record.pop(primary, None)
         cells = {str(name).lower(): _text(value) for name, value in record.items()}
         yield _with_wkb(f"feature {number}", cells, wkb, crs)
@@ -173,18 +208,19 @@ def _with_wkb(place: str, cells: dict[str, str], wkb: Any, crs: CRS | None) -> R
         return Row(place, cells)
     try:
         shape = shapely.force_2d(shapely.from_wkb(wkb))
-    except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
+        if shape is None or shape.is_empty:
+            return Row(place, cells)
+        if crs is not None and crs != WGS84:
+            shape = project_polygon(shape, crs, WGS84)
+    except (shapely.errors.ShapelyError, ProjError, ValueError, TypeError) as error:
         return Row(place, cells, problem=f"its geometry cannot be read: {str(error)[:80]}")
-    if shape is None or shape.is_empty:
-        return Row(place, cells)
-    if crs is not None and crs != WGS84:
-        shape = project_polygon(shape, crs, WGS84)
     return Row(place, cells, dict(mapping(shape)))
 
 
 def _text(value: Any) -> str:
     """A cell of any type as it would stand in a CSV."""
-    if value is None or (isinstance(value, float) and value != value):
+    # what is not equal to itself is an empty number or an empty day, whoever's type it is of
+    if value is None or value != value:
         return ""
     if isinstance(value, datetime | date):
         return value.isoformat()

@@ -30,9 +30,9 @@ def folder_name(site_id: str) -> str:
     return f"{part}-{digest}" if part else f"site-{digest}"
 
 
-def plain(text: str) -> str:
-    """One line without control, bidirectional or unassigned characters."""
-    kept = (" " if unicodedata.category(c)[0] in "CZ" else c for c in str(text)[:_MOST_SHOWN])
+def plain(text: str, most: int | None = _MOST_SHOWN) -> str:
+    """One line without control, bidirectional or unassigned characters; None: of any length."""
+    kept = (" " if unicodedata.category(c)[0] in "CZ" else c for c in str(text)[:most])
     return " ".join("".join(kept).split())
 
 

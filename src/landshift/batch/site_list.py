@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import shapely
 from pyproj import Geod
+from pyproj.exceptions import ProjError
 from shapely.geometry import Polygon, mapping
 
 from landshift.batch.fetching import file_name_of, is_remote
@@ -32,6 +34,19 @@ COLUMNS = (
 )  # fmt: skip
 """What landshift understands; other columns travel into the results."""
 _MOST_RADIUS_M = 50_000.0
+_MOST_ADDRESS = 8000
+"""Characters; a signed address has one to three thousand, and servers take 8 kB."""
+_MOST_PATH = 500
+_MOST_NAME = 255
+"""Bytes; what file systems allow."""
+_WKT = re.compile(
+    r"(?:SRID\s*=\s*(\d+)\s*;)?\s*((?:MULTI)?POLYGON\s*[ZM]{0,2}\s*(?:\(|EMPTY).*)", re.I | re.S
+)
+_UNFORESEEN = (
+    ValueError, TypeError, LookupError, ArithmeticError, RecursionError, OSError, ProjError,
+    shapely.errors.ShapelyError,
+)  # fmt: skip
+"""What a library raises for a cell that nobody thought of."""
 _GEOD = Geod(ellps="WGS84")
 
 
@@ -59,19 +74,19 @@ def read_site_list(path: Path) -> SiteList:
 
 
 def _unique(site: ListedSite, taken: dict[str, str]) -> ListedSite:
-    """Refuse a second site of one name; file systems may not tell case or width apart."""
+    """Refuse a second site of one name; neither eyes nor file systems may tell them apart."""
     if site.problem:
         return site
-    key = unicodedata.normalize("NFKC", site.folder).casefold()
-    first = taken.setdefault(key, site.place)
-    if first == site.place:
+    keys = [unicodedata.normalize("NFKC", name).casefold() for name in (site.id, site.folder)]
+    places = [taken.setdefault(key, site.place) for key in keys]
+    first = next((place for place in places if place != site.place), None)
+    if first is None:
         return site
     return replace(site, problem=f"id {site.id!r} stands already in {first}", site=None, folder="")
 
 
 def _site(row: Row, base: Path) -> ListedSite:
     cells = {key: text for key, text in row.cells.items() if key in COLUMNS}
-    extra = {key: plain(text) for key, text in row.cells.items() if key not in COLUMNS and key}
     listed = ListedSite(
         place=row.place,
         id=plain(cells.get("id", "")),
@@ -79,11 +94,11 @@ def _site(row: Row, base: Path) -> ListedSite:
         name=plain(cells.get("name", "")),
         province=plain(cells.get("province", "")),
         year=plain(cells.get("year", "")),
-        before=plain(cells.get("before", "")),
-        after=plain(cells.get("after", "")),
-        before_mask=plain(kind_and_file(cells.get("before_mask", "").strip())[1]),
-        after_mask=plain(kind_and_file(cells.get("after_mask", "").strip())[1]),
-        extra=extra,
+        before=plain(cells.get("before", ""), _MOST_ADDRESS),
+        after=plain(cells.get("after", ""), _MOST_ADDRESS),
+        before_mask=plain(kind_and_file(cells.get("before_mask", "").strip())[1], _MOST_ADDRESS),
+        after_mask=plain(kind_and_file(cells.get("after_mask", "").strip())[1], _MOST_ADDRESS),
+        extra=_extra(row),
     )
     try:
         if row.problem:
@@ -91,6 +106,23 @@ def _site(row: Row, base: Path) -> ListedSite:
         return _usable(listed, cells, row.geometry, base)
     except InputError as error:
         return replace(listed, problem=plain(str(error)))
+    except _UNFORESEEN as error:
+        # its kind is told, so that it can be found should the fault be landshift's
+        why = f"cannot be used: {type(error).__name__}: {error}"
+        return replace(listed, problem=plain(why))
+
+
+def _extra(row: Row) -> dict[str, str]:
+    """The columns that landshift does not know, under names that can be stored and shown."""
+    extra: dict[str, str] = {}
+    for key, text in row.cells.items():
+        if key in COLUMNS or not key:
+            continue
+        name = plain(key) or "column"
+        while name in extra:  # made alike by the cleaning
+            name += "_"
+        extra[name] = plain(text)
+    return extra
 
 
 def _usable(
@@ -115,7 +147,7 @@ def _usable(
     aoi = _aoi(cells, geometry, base, listed.place)
     year = listed.year or (str(after_date.year) if after_date else "")
     lon, lat = _middle(aoi)
-    folder = folder_name(cells.get("id", ""))
+    folder = folder_name(plain(cells.get("id", ""), None))
     site = Site(
         id=folder,
         name=listed.name or listed.id,
@@ -133,12 +165,20 @@ def _path(cells: Mapping[str, str], column: str, base: Path) -> Path:
     text = cells.get(column, "").strip()
     if not text:
         raise SiteError(f"{column} is missing; it names the {column} picture")
-    if plain(text) != text:
+    remote = is_remote(text)
+    most = _MOST_ADDRESS if remote else _MOST_PATH
+    if len(text) > most:
+        kind = "an address" if remote else "a file"
+        raise SiteError(f"{column} has {len(text)} characters; {kind} may have {most}")
+    if plain(text, None) != text:
         raise SiteError(f"{column} holds characters that no file name has: {plain(text)!r}")
-    if is_remote(text):
+    if remote:
         return Path(file_name_of(text))
     if text.startswith("/vsi") or "://" in text:
         raise SiteError(f"{column} is {text[:80]}; allowed are files, https, http, s3 and /vsis3")
+    longest = max((len(part.encode()) for part in Path(text).parts), default=0)
+    if longest > _MOST_NAME:
+        raise SiteError(f"{column} holds a name of {longest} bytes; allowed are {_MOST_NAME}")
     # absolute, because a worker may stand in another folder; symbolic links stay
     return Path(os.path.abspath(base / text))
 
@@ -217,12 +257,16 @@ def _facts(cells: Mapping[str, str], base: Path) -> dict[str, str]:
 
 
 def _is_wkt(text: str) -> bool:
-    return text[:12].upper().lstrip().startswith(("POLYGON", "MULTIPOLYGON"))
+    return _WKT.fullmatch(text) is not None
 
 
 def _from_wkt(text: str) -> dict[str, Any]:
+    found = _WKT.fullmatch(text)
+    assert found is not None
+    if found[1] not in (None, "4326"):
+        raise SiteError(f"aoi has SRID {found[1][:20]}; allowed is 4326, longitude before latitude")
     try:
-        return dict(mapping(shapely.from_wkt(text)))
+        return dict(mapping(shapely.from_wkt(found[2])))
     except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
         raise SiteError(f"aoi is no WKT polygon: {str(error)[:80]}") from None
 
@@ -230,7 +274,7 @@ def _from_wkt(text: str) -> dict[str, Any]:
 def _point(geometry: dict[str, Any]) -> tuple[float, float]:
     try:
         lon, lat = (float(value) for value in geometry["coordinates"][:2])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise SiteError("the point's coordinates cannot be read") from None
     if not (math.isfinite(lon + lat) and abs(lon) <= 180 and abs(lat) <= 90):
         raise SiteError(f"the point {lon:g} {lat:g} is not on Earth")

@@ -25,6 +25,8 @@ from landshift.site import Aoi
 
 _MOST_BYTES = 20_000_000
 """An outline of a county has some thousand corners; this is room for a quarter of a million."""
+_MOST_NAMED = 300
+"""Characters of a path that an error names."""
 _CRS_NAME = re.compile(
     r"(?:urn:(?:x-)?ogc:def:crs:)?(EPSG|OGC):(?:[\d.]*:)?(CRS84|\d{4,6})", re.IGNORECASE
 )
@@ -32,7 +34,7 @@ _CRS_NAME = re.compile(
 _SEGMENTS = 32
 """Pieces into which an outline's longest extent is cut before it changes its CRS."""
 _UNREADABLE = (
-    ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError,
+    ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError, OverflowError,
     shapely.errors.ShapelyError,
 )  # fmt: skip
 """What shapely raises for coordinates that are none."""
@@ -126,7 +128,9 @@ def project_polygon(
     if source == target:
         return polygon
     west, south, east, north = polygon.bounds
-    cut = shapely.segmentize(polygon, max(east - west, north - south) / _SEGMENTS)
+    extent = max(east - west, north - south)
+    # a point of a list has no sides to cut
+    cut = shapely.segmentize(polygon, extent / _SEGMENTS) if extent > 0 else polygon
     change = Transformer.from_crs(source, target, always_xy=True)
 
     def moved(xy: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -166,18 +170,25 @@ def _areas(geometry: BaseGeometry) -> Polygon | MultiPolygon:
 
 def load_geojson(path: Path) -> dict[str, Any]:
     """The top object of a GeoJSON file of bearable size."""
-    if not path.is_file():
-        raise SiteError(f"{path}: no such file")
-    if path.stat().st_size > _MOST_BYTES:
-        raise SiteError(f"{path}: {path.stat().st_size} bytes; allowed are {_MOST_BYTES}")
     try:
+        if not path.is_file():
+            raise SiteError(f"{path}: no such file")
+        if path.stat().st_size > _MOST_BYTES:
+            raise SiteError(f"{path}: {path.stat().st_size} bytes; allowed are {_MOST_BYTES}")
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise SiteError(f"{path}: could not be read: {error.strerror}") from error
+        # what is too long for a name may be a whole outline
+        where = str(path) if len(str(path)) <= _MOST_NAMED else f"{str(path)[:_MOST_NAMED]}…"
+        raise SiteError(f"{where}: could not be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise SiteError(f"{path}: not GeoJSON: {str(error).splitlines()[0]}") from error
     if not isinstance(document, dict):
         raise SiteError(f"{path}: not GeoJSON: the top is no object")
+    members = document.get("features", [])
+    if document.get("type") == "FeatureCollection" and not isinstance(members, list):
+        raise SiteError(
+            f"{path}: its features are a {type(members).__name__}; a list of features is needed"
+        )
     return document
 
 
