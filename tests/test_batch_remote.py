@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import threading
@@ -20,6 +21,8 @@ from landshift.errors import ImageError
 from landshift.settings import Settings
 
 CONTENT = bytes(range(256)) * 40
+NEWER = CONTENT[::-1]
+HALF = f"bytes={len(CONTENT) // 2}-"
 
 
 class Moody(BaseHTTPRequestHandler):
@@ -51,6 +54,9 @@ class Moody(BaseHTTPRequestHandler):
         self.send_response(status)
         if not self.path.endswith("nameless.tif"):
             self.send_header("ETag", '"one"')
+        if status == 206:
+            last = len(CONTENT) - 1
+            self.send_header("Content-Range", f"bytes {start}-{last}/{len(CONTENT)}")
         self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
 
@@ -58,12 +64,59 @@ class Moody(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setattr(fetching, "_PAUSE_S", 0.01)
-    monkeypatch.setattr(fetching, "_TIMEOUT_S", 5.0)
-    monkeypatch.setattr(Moody, "moods", [])
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
+class Replaced(BaseHTTPRequestHandler):
+    """Breaks in the middle of one version of a picture; from then on there is another."""
+
+    protocol_version = "HTTP/1.1"
+    named: ClassVar[list[dict[str, str]]] = []
+    heeds_if_range = True
+    begins = 0
+    """How far from where it was asked to a partial answer begins."""
+    asked: ClassVar[list[tuple[str | None, str | None]]] = []
+
+    def do_GET(self):
+        whole, names = (NEWER, self.named[-1]) if self.asked else (CONTENT, self.named[0])
+        wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
+        self.asked.append((wanted, condition))
+        partly = wanted and (not self.heeds_if_range or condition in names.values())
+        start = int(wanted[6:].split("-")[0]) + self.begins if partly else 0
+        body = whole[start:]
+        self.send_response(206 if partly else 200)
+        for name, value in names.items():
+            self.send_header(name, value)
+        if partly:
+            self.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body if len(self.asked) > 1 else body[: len(body) // 2])
+        self.close_connection = True
+
+    def log_message(self, *args):
+        pass
+
+
+class Endless(BaseHTTPRequestHandler):
+    """Sends pieces and never says how many there are."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        with contextlib.suppress(OSError):  # whoever reads has had enough
+            for _ in range(40):
+                self.wfile.write(b"100\r\n" + bytes(256) + b"\r\n")
+            self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = True
+
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def serving(handler):
+    running = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{running.server_port}/20240529.tif"
@@ -72,11 +125,69 @@ def server(monkeypatch):
     thread.join()
 
 
-@pytest.mark.parametrize("moods", [[], ["503", "429"], ["breaks"], ["breaks", "502", "breaks"]])
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    monkeypatch.setattr(fetching, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(fetching, "_TIMEOUT_S", 5.0)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(Moody, "moods", [])
+    with serving(Moody) as address:
+        yield address
+
+
+@pytest.mark.parametrize("moods", [[], ["503", "429"], ["breaks"], ["breaks", "502", "breaks"],
+                                   ["breaks", "416"]])  # fmt: skip
 def test_a_picture_is_had_in_the_end(moods, server, tmp_path):
     Moody.moods[:] = moods
     fetch(server, tmp_path / "p.tif")
     assert (tmp_path / "p.tif").read_bytes() == CONTENT
+
+
+_DAYS = ("Wed, 29 May 2024 01:00:00 GMT", "Thu, 30 May 2024 01:00:00 GMT")
+
+
+@pytest.mark.parametrize(
+    ("named", "heeds", "begins", "asked"),
+    [
+        # what the server has is another: it says so itself, or in what it names the part
+        ([{"ETag": '"one"'}, {"ETag": '"two"'}], True, 0, [(HALF, '"one"')]),
+        ([{"ETag": '"one"'}, {"ETag": '"two"'}], False, 0, [(HALF, '"one"'), (None, None)]),
+        ([{"Last-Modified": day} for day in _DAYS], True, 0, [(HALF, _DAYS[0])]),
+        ([{"Last-Modified": day} for day in _DAYS], False, 0, [(HALF, _DAYS[0]), (None, None)]),
+        # nothing that would tell: asked for whole
+        ([{}], False, 0, [(None, None)]),
+        ([{"ETag": 'W/"one"'}], False, 0, [(None, None)]),
+        # a part, but not the one that was asked for
+        ([{"ETag": '"one"'}], True, 7, [(HALF, '"one"'), (None, None)]),
+    ],
+)
+def test_two_versions_are_never_joined(named, heeds, begins, asked, tmp_path, monkeypatch):
+    for name, value in (("named", named), ("heeds_if_range", heeds), ("begins", begins),
+                        ("asked", [])):  # fmt: skip
+        monkeypatch.setattr(Replaced, name, value)
+    with serving(Replaced) as address:
+        fetch(address, tmp_path / "p.tif")
+    assert (tmp_path / "p.tif").read_bytes() == NEWER
+    assert Replaced.asked == [(None, None), *asked]
+
+
+def test_a_file_of_an_earlier_call_is_not_gone_on_with(server, tmp_path):
+    (tmp_path / "p.tif").write_bytes(b"of who knows what")
+    fetch(server, tmp_path / "p.tif")
+    assert (tmp_path / "p.tif").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("handler", [Endless, Moody])
+def test_what_is_too_large_is_not_kept(handler, tmp_path, monkeypatch):
+    monkeypatch.setattr(Moody, "moods", ["breaks"])
+    monkeypatch.setattr(fetching, "_MOST_BYTES", 5000)
+    monkeypatch.setattr(fetching, "_PIECE", 1000)
+    with serving(handler) as address, pytest.raises(ImageError, match=r"allowed are 5000$"):
+        fetch(address, tmp_path / "p.tif")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -90,8 +201,7 @@ def test_what_cannot_be_had_is_one_clear_line(moods, why, server, tmp_path):
         fetch(server, tmp_path / "p.tif")
 
 
-def test_nobody_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetching, "_PAUSE_S", 0.0)
+def test_nobody_there(tmp_path):
     with pytest.raises(ImageError, match="tried 4 times"):
         fetch("http://127.0.0.1:9/a.tif", tmp_path / "a.tif")
     assert version_of("http://127.0.0.1:9/a.tif") is None
@@ -191,3 +301,12 @@ def test_a_bucket_is_read(tmp_path, monkeypatch):
             fetch("s3://pictures/none.tif", tmp_path / "none")
     finally:
         standin.stop()
+
+
+def test_an_error_shows_no_signature(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "_TRIES", 1)
+    address = f"http://127.0.0.1:9/{'a' * 300}.tif?X-Amz-Signature=secret"
+    with pytest.raises(fetching.FetchError, match=r"a\?…: could not be fetched") as refused:
+        fetch(address, tmp_path / "a.tif")
+    assert "secret" not in str(refused.value)
+    assert len(str(refused.value)) < 400

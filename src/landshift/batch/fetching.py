@@ -8,7 +8,6 @@ memory of failed addresses, which outlasts the failure within a process.
 from __future__ import annotations
 
 import http.client
-import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -16,7 +15,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,9 +32,13 @@ _TRIES = 4
 _PAUSE_S = 1.0
 """Before the second try; doubled before each other."""
 _MOST_BYTES = 8 * 2**30
+_MOST_SHOWN = 200
+"""Characters of an address in an error."""
 _PIECE = 2**20
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 """HTTP codes after which trying again makes sense."""
+_NO_SUCH_RANGE = 416
+"""HTTP code where less lies there than was had already."""
 _HEAD_REFUSED = (400, 401, 403, 405, 501)
 """HTTP codes after which a picture whose headers are not to be had may yet be read."""
 _BROKEN: tuple[type[Exception], ...] = (
@@ -59,7 +62,7 @@ def file_name_of(address: str) -> str:
     path = urllib.parse.urlsplit(_plain(address)).path
     name = PurePosixPath(urllib.parse.unquote(path)).name
     if not name or name in (".", "..") or "\\" in name or "\0" in name:
-        raise ImageError(f"{address}: the address names no file")
+        raise ImageError(f"{_shown(address)}: the address names no file")
     return name
 
 
@@ -136,8 +139,19 @@ def _fetched(address: str, folder: Path) -> Path:
     return path
 
 
+@dataclass
+class _Part:
+    """A picture as far as it has come, within one call of `fetch`."""
+
+    path: Path
+    version: str = ""
+    """What tells the version that it is of; none where it cannot be gone on with."""
+
+
 def fetch(address: str, path: Path) -> None:
     """Copy what lies at ``address`` to ``path``; broken off, it goes on where it was.
+
+    It begins anew where what lies there may have changed in between.
 
     Raises
     ------
@@ -146,12 +160,15 @@ def fetch(address: str, path: Path) -> None:
     ImageError
         When it is too large, or its kind of address is not fetched.
     """
+    part = _Part(path)
     for number in range(1, _TRIES + 1):
         try:
-            return _fetch_s3(address, path) if _is_s3(address) else _fetch_http(address, path)
+            return _fetch_s3(address, path) if _is_s3(address) else _fetch_http(address, part)
         except urllib.error.HTTPError as error:
             why, passing = f"HTTP {error.code} {error.reason}", error.code in _PASSING
             error.close()
+            if error.code == _NO_SUCH_RANGE and part.version:
+                part.version, passing = "", True
         except _passing_errors() as error:
             why, passing = str(getattr(error, "reason", error)) or type(error).__name__, True
         except OSError as error:
@@ -160,22 +177,57 @@ def fetch(address: str, path: Path) -> None:
             break
         time.sleep(_PAUSE_S * 2 ** (number - 1))
     tries = "once" if number == 1 else f"{number} times"
-    raise FetchError(f"{address}: could not be fetched, tried {tries}: {why}")
+    raise FetchError(f"{_shown(address)}: could not be fetched, tried {tries}: {why}")
 
 
-def _fetch_http(address: str, path: Path) -> None:
-    have = path.stat().st_size if path.exists() else 0
-    with _opened(address, {"Range": f"bytes={have}-"} if have else {}) as answer:
+def _fetch_http(address: str, part: _Part) -> None:
+    have = part.path.stat().st_size if part.version and part.path.exists() else 0
+    asked = {"Range": f"bytes={have}-", "If-Range": part.version} if have else {}
+    with _opened(address, asked) as answer:
         if answer.status != 206:
             have = 0
+        elif have and not _goes_on(answer.headers, part.version, have):
+            part.version = ""
+            raise ConnectionError("the server answered with another part than was asked for")
+        if not have:
+            part.version = _version_in(answer.headers)
         left = int(answer.headers.get("Content-Length") or 0)
-        if have + left > _MOST_BYTES:
-            raise ImageError(f"{address}: {have + left} bytes; allowed are {_MOST_BYTES}")
-        with path.open("ab" if have else "wb") as file:
-            shutil.copyfileobj(answer, file, _PIECE)
-        got = path.stat().st_size - have
+        got = _copy(answer, address, part.path, have, left) - have
         if left and got < left:
             raise ConnectionError(f"the connection broke after {have + got} of {have + left} bytes")
+
+
+def _version_in(headers: Any) -> str:
+    """What to name in ``If-Range``, which takes no weak ETag; none where nothing will do."""
+    etag = str(headers.get("ETag", ""))
+    return etag if etag.startswith('"') else str(headers.get("Last-Modified", ""))
+
+
+def _goes_on(headers: Any, version: str, have: int) -> bool:
+    """Whether a partial answer begins at ``have`` and is of ``version``.
+
+    Servers are about that do not know ``If-Range``, so the answer's own words count.
+    """
+    begins = str(headers.get("Content-Range", "")).strip().startswith(f"bytes {have}-")
+    return begins and _version_in(headers) in ("", version)
+
+
+def _copy(source: Any, address: str, path: Path, have: int, left: int) -> int:
+    """Write ``source`` to ``path`` after the ``have`` bytes that it holds; how many it holds then.
+
+    ``left`` is how many are announced, 0 where that is not known: then the limit holds as well.
+    """
+    size = have + left
+    if size <= _MOST_BYTES:
+        size = have
+        with path.open("ab" if have else "wb") as file:
+            while size <= _MOST_BYTES and (piece := source.read(_PIECE)):
+                size += len(piece)
+                file.write(piece)
+    if size > _MOST_BYTES:
+        path.unlink(missing_ok=True)
+        raise ImageError(f"{_shown(address)}: {size} bytes or more; allowed are {_MOST_BYTES}")
+    return size
 
 
 def _opened(address: str, headers: dict[str, str] | None = None, method: str = "GET") -> Any:
@@ -186,10 +238,16 @@ def _opened(address: str, headers: dict[str, str] | None = None, method: str = "
     )
 
 
+def _shown(address: str) -> str:
+    """What an error names: a signature is long, and nobody's to read in a log."""
+    place, mark, _ = address.partition("?")
+    return place[:_MOST_SHOWN] + ("?…" if mark else "")
+
+
 def _plain(address: str) -> str:
     plain = address.removeprefix("/vsicurl/")
     if not plain.startswith(("https://", "http://")) and not _is_s3(address):
-        raise ImageError(f"{address}: not fetched; allowed are https, http, s3 and files")
+        raise ImageError(f"{_shown(address)}: not fetched; allowed are https, http, s3 and files")
     return plain
 
 
@@ -238,8 +296,6 @@ def _fetch_s3(address: str, path: Path) -> None:
         code = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _PASSING:
             raise
-        raise FetchError(f"{address}: could not be fetched: {error}") from error
-    if answer["ContentLength"] > _MOST_BYTES:
-        raise ImageError(f"{address}: {answer['ContentLength']} bytes; allowed are {_MOST_BYTES}")
-    with answer["Body"] as body, path.open("wb") as file:
-        shutil.copyfileobj(body, file, _PIECE)
+        raise FetchError(f"{_shown(address)}: could not be fetched: {error}") from error
+    with answer["Body"] as body:
+        _copy(body, address, path, 0, answer["ContentLength"])
