@@ -49,6 +49,16 @@ def test_a_mask_band_is_heeded_though_its_overviews_are_means(tmp_path, name, ma
     assert found[~BLOB].all()
 
 
+def test_of_near_infrared_not_all_of_a_file_is_unpacked(tmp_path, monkeypatch):
+    def refuse(source, band):
+        raise AssertionError("all of the file was unpacked")
+
+    monkeypatch.setattr("landshift.reading.picture.own_sample_of", refuse)
+    path = write(tmp_path / "a.tif", ground(700, 700, bands=4), photometric="RGB",
+                 alpha="unspecified")  # fmt: skip
+    assert describe_image(Image(path)).sensor.bands == ("red", "green", "blue", "nir")
+
+
 @pytest.mark.parametrize(
     ("value", "dtype"),
     [(-999, "int16"), (-1, "int16"), (255, "uint16"), (1.0, "float32"), (-1.0, "float32"),

@@ -68,13 +68,11 @@ def find_hiding_bands(source: Any) -> tuple[tuple[HidingBand, ...], bool]:
         sample = sample_of(source, number)
         most = float(sample.max())
         if hides:
-            if name.startswith("cloud") and np.unique(sample).size > _MOST_VALUES:
+            if name.startswith("cloud") and _values(source, number) > _MOST_VALUES:
                 continue
-        elif tagged and name not in _SEEN_NAMES:
-            between = (sample > 0) & (sample < most)
-            if source.count == 4 and between.mean() > _BETWEEN_SHARE:
-                is_band = True
-                continue
+        elif tagged and name not in _SEEN_NAMES and source.count == 4 and is_mixed(sample):
+            is_band = True
+            continue
         found.append(HidingBand(number, most, hides))
     return tuple(found), is_band
 
@@ -108,10 +106,25 @@ def notes_of_hiding(
 
 
 def sample_of(source: Any, band: int) -> NDArray[Any]:
-    """A thinned sample of a band of an open file, (row, col).
-
-    Of its own pixels: overviews hold means as a rule, and a mask of 0 and 255 has many of them.
-    """
+    """A thinned sample of a band of an open file, (row, col); of its overviews if it has any."""
     shape = (min(_SAMPLE_PX, source.height), min(_SAMPLE_PX, source.width))
+    return np.asarray(source.read(band, out_shape=shape))
+
+
+def own_sample_of(source: Any, band: int) -> NDArray[Any]:
+    """The same of the file's own pixels, for which all of it may have to be unpacked.
+
+    Overviews hold means as a rule, and of a mask of 0 and 255 these are many numbers.
+    """
     with open_picture(Path(source.name), source.driver, overviews=False) as own:
-        return np.asarray(own.read(band, out_shape=shape))
+        return sample_of(own, band)
+
+
+def _values(source: Any, band: int) -> int:
+    return np.unique(own_sample_of(source, band)).size
+
+
+def is_mixed(sample: NDArray[Any]) -> bool:
+    """Whether a band lies between nothing and its largest value in too many places for a mask."""
+    between = (sample > 0) & (sample < sample.max())
+    return bool(between.mean() > _BETWEEN_SHARE)

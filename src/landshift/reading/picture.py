@@ -20,7 +20,9 @@ from landshift.reading.collar import Collar, find_collar
 from landshift.reading.hiding import (
     HidingBand,
     find_hiding_bands,
+    is_mixed,
     notes_of_hiding,
+    own_sample_of,
     sample_of,
     untagged_opacity,
 )
@@ -271,6 +273,8 @@ def _without_empty_bands(
     if "nir" in roles and told_by != "band descriptions":
         number = roles.index("nir") + 1
         sample = sample_of(source, number)
+        if not is_mixed(sample):  # of near infrared, not all of a large file is unpacked for it
+            sample = own_sample_of(source, number)
         _, counts = np.unique(sample, return_counts=True)
         opacity = untagged_opacity(number, sample)
         if opacity is not None:
