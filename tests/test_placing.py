@@ -55,8 +55,10 @@ def test_a_result_with_something_of_the_users_is_not(result, name):
 
 def test_a_result_is_taken_away_and_nothing_of_the_users(result, tmp_path):
     (result / "notes.txt").write_text("three days of interpretation")
+    (result / "._maps").mkdir()
     remove_result(result)
-    assert os.listdir(result) == ["notes.txt"]
+    assert sorted(os.listdir(result)) == ["._maps", "notes.txt"]
+    (result / "._maps").rmdir()
     remove_result(result)  # no result any more
     assert os.listdir(result) == ["notes.txt"]
     (result / "notes.txt").unlink()

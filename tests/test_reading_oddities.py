@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
 
 from landshift.errors import ImageError
-from landshift.reading import describe_image, read_raster
+from landshift.reading import describe_image, read_raster, world_files
 from landshift.reading.recognition import BandFacts, recognise_bands
 from landshift.reading.units import is_fill
 from landshift.site import Image
@@ -113,6 +114,12 @@ def test_a_picture_needs_no_suffix(tmp_path, name):
     assert seen(path, 1.0).all()
     with pytest.raises(ImageError, match="has no CRS; --gsd METRES says"):
         describe_image(Image(path))
+
+
+def test_where_no_world_file_can_lie_none_is_looked_for(tmp_path):
+    path = write(tmp_path / f"{'a' * 251}.tif", ground())  # one letter more is no name any more
+    assert seen(path).all()
+    assert world_files(Path("/")) == []
 
 
 def test_a_file_in_another_ones_place_is_looked_at_anew(tmp_path):

@@ -76,6 +76,9 @@ class Assessment:
     unmet: int = 0
     """Polygons and points of the reference that are no unit: outside of what is mapped, smaller
     than a pixel, or covered by later ones."""
+    spacing_m: float | None = None
+    """Distance of the reference pixels that were taken as separate units, metres; None where
+    nobody thinned them."""
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a row of the error matrix and scores for each class."""
@@ -102,7 +105,7 @@ class Assessment:
             "overall_accuracy": self.overall_accuracy, "overall_low": self.overall_low,
             "overall_high": self.overall_high,
             "confidence": self.confidence, "unassessed_hectares": self.unassessed_hectares,
-            "unmet": self.unmet,
+            "unmet": self.unmet, "spacing_m": self.spacing_m,
             "classes": [
                 {name: None if value != value else value for name, value in vars(score).items()}
                 for score in self.classes

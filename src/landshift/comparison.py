@@ -88,8 +88,9 @@ def compare_site(
     doubts = tuple(doubt for one in pictures
                    for doubt in (*one.doubts, *doubts_of_gsd(one, settings.grid)))  # fmt: skip
     doubts += shared.doubts(aoi, settings.fitness.caution_same_share)
-    seen = before, shared.hidden(after)
-    fitness = judge_fitness(*seen, alignment, aoi, settings.fitness, clouds, doubts)
+    fitness = judge_fitness(
+        before, shared.masked(after), alignment, aoi, settings.fitness, clouds, doubts
+    )
     _refuse_unfit(site, fitness)
     progress("classifying")
     cover_before, cover_after, evidence = classify_pair(before, after, model, threads)

@@ -23,9 +23,9 @@ from landshift.reading import (
     read_covers,
     read_raster,
     read_reference,
+    reference_gsd_m,
     unmet_features,
 )
-from landshift.reading.labels import reference_gsd_m
 from landshift.settings import UTM_SLACK, AssessmentSettings, Settings, TeachingSettings
 from landshift.site import Image
 from landshift.teaching import Lesson, model_meta, teach
@@ -77,7 +77,8 @@ def assess_map(
     _refuse_other_legend(mapped, known, reference)
     # rounded down, two units would lie in one pixel of the reference
     least = math.ceil(reference_gsd_m(reference, grid) / grid.gsd_m * (1.0 - UTM_SLACK))
-    sample = thinned(known, max(1, least, round(spacing_m / grid.gsd_m)))
+    step_px = max(1, least, round(spacing_m / grid.gsd_m))
+    sample = thinned(known, step_px)
     codes = np.union1d(mapped[mapped > 0], sample[(sample > 0) & (mapped > 0)])
     number = np.zeros(256, np.uint8)
     number[codes] = np.arange(1, len(codes) + 1)
@@ -90,18 +91,8 @@ def assess_map(
         found = assess(matrix, np.array(hectares), labels, confidence)
     except ValueError as error:
         raise InputError(f"{reference}: {error}") from error
-    return replace(found, unmet=unmet_features(reference, grid, mapped > 0))
-
-
-def units_apart_m(reference: Path, grid: Grid, spacing_m: float) -> float:
-    """Distance in metres at which `assess_map` takes pixels of ``reference`` for separate units.
-
-    Raises
-    ------
-    InputError
-        When the reference is a raster that cannot be used.
-    """
-    return max(spacing_m, reference_gsd_m(reference, grid))
+    unmet = unmet_features(reference, grid, mapped > 0)
+    return replace(found, unmet=unmet, spacing_m=step_px * grid.gsd_m)
 
 
 def _refuse_other_legend(

@@ -46,7 +46,7 @@ class Shared:
             return evidence
         return replace(evidence, valid=evidence.valid & ~self.part)
 
-    def hidden(self, after: Raster) -> Raster:
+    def masked(self, after: Raster) -> Raster:
         """The after picture, not valid where an older piece hides the later date."""
         return replace(after, valid=after.valid & ~self.part) if self.is_older else after
 

@@ -122,8 +122,8 @@ def remove_result(folder: Path) -> None:
         return
     (folder / "report.json").unlink()
     for path in folder.iterdir():
-        if _RESULT.fullmatch(path.name) or _ASIDE.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+        if path.is_file() and (_RESULT.fullmatch(path.name) or _ASIDE.fullmatch(path.name)):
+            path.unlink()
     with suppress(OSError):  # not empty
         folder.rmdir()
 

@@ -43,7 +43,7 @@ def key_of(
         files = [(listed.before, before.path), (listed.after, after.path)]
         beside = [
             (name, file) for name, picture in files if not is_remote(name)
-            for file in world_files(picture) if file.is_file()
+            for file in world_files(picture)
         ]  # fmt: skip
         files += [
             (name, mask.path) for name, mask in ((listed.before_mask, before.mask),

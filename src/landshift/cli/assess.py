@@ -34,7 +34,7 @@ def assess(
     import json
 
     from landshift.cli.table import print_assessment
-    from landshift.lessons import assess_map, units_apart_m
+    from landshift.lessons import assess_map
     from landshift.reading import read_codes
     from landshift.settings import AssessmentSettings
 
@@ -42,7 +42,6 @@ def assess(
     spacing_m = spacing or AssessmentSettings().spacing_m
     found = assess_map(mapped, grid, reference, confidence, spacing_m)
     if as_json:
-        apart_m = units_apart_m(reference, grid, spacing_m)
-        click.echo(json.dumps(found.as_dict() | {"spacing_m": apart_m}, allow_nan=False))
+        click.echo(json.dumps(found.as_dict(), allow_nan=False))
     else:
         print_assessment(found)

@@ -13,6 +13,7 @@ from landshift.reading.labels import (
     read_covers,
     read_drawing,
     read_reference,
+    reference_gsd_m,
     unmet_features,
 )
 from landshift.reading.opening import sha256_of, stamp_of
@@ -50,6 +51,7 @@ __all__ = [
     "read_raster",
     "read_reference",
     "read_whole",
+    "reference_gsd_m",
     "sha256_of",
     "stamp_of",
     "unmet_features",

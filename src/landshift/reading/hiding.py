@@ -68,8 +68,10 @@ def find_hiding_bands(source: Any) -> tuple[tuple[HidingBand, ...], bool]:
         sample = sample_of(source, number)
         most = float(sample.max())
         if hides:
-            if name.startswith("cloud") and _values(source, number) > _MOST_VALUES:
-                continue
+            if name.startswith("cloud"):
+                values = np.unique(own_sample_of(source, number))
+                if values.size > _MOST_VALUES:
+                    continue
         elif tagged and name not in _SEEN_NAMES and source.count == 4 and is_mixed(sample):
             is_band = True
             continue
@@ -118,10 +120,6 @@ def own_sample_of(source: Any, band: int) -> NDArray[Any]:
     """
     with open_picture(Path(source.name), source.driver, overviews=False) as own:
         return sample_of(own, band)
-
-
-def _values(source: Any, band: int) -> int:
-    return np.unique(own_sample_of(source, band)).size
 
 
 def is_mixed(sample: NDArray[Any]) -> bool:

@@ -76,13 +76,13 @@ def open_picture(path: Path, driver: str, overviews: bool = True) -> Iterator[An
 
 
 def stamp_of(path: Path) -> tuple[int, ...]:
-    """What tells whether a file is still the same one; empty where there is none.
+    """What tells whether a file is still the same one; empty where none is to be had.
 
     Copies keep size and time of what was copied, but no file can set its own time of change.
     """
     try:
         stat = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # whoever reads it says why
         return ()
     return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 

@@ -46,9 +46,11 @@ from landshift.site import Image
 _EVEN_SHARE = 0.99
 """Share of a band of one or two values from which it says nothing: opacity, not near infrared."""
 _HALF_OPAQUE = 127
-_LEAST_WHITE_SHARE = 0.02
-"""Of a picture, that pixels as bright as can be at its border are its margin. Snow and roofs that
-are as bright say as little of the ground, but a few of them are no reason to read it all again."""
+"""Of 255, in masks and palettes; what is above is seen."""
+_LEAST_MARGIN_SHARE = 0.02
+"""Of a picture, that pixels of one number at its border are its margin, if that is not 0. Snow and
+roofs as bright as can be say as little of the ground, but a few of them are no reason to read it
+all again."""
 _MOST_UNKNOWN = 4
 """Bands read of a picture whose bands are unknown: enough to lay it on another picture."""
 _DATE_TAGS = ("ACQUISITION_DATE", "ACQUISITIONDATETIME", "acquired", "datetime", "date")
@@ -80,7 +82,7 @@ class PictureInfo:
     masked: bool
     """Whether the file carries a mask besides."""
     palette: NDArray[np.uint8] | None
-    """(256, 4) red, green, blue and opacity of an indexed picture."""
+    """(256, 4) red, green, blue and opacity of an indexed picture; of its nodata none."""
     scale: float
     """Values are file values times this …"""
     offset: float
@@ -109,9 +111,9 @@ def describe_image(image: Image, most_pixels: int = GridSettings.most_pixels) ->
         When the file cannot be used: what, where, found, allowed.
     """
     own = [image.path, *([image.mask.path] if image.mask else [])]
-    for file in own:
-        check_exists(file)
     try:
+        for file in own:
+            check_exists(file)
         files = [*own, *world_files(image.path)]
         return _describe(image, most_pixels, tuple(map(stamp_of, files)))
     except PermissionError as error:
@@ -142,16 +144,14 @@ def read_block_and_hidden(
     """As `read_block`, and what the mask beside the picture alone hides; None without a mask."""
     raw = _read_raw(source, info, window)
     valid = np.asarray(np.isfinite(raw).all(axis=0))
-    if info.nodata is not None and np.isfinite(info.nodata):
-        # of a palette the number that stands for a colour, not the colour
-        stored = raw if info.palette is None else source.read([1], window=window)
-        blank = stored == np.float32(info.nodata)
+    if info.palette is not None:
+        valid &= info.palette[source.read(1, window=window), 3] > _HALF_OPAQUE
+    elif info.nodata is not None and np.isfinite(info.nodata):
+        blank = raw == np.float32(info.nodata)
         # a colour channel of 0 or 255 is a colour; only all of them together are nodata
         any_band = info.dtype != "uint8" and info.nodata != 0
         valid &= ~(blank.any(axis=0) if any_band else blank.all(axis=0))
     valid &= ~is_fill(raw, info.dtype)
-    if info.palette is not None:
-        valid &= info.palette[source.read(1, window=window), 3] > _HALF_OPAQUE
     for band in info.hiding:
         valid &= band.seen(source, window)
     if info.masked:
@@ -255,6 +255,9 @@ def _palette_of(source: Any) -> NDArray[np.uint8] | None:
     palette = np.zeros((256, 4), np.uint8)
     for index, colour in source.colormap(1).items():
         palette[index] = colour
+    nodata = source.nodatavals[0]
+    if nodata is not None and nodata in range(256):  # a number that stands for a colour
+        palette[int(nodata), 3] = 0
     return palette
 
 
@@ -361,9 +364,9 @@ def _day_in(text: str) -> date | None:
 def _collars(source: Any, info: PictureInfo) -> tuple[Collar, ...]:
     """The black margin, of whole numbers the white one, and one of a number beyond all others."""
     width, kind = source.width, np.dtype(info.dtype)
-    values = dict.fromkeys(_margin_values(source, info), _LEAST_WHITE_SHARE)
+    values = dict.fromkeys(_margin_values(source, info), _LEAST_MARGIN_SHARE)
     if kind.kind in "ui":
-        values[float(np.iinfo(kind).max)] = _LEAST_WHITE_SHARE
+        values[float(np.iinfo(kind).max)] = _LEAST_MARGIN_SHARE
     values[0.0] = 0.0
 
     def found(value: float, least_share: float) -> Collar:
@@ -386,14 +389,14 @@ def _margin_values(source: Any, info: PictureInfo) -> list[float]:
     """
     if info.dtype == "uint8" or len(info.indexes) < 2:
         return []
-    spots = spot_values(source, info.indexes)
     found = []
-    for row in {0, source.height - 1}:
+    for row in (0, source.height - 1):
         raw = _read_raw(source, info, Window(0, row, source.width, 1))[:, 0]
         even = raw[0][(raw == raw[0]).all(axis=0)]
         values, counts = np.unique(even, return_counts=True)
-        if counts.size and counts.max() > _LEAST_WHITE_SHARE * source.width:
+        if counts.size and counts.max() > _LEAST_MARGIN_SHARE * source.width:
             value = float(values[counts.argmax()])
+            spots = spot_values(source, info.indexes)
             others = spots[np.isfinite(spots) & (spots != np.float32(value))]
             if others.size and not others.min() < value < others.max():
                 found.append(value)

@@ -81,6 +81,8 @@ def find_placement(path: Path, source: Any) -> Placement | None:
 
 def world_files(path: Path) -> list[Path]:
     """Where a world file of a picture may lie, the likeliest first."""
+    if not path.name:
+        return []
     end = path.suffix
     names = (f"{end[:2]}{end[-1]}w", f"{end}w", ".wld") if len(end) > 1 else (".wld",)
     files = [path.with_suffix(name.upper() if end.isupper() else name) for name in names]
