@@ -41,6 +41,8 @@ def test_a_pixel_of_a_coarse_reference_is_one_unit(fine, tmp_path):
     assert spaced(mapped, reference) == (400, 30)
     assert spaced(mapped, reference, "--spacing", 1) == (400, 30)
     assert spaced(mapped, reference, "--spacing", 60) == (100, 60)
+    done = CliRunner().invoke(main, ["assess", str(mapped), str(reference)])
+    assert "400 units of reference, 30 m apart" in done.stdout
 
 
 def test_units_are_no_nearer_than_the_reference_where_pixels_do_not_fit(tmp_path):

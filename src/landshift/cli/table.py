@@ -108,10 +108,11 @@ def print_assessment(found: Assessment) -> None:
                       "fewer than 2 units in the reference: not assessed")  # fmt: skip
     if found.unmet:
         console.print(f"[yellow]![/] {unmet_words(found.unmet)}", soft_wrap=True)
+    apart = "" if found.spacing_m is None else f", {found.spacing_m:.3g} m apart"
     console.print(
         f"overall accuracy {found.overall_accuracy:.3f} "
         f"({found.overall_low:.3f} – {found.overall_high:.3f}), "
-        f"{int(found.matrix.sum())} units of reference"
+        f"{int(found.matrix.sum())} units of reference{apart}"
     )
 
 
