@@ -76,7 +76,7 @@ def test_the_planted_error_is_found(reports, name):
     assert np.sqrt(np.mean(miss**2)) <= 0.5 * report.changes.grid.gsd_m + planted["local_m"]
 
 
-SLAB = missed("a concrete slab and footings at 1 m are taken for roofs: 0.12 ha too much")
+SLAB = missed("a concrete slab and footings at 1 m are taken for roofs: 0.14 ha too much")
 FINE_BUT_SLAB = [pytest.param("kyongsong", marks=SLAB), "songchon", "onchon", "kosan"]
 
 
@@ -98,7 +98,7 @@ def test_new_building_hectares_at_half_a_metre_to_a_metre(reports, name):
         "kyongsong",
         "songchon",
         pytest.param(
-            "onchon", marks=missed("0.33 ha too little: of a paved yard three fifths are believed")
+            "onchon", marks=missed("0.30 ha too little: of a paved yard three fifths are believed")
         ),
         "kosan",
     ],
@@ -142,7 +142,6 @@ def overlaps(truth, buildings):
     return np.array([max(outlines.overlap(hall, b.outline) for b in buildings) for hall in halls])
 
 
-@missed("pale strips of the field beside the greenhouses are named greenhouse: 0.053 ha")
 def test_greenhouses_that_stay_are_not_lost(reports):
     assert reports("onchon").totals["greenhouse_loss"].value <= 0.05
 
