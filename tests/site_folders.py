@@ -114,4 +114,7 @@ def break_as_told(site: Any) -> None:
     if fault == "refuse":
         raise UnfitPairError("no answer: all of it is cloud")
     if fault.startswith("sleep"):
-        time.sleep(float(fault[5:]))
+        seconds, *slept = fault[5:].split()
+        time.sleep(float(seconds))
+        for name in slept:  # a file that says so
+            Path(name).touch()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from landshift.batch.child import Limits
 from landshift.batch.night import BatchPlan, run_batch
 from landshift.batch.site_list import read_site_list
 from landshift.errors import InputError
-from landshift.settings import Settings
+from landshift.settings import GridSettings, Settings
 from site_folders import write_list, write_pairs
 from test_batch import MADE, TESTS, same_tree
 
@@ -73,6 +76,67 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(cluster, tmp_path, m
     list(run(tmp_path / "local", None))
     assert same_tree(tmp_path / "local", tmp_path / "dask") > 30
     assert all(one.carried for one in run(tmp_path / "dask", None))
+
+
+def test_what_a_run_that_was_broken_off_had_begun_takes_no_later_answers_place(
+    cluster, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    address, _ = cluster
+    pairs, out = write_pairs(tmp_path, 1), tmp_path / "o"
+
+    def run(fault, gsd_m):
+        sites = write_list(tmp_path / "sites.csv", pairs, 2, {1: fault})
+        return run_batch(BatchPlan(
+            read_site_list(sites), out, "open", Settings(grid=GridSettings(gsd_m=gsd_m)), 2,
+            Limits(), scheduler=address, compare=MADE,
+        ))  # fmt: skip
+
+    broken_off = run(f"sleep 4 {tmp_path / 'slept'}", None)
+    assert next(broken_off).listed.id == "site-0000"
+    broken_off.close()
+    assert [one.outcome.status for one in run("", 2.0)] == ["answered"] * 2
+    end = time.monotonic() + 60
+    while not (tmp_path / "slept").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert (tmp_path / "slept").exists()
+    time.sleep(2)  # to write what nobody waits for
+    report = json.loads((out / "sites" / "site-0001" / "report.json").read_text())
+    assert report["settings"]["grid"]["gsd_m"] == 2.0
+    list(run("", 2.0))
+    assert sorted(path.name for path in (out / "sites").iterdir()) == ["site-0000", "site-0001"]
+
+
+def test_what_others_put_into_a_sites_folder_stays_on_a_cluster_too(cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    address, _ = cluster
+    sites = write_list(tmp_path / "sites.csv", write_pairs(tmp_path, 1), 1)
+    notes = tmp_path / "o" / "sites" / "site-0000" / "notes.txt"
+    plan = BatchPlan(read_site_list(sites), tmp_path / "o", "open", Settings(), 2, Limits(),
+                     scheduler=address, compare=MADE)  # fmt: skip
+    list(run_batch(plan))
+    notes.write_text("mine")
+    (one,) = run_batch(replace(plan, fresh=True))
+    assert one.outcome.kind == "output"
+    assert one.outcome.reason.startswith("sites/site-0000 holds notes.txt")
+    assert notes.read_text() == "mine"
+
+
+def test_a_scheduler_that_goes_away_costs_no_site(cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    address, processes = cluster
+    faults = dict.fromkeys(range(6), "sleep 1")
+    sites = write_list(tmp_path / "sites.csv", write_pairs(tmp_path, 1), 6, faults)
+    plan = BatchPlan(read_site_list(sites), tmp_path / "o", "open", Settings(), 2, Limits(),
+                     scheduler=address, compare=MADE)  # fmt: skip
+    first = run_batch(plan)
+    next(first)
+    os.killpg(processes[0].pid, signal.SIGKILL)
+    with pytest.raises(InputError, match="went away or gave up what it was sent; the same command"):
+        list(first)
+    assert [one.outcome.status for one in run_batch(replace(plan, scheduler=None))] == [
+        "answered"
+    ] * 6
 
 
 def test_no_scheduler_is_one_clear_line(tmp_path, monkeypatch):

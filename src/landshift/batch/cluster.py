@@ -3,19 +3,26 @@
 Every thread of a Dask worker keeps one worker process of ours, so that a site that crashes, hangs
 or eats memory is ended there as it is here, and takes no Dask worker with it. What remains for Dask
 is what it is good at: a machine that goes away, whose sites it sends to another.
+
+Dask ends no thread that works: what a run that was broken off had begun is finished all the same,
+when it may be that the next run has answered that site anew, from another list. So each run has its
+sites written into folders of its own, and itself puts into place what it still waits for.
 """
 
 from __future__ import annotations
 
+import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from landshift.batch.child import Child, Limits
 from landshift.batch.outcome import Outcome
 from landshift.batch.site_work import SiteJob
-from landshift.errors import InputError, LandshiftError
+from landshift.errors import InputError, LandshiftError, OutputError
+from landshift.placing import check_output, new_folder
 
 _CONNECT_S = 20
 _RETRIES = 2
@@ -35,7 +42,7 @@ def run_on_cluster(
     Raises
     ------
     InputError
-        When Dask is not installed, or no scheduler answers at ``address``.
+        When Dask is not installed, or no scheduler answers at ``address``, or none does any more.
     """
     try:
         from distributed import as_completed
@@ -44,28 +51,31 @@ def run_on_cluster(
             f"--scheduler needs {error.name}: pip install 'landshift[dask]'"
         ) from error
     client = _connect(address)
-    sent: dict[Any, SiteJob] = {}
+    sent: dict[Any, tuple[SiteJob, SiteJob]] = {}
     try:
         waiting = as_completed(loop=client.loop)
 
         def hand_out() -> None:
-            room = _AHEAD * max(1, sum(client.nthreads().values())) - len(sent)
+            room = _AHEAD * max(1, _threads(client, address)) - len(sent)
             # zip would draw a job too many if it asked jobs first
             for _, job in zip(range(room), jobs, strict=False):
                 if not begin(job):
                     continue
                 key = f"landshift-{job.listed.folder}-{uuid.uuid4().hex}"
-                future = client.submit(answer_kept, job, limits, key=key, pure=False,
+                aside = _aside(job)
+                future = client.submit(answer_kept, aside, limits, key=key, pure=False,
                                        retries=_RETRIES)  # fmt: skip
-                sent[future] = job
+                sent[future] = job, aside
                 waiting.add(future)
 
         hand_out()
         while sent:
             future = next(waiting)
-            job, outcome = sent.pop(future), _outcome(future)
+            if future.cancelled():  # as all are at once when the scheduler is lost
+                raise InputError(_gone(address))
+            (job, aside), outcome = sent.pop(future), _outcome(future)
             future.release()
-            yield job, outcome
+            yield job, _in_place(job, aside, outcome)
             hand_out()
     finally:
         client.cancel(list(sent), force=True)
@@ -89,14 +99,51 @@ def _connect(address: str) -> Any:
         raise InputError(f"no Dask scheduler answers at {address}: {error}") from error
 
 
+def _threads(client: Any, address: str) -> int:
+    try:
+        return sum(client.nthreads().values())
+    except OSError as error:
+        raise InputError(_gone(address)) from error
+
+
+def _gone(address: str) -> str:
+    return (
+        f"the Dask scheduler at {address} went away or gave up what it was sent; the same command "
+        "goes on where this one ended"
+    )
+
+
 def _outcome(future: Any) -> Outcome:
-    error: Any = future.exception() if future.status != "cancelled" else None
-    if error is None and future.status == "finished":
+    error: Any = future.exception()
+    if error is None:
         result: Outcome = future.result()
         return result
     if isinstance(error, LandshiftError):
         return Outcome("failed", "cluster", str(error))
-    lost = f"{type(error).__name__}" if error is not None else "cancelled"
+    lost = type(error).__name__
     return Outcome(
         "failed", "cluster", f"the cluster lost it {_RETRIES + 1} times or gave it up: {lost}"
     )
+
+
+def _aside(job: SiteJob) -> SiteJob:
+    """The job with a folder of this run's own, named as what a killed process leaves behind is."""
+    name = job.folder.name
+    return replace(job, folder=job.folder.parent / f".{name}-{uuid.uuid4().hex[:8]}" / name)
+
+
+def _in_place(job: SiteJob, aside: SiteJob, outcome: Outcome) -> Outcome:
+    """What came of ``job`` once its folder stands where it belongs."""
+    if outcome.status != "answered":
+        return outcome
+    try:
+        check_output(job.folder, overwrite=True)
+        with new_folder(job.folder, overwrite=True) as fresh:
+            for path in aside.folder.iterdir():
+                shutil.move(path, fresh / path.name)
+    except OutputError as error:
+        reason = str(error).replace(str(job.folder), f"sites/{job.folder.name}")
+        return Outcome("failed", "output", reason)
+    finally:
+        shutil.rmtree(aside.folder.parent, ignore_errors=True)
+    return outcome
