@@ -359,6 +359,31 @@ def test_a_dataset_knows_its_place():
     assert pictures_as_array(report).sel(which="after", channel="alpha").dims == ("y", "x")
 
 
+def test_a_dataset_gives_no_pixel_of_a_turned_picture_a_wrong_place():
+    turned = replace(UTM, transform=UTM.transform @ Affine.rotation(20))
+    found = cover_as_dataset(np.ones(UTM.shape, np.uint8), turned)
+    assert not {"x", "y"} & set(found.coords)
+    told = [float(number) for number in found.spatial_ref.attrs["GeoTransform"].split()]
+    assert Affine.from_gdal(*told).almost_equals(turned.transform)
+
+
+@pytest.mark.parametrize(
+    ("epsg", "across", "down"),
+    [
+        (32652, ("projection_x_coordinate", "m"), ("projection_y_coordinate", "m")),
+        (5186, ("projection_x_coordinate", "m"), ("projection_y_coordinate", "m")),
+        (4326, ("longitude", "degrees_east"), ("latitude", "degrees_north")),
+        (2263, ("projection_x_coordinate", "0.304800609601219 metre"),
+         ("projection_y_coordinate", "0.304800609601219 metre")),
+    ],
+)  # fmt: skip
+def test_a_dataset_says_what_its_coordinates_count(epsg, across, down):
+    grid = Grid(CRS.from_epsg(epsg), Affine(1e-5, 0, 127, 0, -1e-5, 39), (3, 4))
+    found = cover_as_dataset(np.ones((3, 4), np.uint8), grid)
+    for axis, told in ((found.x, across), (found.y, down)):
+        assert (axis.attrs["standard_name"], axis.attrs["units"]) == told
+
+
 def test_a_preview_is_small_and_keeps_what_is_seen():
     rng = np.random.default_rng(0)
     bands = rng.uniform(0.02, 0.3, (4, *UTM.shape)).astype(np.float32)

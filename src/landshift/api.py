@@ -292,6 +292,9 @@ def assess(
 def as_dataset(result: SiteReport | CoverMap) -> xr.Dataset:
     """The maps of a comparison or a classification, with coordinates, CRS and attributes.
 
+    The land cover of a turned picture has no x of its columns and no y of its rows; the
+    ``GeoTransform`` of ``spatial_ref`` says where it lies.
+
     Examples
     --------
     With ``report`` and ``cover`` of `compare` and `classify`:

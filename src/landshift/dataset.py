@@ -62,7 +62,10 @@ def report_as_dataset(report: SiteReport) -> xr.Dataset:
 
 
 def cover_as_dataset(codes: NDArray[np.uint8], grid: Grid) -> xr.Dataset:
-    """The land cover of one picture: ``cover`` (uint8) on (y, x)."""
+    """The land cover of one picture: ``cover`` (uint8) on (y, x).
+
+    Of a turned picture these are no coordinates: see `_coordinates`.
+    """
     cover = (("y", "x"), codes, {"long_name": "land cover", **_FLAGS})
     return xr.Dataset({"cover": cover}, coords=_coordinates(grid))
 
@@ -86,17 +89,30 @@ def pictures_as_array(report: SiteReport) -> xr.DataArray:
 
 
 def _coordinates(grid: Grid) -> dict[str, Any]:
-    """Centres of pixels; every grid that landshift works on is north up."""
+    """Centres of pixels, and the CRS.
+
+    A comparison is made on a grid that is north up; a picture of its own may be turned, and then no
+    row has one y and no column one x: its GeoTransform alone says where it lies.
+    """
     rows, cols = grid.shape
-    x, _ = grid.xy(np.zeros(cols), np.arange(cols, dtype=np.float64))
-    _, y = grid.xy(np.arange(rows, dtype=np.float64), np.zeros(rows))
-    units = {"units": "m"} if grid.crs is None or grid.crs.is_projected else {}
     t = grid.transform
-    return {
-        "x": ("x", x, {"standard_name": "projection_x_coordinate", **units}),
-        "y": ("y", y, {"standard_name": "projection_y_coordinate", **units}),
+    place = {
         "spatial_ref": ((), 0, {
             "crs_wkt": "" if grid.crs is None else grid.crs.to_wkt(),
             "GeoTransform": f"{t.c} {t.a} {t.b} {t.f} {t.d} {t.e}",
         }),
     }  # fmt: skip
+    if t.b or t.d:
+        return place
+    x, _ = grid.xy(np.zeros(cols), np.arange(cols, dtype=np.float64))
+    _, y = grid.xy(np.arange(rows, dtype=np.float64), np.zeros(rows))
+    return {"x": ("x", x, _axis("x", grid)), "y": ("y", y, _axis("y", grid)), **place}
+
+
+def _axis(name: str, grid: Grid) -> dict[str, str]:
+    """What a coordinate counts, as CF writes it."""
+    found = {"standard_name": f"projection_{name}_coordinate", "units": "m"}
+    for axis in [] if grid.crs is None else grid.crs.cs_to_cf():
+        if axis.get("axis") == name.upper():
+            found |= {key: str(axis[key]) for key in found if key in axis}
+    return found | ({"units": "m"} if found["units"] == "metre" else {})
