@@ -13,7 +13,7 @@ import pytest
 import landshift
 import landshift.api
 from conftest import CHECKOUT
-from landshift.errors import OutputError
+from landshift.errors import OutputError, SettingsError
 from networks import random_model
 from pictures import ground, write
 from reports import hostile_report
@@ -87,6 +87,9 @@ def test_teach_and_assess(tmp_path):
     assert not np.array_equal(taught.codes, cover.codes)
     found = landshift.assess(cover, truth)
     assert found.matrix.sum() == 40
+    for confidence in (90, 1.0, 0.0, float("nan")):
+        with pytest.raises(SettingsError, match=r"confidence is .*; allowed is more than 0"):
+            landshift.assess(cover, truth, confidence=confidence)
     shown = found._repr_html_()
     assert f"{found.overall_accuracy:.0%}" in shown
     by_file = landshift.assess(write(tmp_path / "map.tif", cover.codes[None]), truth)

@@ -17,6 +17,7 @@ from landshift.placing import (
     new_folder,
     remove_result,
 )
+from networks import random_model
 from pictures import ground, write
 
 LIST = "id,before,after\na,none.tif,none.tif\n"
@@ -188,6 +189,17 @@ def test_a_map_takes_no_style_and_no_picture_away(tmp_path):
     assert picture.read_bytes() == before
     assert (tmp_path / "map.qml").read_text() == "my style"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_nothing_takes_the_place_of_the_model_that_it_is_made_with(tmp_path):
+    random_model(tmp_path)
+    model = next(tmp_path.glob("*.npz"))
+    was = model.read_bytes()
+    picture = write(tmp_path / "picture.tif", ground(60, 60))
+    asked = ("--model", model, "--out", model, "--overwrite")
+    assert f"is the input {model}" in refused("classify", picture, *asked)
+    assert f"is the input {model}" in refused("teach", picture, picture, *asked)
+    assert model.read_bytes() == was
 
 
 def test_a_batch_takes_no_place_but_its_own(tmp_path):

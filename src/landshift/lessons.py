@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from landshift.assessment import Assessment, assess, error_matrix, thinned
 from landshift.comparison import model_for
-from landshift.errors import InputError
+from landshift.errors import InputError, SettingsError
 from landshift.grid import Grid
 from landshift.legend import Cover, code_label
 from landshift.model import save_model
@@ -44,7 +44,7 @@ def teach_model(
     OutputError
         When the file exists or cannot be made.
     """
-    check_file(out, overwrite, inputs=[image.path, polygons])
+    check_file(out, overwrite, inputs=[image.path, polygons, Path(model_name)])
     info = describe_image(image)
     old = model_for(info, info, model_name, settings)
     grid = plan_own_grid(info, settings.grid, old.finest_gsd_m)
@@ -72,7 +72,11 @@ def assess_map(
     ------
     InputError
         When the reference cannot be used, or nothing of it lies on the map.
+    SettingsError
+        When ``confidence`` is no share.
     """
+    if not 0.0 < confidence < 1.0:  # 90 for 0.9, and nan
+        raise SettingsError(f"confidence is {confidence:g}; allowed is more than 0, less than 1")
     known = read_reference(reference, grid)
     _refuse_other_legend(mapped, known, reference)
     # rounded down, two units would lie in one pixel of the reference

@@ -60,7 +60,7 @@ def classify(
     from landshift.writing import cover_files, write_cover
 
     picture = Image(image, gsd, bands, day_of(day), mask_named(mask))
-    inputs = [image] if picture.mask is None else [image, picture.mask.path]
+    inputs = [image, Path(model), *([] if picture.mask is None else [picture.mask.path])]
     check_files(cover_files(out), overwrite, inputs=inputs)
     cover = map_cover(picture, model, Settings(grid=GridSettings(gsd_m=gsd)), progress_to_stderr())
     write_cover(cover.codes, cover.grid, out, overwrite)
