@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from click.testing import CliRunner
 
@@ -58,6 +59,14 @@ def test_a_point_that_is_none_is_named(tmp_path, wrong):
         read_reference(drawn, grid)
 
 
+@pytest.mark.parametrize("wrong", [[1, 2], "POLYGON", 3, None])
+def test_a_geometry_that_is_none_is_named(tmp_path, wrong):
+    drawn = features(tmp_path / "p.geojson", [wrong], ["building"])
+    _, grid = read_codes(write(tmp_path / "map.tif", COVERS[None]), None)
+    with pytest.raises(SiteError, match="polygon 1: the aoi is a None; allowed are Polygon"):
+        read_reference(drawn, grid)
+
+
 def test_labels_without_a_crs_lie_on_the_picture_they_describe(tmp_path):
     write(tmp_path / "town.tif", ground(SIDE, SIDE), transform=north_up(0.6))
     write(tmp_path / "town.label.png", COVERS[None], crs=None, driver="PNG")
@@ -85,6 +94,16 @@ def test_the_nodata_of_a_raster_of_codes_is_no_code(tmp_path, dtype, nodata):
     read, _ = read_codes(write(tmp_path / "c.tif", codes[None], nodata=nodata), None)
     assert not read[:10].any()
     assert np.array_equal(read[10:], COVERS[10:])
+
+
+def test_what_a_mask_hides_of_a_raster_of_codes_is_no_code(tmp_path):
+    codes = np.full((20, 20), 3, np.uint8)
+    path = write(tmp_path / "c.tif", codes[None])
+    seen = np.arange(20)[:, None] >= np.full(20, 10)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
+        file.write_mask(seen)
+    read, _ = read_codes(path, None)
+    np.testing.assert_array_equal(read, np.where(seen, 3, 0))
 
 
 def test_polygons_that_say_nothing_are_counted(tmp_path):

@@ -29,7 +29,7 @@ _DRAWN = (".json", ".geojson")
 
 
 def read_codes(path: Path, gsd_m: float | None) -> tuple[Codes, Grid]:
-    """A raster of codes: land cover 1-8, or from→to 11-88; 0, 255 and nodata where there are none.
+    """A raster of codes: land cover 1-8, or from→to 11-88; 0, 255, nodata and mask: there are none.
 
     ``gsd_m`` is the side of its pixels, needed only where it has no CRS.
 
@@ -41,6 +41,7 @@ def read_codes(path: Path, gsd_m: float | None) -> tuple[Codes, Grid]:
     info = describe_image(Image(path, gsd_m))
     with open_picture(path, info.driver) as source:
         codes = _only_band(path, source)
+        codes[source.read_masks(1) == 0] = NOT_SEEN  # by a mask inside the file
     if info.nodata is not None:
         codes = np.where((codes == info.nodata) | np.isnan(codes), NOT_SEEN, codes)
     strange = sorted(set(np.unique(codes).tolist()) - _known())
@@ -159,7 +160,9 @@ def _drawn(path: Path, grid: Grid) -> tuple[NDArray[np.int32], Codes]:
     for number, feature in enumerate(drawn, start=1):
         where = f"{path}: polygon {number}"
         codes.append(_class_of(feature, where))
-        shapes.append((_placed(feature.get("geometry") or {}, crs, grid, where), number))
+        geometry = feature.get("geometry")
+        geometry = geometry if isinstance(geometry, dict) else {}
+        shapes.append((_placed(geometry, crs, grid, where), number))
     numbers: NDArray[np.int32] = features.rasterize(
         shapes, grid.shape, 0, transform=grid.transform, dtype="int32"
     )
