@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from click.testing import CliRunner
 
 from landshift.batch.ledger import LEDGER_FILE, Ledger, ledger_of, sole_writer
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.outcome import Outcome
+from landshift.cli import main
 from landshift.errors import OutputError
 
 DONE = Outcome("answered", digest={"x": [1.5, None]}, seconds=2.0)
@@ -95,6 +97,20 @@ def test_what_is_no_ledger_is_refused(tmp_path):
     (tmp_path / LEDGER_FILE).write_text("no database, and long enough to be looked at" * 50)
     with pytest.raises(OutputError, match="cannot be used as a ledger"):
         ledger_of(tmp_path)
+
+
+def test_a_ledger_that_was_damaged_is_told_in_a_line(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.list_sites([ListedSite("line 2", "a", "a")])
+    (root,) = ledger._db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'listed'")
+    (page,) = ledger._db.execute("PRAGMA page_size")
+    ledger.close()
+    with (tmp_path / LEDGER_FILE).open("r+b") as file:
+        file.seek((root[0] - 1) * page[0])
+        file.write(b"\x55" * page[0])
+    done = CliRunner().invoke(main, ["summarise", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "ledger.sqlite is damaged (database disk image is malformed); batch" in done.output
 
 
 def test_another_format_is_refused(tmp_path):

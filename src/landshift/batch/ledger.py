@@ -123,12 +123,14 @@ class Ledger:
         return dict(self._db.execute("SELECT folder, count(*) FROM begun GROUP BY folder"))
 
     def rows(self) -> Iterator[tuple[dict[str, Any], Outcome]]:
-        """The last list in its order, each row with its outcome; one in memory at a time."""
-        found = self._db.execute(
-            "SELECT row, status, kind, reason, detail, digest, seconds FROM listed"
-            " LEFT JOIN outcome ON listed.key = outcome.key ORDER BY position"
-        )
-        for row, *columns in found:
+        """The last list in its order, each row with its outcome; one in memory at a time.
+
+        Raises
+        ------
+        OutputError
+            When the file is damaged.
+        """
+        for row, *columns in self._joined():
             listed = json.loads(row)
             if listed["problem"]:
                 yield listed, Outcome("failed", "list", f"{listed['place']}: {listed['problem']}")
@@ -136,6 +138,17 @@ class Ledger:
                 yield listed, Outcome("not run", "", "the batch ended before it")
             else:
                 yield listed, _outcome(*columns)
+
+    def _joined(self) -> Iterator[Any]:
+        try:
+            yield from self._db.execute(
+                "SELECT row, status, kind, reason, detail, digest, seconds FROM listed"
+                " LEFT JOIN outcome ON listed.key = outcome.key ORDER BY position"
+            )
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"{self.path} is damaged ({error}); batch can begin anew in another folder"
+            ) from error
 
     def known_content(self, source: str, stamp: str) -> str | None:
         """Hash of a file whose stamp is still this, or the last version of an address."""
