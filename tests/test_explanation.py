@@ -174,6 +174,9 @@ def test_places_that_are_not_there_are_told(sample):
         pixel_at(grid, 99999, 0)
     with pytest.raises(InputError, match="0,0 lies outside the result; allowed are 126"):
         pixel_under(grid, 0.0, 0.0)
+    # latitude before longitude: beyond the pole x and y are infinite, and numpy warns of it
+    with pytest.raises(InputError, match=r"39\.3,126\.2 lies outside the result; allowed are 126"):
+        pixel_under(grid, 39.3, 126.2)
     most = len(again.buildings)
     with pytest.raises(InputError, match=f"no building 0; allowed are 1 to {most}"):
         building_at(again, 0)

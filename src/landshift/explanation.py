@@ -183,7 +183,8 @@ def pixel_under(grid: Grid, lon: float, lat: float) -> Place:
     if grid.crs is None:
         raise InputError("the pictures have no CRS, so no degrees; --pixel ROW,COL names a place")
     x, y = Transformer.from_crs(WGS84, grid.crs, always_xy=True).transform(lon, lat)
-    row, col = (float(value) for value in grid.rowcol(np.array(x), np.array(y)))
+    with np.errstate(invalid="ignore"):  # of a latitude beyond 90 x and y are infinite
+        row, col = (float(value) for value in grid.rowcol(np.array(x), np.array(y)))
     rows, cols = grid.shape
     if not (-0.5 <= row < rows - 0.5 and -0.5 <= col < cols - 0.5):
         west, south, east, north = _degrees_of(grid)
