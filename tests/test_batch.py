@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import landshift
 import networks
 from landshift.batch.child import Child, Limits
 from landshift.batch.ledger import LEDGER_FILE, Ledger, sole_writer
@@ -302,6 +303,30 @@ def _children(pid):
         if int(fields[1]) == pid:
             found.append(int(status.parent.name))
     return found
+
+
+def test_a_run_that_is_broken_off_leaves_nothing_half_written(pictures, tmp_path):
+    sites = listed(pictures, "broken", 2, {1: "hang"})
+    running = run_batch(plan(sites, tmp_path / "out"))
+    assert next(running).listed.id == "site-0000"
+    begun = tmp_path / "out" / "sites" / ".site-0001-ab_d3fgh" / "new"  # as a worker has it
+    begun.mkdir(parents=True)
+    (begun / "changes.tif").write_text("half")
+    running.close()  # as Ctrl-C and SIGTERM do
+    assert [path.name for path in (tmp_path / "out" / "sites").iterdir()] == ["site-0000"]
+
+
+def test_from_python_rows_without_an_id_of_their_own_are_told_apart(
+    pictures, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("landshift.api.BatchPlan", _made_plan)
+    folder, pairs = pictures
+    before, after = (folder / name for name in pairs[0])
+    rows = ["b,,", f"a,{before},{after}", f"a,{before},{after}", ",x,y", ",x,y"]
+    (tmp_path / "sites.csv").write_text("\n".join(["id,before,after", *rows]))
+    assert landshift.compare_list(tmp_path / "sites.csv", tmp_path / "out") == {
+        "a": "answered", "b": "failed", "line 4": "failed", "line 5": "failed", "line 6": "failed",
+    }  # fmt: skip
 
 
 def test_a_second_batch_is_kept_out(pictures, tmp_path):

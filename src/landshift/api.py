@@ -179,7 +179,8 @@ def compare_list(
     Returns
     -------
     dict
-        Identifier of each site → answered, refused, failed or not run.
+        Identifier of each site → answered, refused, failed or not run. A row that has none of its
+        own stands under its place in the list, such as "line 4".
 
     Examples
     --------
@@ -199,7 +200,13 @@ def compare_list(
         sites=read_site_list(Path(sites)), out=Path(out), model=str(model),
         settings=_at(settings, gsd_m), workers=workers, limits=Limits(timeout_s, None),
     )  # fmt: skip
-    return {done.listed.id: done.outcome.status for done in run_batch(plan)}
+    found: dict[str, str] = {}
+    # a site that could be begun has an id of its own; rows that could not may repeat it
+    for done in sorted(run_batch(plan), key=lambda one: not one.listed.folder):
+        listed = done.listed
+        own = listed.id and listed.id not in found
+        found[listed.id if own else listed.place] = done.outcome.status
+    return found
 
 
 def teach(

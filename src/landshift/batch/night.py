@@ -101,8 +101,10 @@ def run_batch(plan: BatchPlan) -> Iterator[SiteOutcome]:
             return asked_of(listed, model_sha256, settings, plan.figure_formats)
 
         ledger.list_sites(plan.sites.sites, asked)
-        yield from _do(plan, sites_folder, ledger, model_sha256)
-        _remove_unfinished(sites_folder)  # of machines that went away
+        try:
+            yield from _do(plan, sites_folder, ledger, model_sha256)
+        finally:  # of machines that went away, and of workers that Ctrl-C ended while they wrote
+            _remove_unfinished(sites_folder)
         write_tables(ledger, plan.out)
 
 
