@@ -22,6 +22,7 @@ from click.testing import CliRunner
 import landshift
 import networks
 from landshift.batch.child import Child, Limits
+from landshift.batch.fingerprint import model_hash, model_place
 from landshift.batch.ledger import LEDGER_FILE, Ledger, sole_writer
 from landshift.batch.night import BatchPlan, run_batch
 from landshift.batch.site_list import read_site_list
@@ -338,6 +339,16 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_begun(pictures, tm
     with pytest.raises(ModelError, match="no model 'nosuch': neither packaged nor a file"):
         run(listed(pictures, "model.csv", 1), tmp_path / "out", model="nosuch")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_called_as_a_packaged_model_is_not_taken_for_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    packaged = model_hash("open"), model_place("open")
+    (tmp_path / "open").write_text("what is open still")
+    (tmp_path / "own").write_text("a model")
+    assert (model_hash("open"), model_place("open")) == packaged
+    assert model_place("open") == "open"
+    assert model_place("own") == str(tmp_path / "own")
 
 
 def test_limits_that_cannot_be_meant_are_refused():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -82,27 +83,42 @@ def _hash(what: dict[str, Any]) -> str:
 
 
 def model_hash(name_or_path: str) -> str:
-    """Hash of a model file, or of all packaged models of that name.
+    """Hash of all packaged models of that name, or else of a model file.
 
     Raises
     ------
     ModelError
         When there is neither.
     """
-    path = Path(name_or_path)
-    if path.is_file():
-        return sha256_of(path)
-    packaged = resources.files("landshift").joinpath("models")
-    files = [
-        file for file in packaged.iterdir()
-        if file.name.startswith(f"{name_or_path}-") and file.name.endswith(".npz")
-    ]  # fmt: skip
+    files = _packaged(name_or_path)
     if not files:
-        raise ModelError(f"no model {name_or_path!r}: neither packaged nor a file")
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ModelError(f"no model {name_or_path!r}: neither packaged nor a file")
+        return sha256_of(path)
     whole = hashlib.sha256(name_or_path.encode())
     for file in sorted(files, key=lambda file: file.name):
         whole.update(file.read_bytes())
     return whole.hexdigest()
+
+
+def model_place(name_or_path: str) -> str:
+    """A packaged model's name, or the absolute path of a file: the same wherever a worker stands.
+
+    A file called as a packaged model is, in the folder where the batch was begun, is none: no
+    other command takes it for one (`landshift.model.load_model`).
+    """
+    return name_or_path if _packaged(name_or_path) else str(Path(name_or_path).absolute())
+
+
+def _packaged(name: str) -> list[Traversable]:
+    if not name.isidentifier():
+        return []
+    packaged = resources.files("landshift").joinpath("models")
+    return [
+        file for file in packaged.iterdir()
+        if file.name.startswith(f"{name}-") and file.name.endswith(".npz")
+    ]  # fmt: skip
 
 
 def _picture(listed_path: str, listed_mask: str, image: Image) -> dict[str, Any]:

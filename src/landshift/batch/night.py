@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from landshift.batch.child import Limits
-from landshift.batch.fingerprint import asked_of, key_of, model_hash
+from landshift.batch.fingerprint import asked_of, key_of, model_hash, model_place
 from landshift.batch.ledger import LEDGER_FILE, Ledger, sole_writer
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.morning import TABLES, write_tables
@@ -177,7 +177,7 @@ def _unfinished(
     plan: BatchPlan, sites_folder: Path, ledger: Ledger, model_sha256: str
 ) -> Iterator[SiteJob | SiteOutcome]:
     """Every site in the list's order: a job, or what is known of it already."""
-    model = str(Path(plan.model).absolute()) if Path(plan.model).is_file() else plan.model
+    model = model_place(plan.model)
     for position, listed in enumerate(plan.sites.sites):
         settings = _settings(plan, listed)
         key = key_of(listed, model_sha256, settings, plan.figure_formats, ledger)
