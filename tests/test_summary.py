@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -346,3 +347,17 @@ def test_summarise_prints_what_analysts_publish(folder):
     as_json = CliRunner().invoke(main, ["summarise", str(out), "--json"])
     assert json.loads(as_json.stdout)["schema"] == "landshift/summary/1"
     assert CliRunner().invoke(main, ["summarise", str(out / "none")]).exit_code == 1
+
+
+def test_hectares_of_a_small_site_are_told_to_the_square_metre_among_others_too(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.list_sites([ListedSite("line 2", "hut", "hut")])
+    ledger.note_key(0, "key")
+    small = {**digest(new_building=0.0041, cropland_loss=0.0032), "aoi_hectares": 0.09}
+    ledger.note_outcome("key", "hut", Outcome("answered", digest=small))
+    ledger.close()
+    done = CliRunner().invoke(main, ["summarise", str(tmp_path)])
+    assert re.search(r"^hut .* 0\.0041 +0\.0025 – 0\.0062 ", done.output, re.M), done.output
+    row = (tmp_path / "index.html").read_text("utf-8").partition('data-site="0"')[2]
+    assert "0.0041<small>0.0025 – 0.0062</small>" in row
+    assert ">0.0032</td>" in row

@@ -17,7 +17,7 @@ from landshift.encoding import data_uri, jpeg_bytes
 from landshift.fitness import Fitness
 from landshift.preview import Preview
 from landshift.site import Site
-from landshift.wording import TOTAL_WORDS, VERDICT_WORDS, seen_words
+from landshift.wording import TOTAL_WORDS, VERDICT_WORDS, hectare_decimals, seen_words
 
 _THUMBNAIL_PX = 400
 """Longer side of a picture in a notebook."""
@@ -96,7 +96,7 @@ class SiteReport:
     def decimals(self) -> int:
         """Of hectares that a person reads: hundredths, or square metres at a small site."""
         least = self.settings["area"]["least_hundredths_hectares"]
-        return 2 if self.changes.aoi_hectares >= least else 4
+        return hectare_decimals(self.changes.aoi_hectares, least)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: both pictures, and the totals with their intervals."""

@@ -11,7 +11,7 @@ from landshift.buildings import Building
 from landshift.grid import Grid
 from landshift.model import Model
 from landshift.patches import Patch, unoutlined
-from landshift.settings import is_up_to
+from landshift.settings import AreaSettings, is_up_to
 
 TOTAL_WORDS: dict[str, str] = {
     "new_building": "new building",
@@ -74,6 +74,13 @@ def fold_small(
     if len(small) < 2:
         return list(transitions), []
     return [pair for pair in transitions if not is_small(pair.hectares)], small
+
+
+def hectare_decimals(
+    aoi_hectares: float | None, least: float = AreaSettings.least_hundredths_hectares
+) -> int:
+    """Of hectares of a site that a person reads; None where it has none to tell."""
+    return 2 if aoi_hectares is None or aoi_hectares >= least else 4
 
 
 def folded_words(small: Sequence[Hectares], what: str, decimals: int) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from landshift.batch.ledger import Ledger
 from landshift.batch.morning import site_row
 from landshift.settings import SummarySettings
+from landshift.wording import hectare_decimals
 
 _MOST_SITES = 200
 """Sites listed on a terminal; all are in sites.csv."""
@@ -71,11 +72,11 @@ def _sites_table(ledger: Ledger) -> Table:
         if outcome.digest is None:
             table.add_row(*cells)
             continue
-        cluster = row["largest_cluster_ha"]
+        cluster, few = row["largest_cluster_ha"], f".{hectare_decimals(row['aoi_ha'])}f"
         table.add_row(
-            *cells, f"{row['new_building_ha']:.2f}",
-            f"{row['new_building_ha_low']:.2f} – {row['new_building_ha_high']:.2f}",
-            str(row["buildings"]), "" if cluster is None else f"{cluster:.2f}",
+            *cells, f"{row['new_building_ha']:{few}}",
+            f"{row['new_building_ha_low']:{few}} – {row['new_building_ha_high']:{few}}",
+            str(row["buildings"]), "" if cluster is None else f"{cluster:{few}}",
             escape(row["replaced"]), escape(row["stage"]),
         )  # fmt: skip
     return table

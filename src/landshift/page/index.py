@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from landshift.page.self_contained import fill, resource
-from landshift.wording import TOTAL_MEANINGS, TOTAL_WORDS
+from landshift.wording import TOTAL_MEANINGS, TOTAL_WORDS, hectare_decimals
 
 OUTCOMES: dict[str, str] = {
     "ok": "answered",
@@ -62,6 +62,7 @@ def _site(number: int, row: Mapping[str, Any], kinds: Mapping[str, str]) -> dict
             "cleared_ground_ha", "lon", "lat",
         )},
         "number": number,
+        "few": f"%.{hectare_decimals(row['aoi_ha'])}f",
         "name": name,
         "id": row["id"] if row["id"] != name else "",
         "outcome": outcome if outcome in OUTCOMES else "failed",
