@@ -184,7 +184,7 @@ def test_pictures_without_crs_have_no_north():
     text = rendered(made_report(LOCAL))
     assert "North arrow" not in text
     assert '"north_deg": null' in text
-    assert '"corners": null' in text
+    assert '"places": null' in text
 
 
 @pytest.fixture(scope="module")
@@ -461,7 +461,7 @@ def use_the_report(view):
 def test_the_map_is_as_large_as_the_ground():
     data = page._map_data(made_report(UTM), (), (), [])
     assert data["extent"] == pytest.approx((0, 400, -300, 0), rel=1e-3)
-    (lon, lat), *_ = data["corners"]
+    lon, lat = data["places"]["degrees"][0][0]
     assert lon == pytest.approx(127.8, abs=0.1)
     assert lat == pytest.approx(41.55, abs=0.05)
 

@@ -43,6 +43,10 @@ changes.gpkg."""
 _MOST_NUMBERS = 150
 """Buildings that carry their number on the map."""
 _CENTIMETRES = 2
+_PLACES_M = 2000.0
+"""Between places whose degrees the page knows; what lies between is 0.07 m off at 40° north."""
+_DEGREE_DECIMALS = 8
+"""A millimetre."""
 _LIGHT_BELOW = 115
 """Brightness 0-255 of a colour under which hatching is white."""
 
@@ -201,7 +205,7 @@ def _map_data(
         "extent": whole,
         "frame": frame,
         "north_deg": true_north_deg(grid),
-        "corners": _corners(grid),
+        "places": _places(grid),
         "before": _extent(report.before_picture, grid),
         "after": _extent(report.after_picture, grid),
         "outline": outline,
@@ -260,13 +264,17 @@ def _polygons(geometry: Any, grid: Grid) -> list[Rings]:
     ]
 
 
-def _corners(grid: Grid) -> list[tuple[float, float]] | None:
-    """Longitude and latitude of the grid's corners, clockwise from the upper left."""
+def _places(grid: Grid) -> dict[str, Any] | None:
+    """Longitude and latitude at the crossings of a lattice over the grid, row by row from the top.
+
+    Between four of them the page goes in straight lines. Between the grid's own corners it would be
+    0.4 m off the ground at 5 km and 57 m at 60 km: `landshift explain` was told another pixel.
+    """
     if grid.crs is None:
         return None
     rows, cols = grid.shape
-    to_degrees = Transformer.from_crs(grid.crs, WGS84, always_xy=True)
-    return [
-        to_degrees.transform(*(grid.transform @ corner))
-        for corner in ((0, 0), (cols, 0), (cols, rows), (0, rows))
-    ]
+    across, down = (max(1, math.ceil(side * grid.gsd_m / _PLACES_M)) for side in (cols, rows))
+    col, row = np.meshgrid(np.linspace(0, cols, across + 1), np.linspace(0, rows, down + 1))
+    x, y = grid.xy(row - 0.5, col - 0.5)
+    degrees = np.stack(Transformer.from_crs(grid.crs, WGS84, always_xy=True).transform(x, y), -1)
+    return {"across": across, "down": down, "degrees": degrees.round(_DEGREE_DECIMALS).tolist()}

@@ -66,12 +66,16 @@
     return box;
   };
   const placeOf = ([x, y]) => {
-    if (!data.corners) return null;
+    if (!data.places) return null;
     const [west, east, south, north] = data.extent;
-    const u = (x - west) / (east - west), v = (north - y) / (north - south);
-    const [ul, ur, lr, ll] = data.corners;
-    return [0, 1].map((i) =>
-      (1 - v) * ((1 - u) * ul[i] + u * ur[i]) + v * ((1 - u) * ll[i] + u * lr[i]));
+    const { across, down, degrees } = data.places;
+    const u = across * (x - west) / (east - west), v = down * (north - y) / (north - south);
+    const cell = (at, count) => Math.min(Math.max(Math.floor(at), 0), count - 1);
+    const [i, j] = [cell(u, across), cell(v, down)];
+    const [s, t] = [u - i, v - j];
+    const [[ul, ur], [ll, lr]] = [0, 1].map((k) => degrees[j + k].slice(i, i + 2));
+    return [0, 1].map((k) =>
+      (1 - t) * ((1 - s) * ul[k] + s * ur[k]) + t * ((1 - s) * ll[k] + s * lr[k]));
   };
   const placeWords = (point) => {
     const place = placeOf(point);
