@@ -277,7 +277,10 @@ def test_a_batch_that_listed_no_site_has_no_tables(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
-def test_workers_end_with_their_parent(pictures, tmp_path):
+def test_workers_end_with_their_parent_and_leave_nothing(pictures, tmp_path, monkeypatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
     process = start(listed(pictures, "orphans", 2, {0: "hang", 1: "hang"}), tmp_path / "out")
     try:
         children = []
@@ -285,6 +288,7 @@ def test_workers_end_with_their_parent(pictures, tmp_path):
         while len(children) < 2 and time.monotonic() < end:
             time.sleep(0.1)
             children = _children(process.pid)
+        time.sleep(1)  # to be given their sites
     finally:
         process.kill()
         process.communicate()
@@ -292,6 +296,7 @@ def test_workers_end_with_their_parent(pictures, tmp_path):
         time.sleep(0.1)
     assert len(children) == 2
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    assert list(scratch.glob("landshift-worker-*")) == []
 
 
 def _children(pid):

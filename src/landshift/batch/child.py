@@ -23,6 +23,7 @@ from typing import Any
 from landshift import OWN_PROCESS
 from landshift.batch.outcome import Outcome
 from landshift.batch.site_work import SiteJob
+from landshift.batch.worker import SCRATCH
 from landshift.errors import LandshiftError, SettingsError
 
 _PINNED = {
@@ -160,7 +161,7 @@ class Child:
         gigabytes: a night of timeouts would fill the disk.
         """
         try:
-            folder = tempfile.mkdtemp(prefix="landshift-worker-")
+            folder = tempfile.mkdtemp(prefix=SCRATCH)
         except OSError:  # no room: only pictures that must be fetched need any
             return {}
         self._sweep = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

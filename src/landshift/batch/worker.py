@@ -11,11 +11,15 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
 from queue import SimpleQueue
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
+
+SCRATCH = "landshift-worker-"
+"""How the folder is called that a worker's keeper makes for what it fetches."""
 
 
 def main() -> None:
@@ -39,9 +43,20 @@ def _read_jobs(stdin: BinaryIO, jobs: SimpleQueue[Any]) -> None:
         while True:
             jobs.put(pickle.load(stdin))
     except BaseException:
-        os._exit(0)
+        _leave()
 
 
 def _say(answers: BinaryIO, what: dict[str, Any]) -> None:
-    answers.write(json.dumps(what, allow_nan=False).encode() + b"\n")
-    answers.flush()
+    try:
+        answers.write(json.dumps(what, allow_nan=False).encode() + b"\n")
+        answers.flush()
+    except BrokenPipeError:
+        _leave()
+
+
+def _leave() -> NoReturn:
+    """End at once. Of a keeper that was killed nobody else takes the folder away."""
+    folder = os.environ.get("TMPDIR", "")
+    if os.path.basename(folder).startswith(SCRATCH):
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
