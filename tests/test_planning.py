@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from affine import Affine
 from pyproj import CRS, Transformer
 from shapely.geometry import box
 
 from landshift.comparison import model_for
-from landshift.reading import describe_image, notes_of_gsd, plan_grid
+from landshift.grid import Grid
+from landshift.reading import describe_image, notes_of_gsd, plan_grid, read_raster
+from landshift.reading.resampling import _between_grids
 from landshift.settings import GridSettings, Settings
 from landshift.site import Aoi, Image
 from pictures import CORNER, UTM, ground, north_up, write
@@ -77,3 +80,22 @@ def test_ten_bands_at_10_m_are_not_read_by_the_model_for_finer_pictures(tmp_path
     for asked in (None, 2.0):
         settings = Settings(grid=GridSettings(gsd_m=asked))
         assert model_for(info, info, "open", settings).family == "multispectral"
+
+
+@pytest.mark.parametrize("west", [179.999, -180.0004, 179.9996, 539.9996])
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857"])
+def test_a_picture_at_the_180th_meridian_is_read_on_both_sides_of_it(tmp_path, west, crs):
+    lon = (west + 180.0) % 360.0 - 180.0
+    unit = 1e-5 if crs == "EPSG:4326" else 1.113
+    corner = (west, 10.0) if crs == "EPSG:4326" else (
+        Transformer.from_crs(4326, 3857, always_xy=True).transform(lon, 10.0)
+    )  # fmt: skip
+    info = info_of(tmp_path / "a.tif", corner, crs, (60, 100), unit)
+    zone = CRS.from_epsg(32660 if lon > 0 else 32601)
+    x, y = Transformer.from_crs(4326, zone, always_xy=True).transform(lon, 10.0)
+    grid = Grid(zone, Affine(1.1, 0.0, x - 40.0, 0.0, -1.1, y + 20.0), (90, 190))
+    # a jump to the far side of the earth is a picture of millions of pixels to one
+    row, col = _between_grids(grid, info.grid)(np.zeros(190), np.arange(190.0))
+    np.testing.assert_allclose(np.diff(col), 1.0, atol=0.03)
+    np.testing.assert_allclose(np.diff(row), 0.0, atol=0.03)
+    assert read_raster(info.image, grid).valid.sum() == pytest.approx(60 * 100, rel=0.05)

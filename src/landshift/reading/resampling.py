@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -141,7 +142,9 @@ def _between_grids(grid: Grid, source: Grid, alignment: Displacement | None = No
     if grid.crs is None or source.crs is None or grid.crs == source.crs:
         change = None
     else:
-        change = Transformer.from_crs(grid.crs, source.crs, always_xy=True)
+        # the 180th meridian is no edge: places of one block lie side by side on both sides of it
+        change = Transformer.from_crs(grid.crs, source.crs, always_xy=True, force_over=True)
+    turn, middle = _turn_of(source)
 
     def place(row: Floats, col: Floats) -> tuple[Floats, Floats]:
         x, y = grid.xy(row, col)
@@ -150,9 +153,19 @@ def _between_grids(grid: Grid, source: Grid, alignment: Displacement | None = No
             x, y = x - east, y - north
         if change is not None:
             x, y = change.transform(x, y)
+            if turn:  # longitudes of 0 to 360, or east of 180
+                x = x + turn * np.rint((middle - x) / turn)
         return source.rowcol(x, y)
 
     return place
+
+
+def _turn_of(source: Grid) -> tuple[float, float]:
+    """A whole turn in the units of a grid in longitudes, 0 in other units; and its middle x."""
+    if source.crs is None or not source.crs.is_geographic:
+        return 0.0, 0.0
+    west, _, east, _ = source.bounds
+    return math.tau / source.crs.axis_info[0].unit_conversion_factor, (west + east) / 2
 
 
 def _placing(info: PictureInfo, grid: Grid, alignment: Displacement | None) -> Place:
