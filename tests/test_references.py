@@ -167,3 +167,32 @@ def test_changes_are_not_scored_by_land_cover_nor_taught(tmp_path):
     assert read_reference(drawn, grid)[9, 60] == 13
     with pytest.raises(ImageError, match="is a change; allowed are 1 to 8"):
         read_covers(changes, grid)
+
+
+def test_of_a_polygon_partly_off_the_map_the_mapped_part_is_the_unit(tmp_path):
+    codes = COVERS.copy()
+    codes[:, : SIDE // 2] = 0  # outside of the site
+    cover = write(tmp_path / "map.tif", codes[None])
+    x, y, half = CORNER[0], CORNER[1], SIDE // 2
+
+    def square(row, left, right):
+        ring = [[x + left, y - row], [x + right, y - row], [x + right, y - row - 3],
+                [x + left, y - row - 3], [x + left, y - row]]  # fmt: skip
+        return {"type": "Polygon", "coordinates": [ring]}
+
+    # none of them meets a row and column of the sample that lies on the map
+    inside = [square(row, half + 7, half + 11) for row in (1, 11, 21, 31)]
+    across = [square(row, half - 6, half + 3) for row in (1, 11, 21, 31)]
+    found = [
+        landshift.assess(cover, features(tmp_path / "p.geojson", some, ["building"] * len(some)))
+        for some in (inside, across, inside + across)
+    ]
+    assert [int(one.matrix.sum()) for one in found] == [4, 4, 8]
+    assert [one.unmet for one in found] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("confidence", [95, 1.0, 0.0, -0.9, float("nan")])
+def test_a_confidence_that_is_no_share_is_told(tmp_path, confidence):
+    cover = write(tmp_path / "map.tif", COVERS[None])
+    with pytest.raises(InputError, match="confidence is .*; allowed are shares"):
+        landshift.assess(cover, cover, confidence=confidence)

@@ -82,8 +82,9 @@ def assess_map(
     # rounded down, two units would lie in one pixel of the reference
     least = math.ceil(reference_gsd_m(reference, grid) / grid.gsd_m * (1.0 - UTM_SLACK))
     step_px = max(1, least, round(spacing_m / grid.gsd_m))
-    sample = thinned(known, step_px)
-    codes = np.union1d(mapped[mapped > 0], sample[(sample > 0) & (mapped > 0)])
+    # of what lies in part outside of the map, a unit is looked for where there is map
+    sample = thinned(np.where(mapped > 0, known, np.uint8(0)), step_px)
+    codes = np.union1d(mapped[mapped > 0], sample[sample > 0])
     number = np.zeros(256, np.uint8)
     number[codes] = np.arange(1, len(codes) + 1)
     hectares = [float((mapped == code).sum(axis=1) @ grid.pixel_hectares) for code in codes]
