@@ -91,10 +91,11 @@ class Assessment:
             for score, row in zip(self.classes, self.matrix, strict=True)
         )
         return (
-            f"<p>{self.overall_accuracy:.0%} of the area is mapped rightly ({self.confidence:.0%} "
-            f"interval {self.overall_low:.0%} to {self.overall_high:.0%}). Units by class, rows as "
-            f"mapped, columns as in the reference:</p><table><tr><th></th>{head}<th>F1</th>"
-            f"<th>mapped ha</th><th>corrected ha</th></tr>{rows}</table>"
+            f"<p>{self.overall_accuracy:.0%} of the area is mapped rightly "
+            f"({confidence_words(self.confidence)} interval {self.overall_low:.0%} to "
+            f"{self.overall_high:.0%}). Units by class, rows as mapped, columns as in the "
+            f"reference:</p><table><tr><th></th>{head}<th>F1</th><th>mapped ha</th>"
+            f"<th>corrected ha</th></tr>{rows}</table>"
             + (f"<p>{escape(unmet_words(self.unmet))}</p>" if self.unmet else "")
         )
 
@@ -118,6 +119,11 @@ def unmet_words(count: int) -> str:
     which = "1 polygon or point says" if count == 1 else f"{count} polygons or points say"
     why = "outside of what is mapped, smaller than a pixel, or covered by later ones"
     return f"{which} nothing: {why}"
+
+
+def confidence_words(confidence: float) -> str:
+    """How sure an interval is; 99.9 % is not 100 %."""
+    return f"{round(100 * confidence, 6):g}%"
 
 
 def _hectares_words(score: ClassScore) -> str:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from landshift.area import Hectares
-from landshift.assessment import Assessment, unmet_words
+from landshift.assessment import Assessment, confidence_words, unmet_words
 from landshift.mapping import CoverMap
 from landshift.report import SiteReport
 from landshift.wording import (
@@ -89,7 +89,7 @@ def print_assessment(found: Assessment) -> None:
     for label, row in zip(found.labels, found.matrix, strict=True):
         matrix.add_row(label, *(str(count) for count in row))
     console.print(matrix)
-    interval = f"{found.confidence:.0%} interval"
+    interval = f"{confidence_words(found.confidence)} interval"
     table = Table("class", box=None, pad_edge=False)
     for head in ("user's", "producer's", "F1", "IoU", "mapped ha", "corrected ha", interval):
         table.add_column(head, justify="right")
