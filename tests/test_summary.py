@@ -7,10 +7,13 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import shapely
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import Transformer
 from shapely.affinity import translate
 from shapely.geometry import box
 
@@ -20,7 +23,7 @@ from landshift.batch.ledger import Ledger
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.morning import write_tables
 from landshift.batch.outcome import Outcome
-from landshift.batch.overlap import Overlap, overlap_words
+from landshift.batch.overlap import Overlap, find_overlaps, overlap_words
 from landshift.batch.rollup import Sum, judge_site
 from landshift.change_map import TOTALS
 from landshift.cli import main
@@ -293,6 +296,35 @@ def test_every_overlap_is_counted_and_neighbours_have_none(tmp_path):
     assert len(summary["cautions"]) == 4
     assert summary["cautions"][3] == "3 more pairs of sites share ground"
     assert "shares" not in warnings[4]
+
+
+def test_neighbouring_tiles_that_lie_askew_share_no_ground():
+    side, turn = 200.0, np.radians(2.0)
+    along, across = (np.cos(turn), np.sin(turn)), (np.sin(turn), -np.cos(turn))
+    digests = []
+    for place in (0, 1):
+        report = made_report(UTM)
+        row, col = np.indices(UTM.shape)
+        x, y = UTM.xy(row, col)
+        x, y = x - 400_010.3, y - 4_599_990.7
+        right, down = x * along[0] + y * along[1], x * across[0] + y * across[1]
+        tile = (right >= 0) & (right < side) & (down >= 0) & (down < side)
+        if place == 1:  # the one below it
+            tile = (right >= 0) & (right < side) & (down >= side) & (down < side + 40.0)
+        changes = replace(report.changes, codes=np.where(tile, 11, 255).astype(np.uint8))
+        digests.append(digest_of(replace(report, changes=changes)))
+        drawn = to_utm(shapely.from_wkb(digests[-1]["outline"]))
+        assert drawn.area == pytest.approx(tile.sum(), rel=0.05)
+    found = find_overlaps(
+        [({"id": name}, Outcome("answered", digest=told)) for name, told in zip("ab", digests,
+         strict=True)], SummarySettings(),
+    )  # fmt: skip
+    assert found == ()
+
+
+def to_utm(degrees):
+    change = Transformer.from_crs(4326, UTM.crs, always_xy=True)
+    return shapely.transform(degrees, lambda xy: np.column_stack(change.transform(*xy.T)))
 
 
 def test_the_words_for_one_more_overlap():

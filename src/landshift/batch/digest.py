@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import shapely
-from shapely.geometry import MultiPolygon, Polygon, box
+from shapely.geometry import MultiPoint, MultiPolygon, Polygon, box
 
 from landshift.area import Hectares, ends, site_error
 from landshift.grid import WGS84
-from landshift.legend import Cover
+from landshift.legend import OUTSIDE, Cover
 from landshift.reading import project_polygon
 from landshift.recomparison import settings_from
 from landshift.report import SiteReport
@@ -69,8 +70,27 @@ def _local_outline(report: SiteReport) -> tuple[str, str] | None:
     """
     if report.changes.grid.crs is not None:
         return None
-    outline = report.outline or box(*report.changes.grid.bounds)
+    outline = _ground(report)
     return report.after.sha256, shapely.set_precision(outline, 0.01).wkb_hex
+
+
+def _ground(report: SiteReport) -> Polygon | MultiPolygon:
+    """The aoi, else the ground that was compared, without its bays, in the grid's CRS.
+
+    Pictures of another CRS lie askew on the grid: its corners, which they do not show, belong to
+    their neighbours. So the ground is drawn around middles of pixels, which lie in the pictures.
+    """
+    grid, inside = report.changes.grid, report.changes.codes != OUTSIDE
+    if report.outline is not None:
+        return report.outline
+    rows = np.flatnonzero(inside.any(axis=1))
+    if not inside.all() and rows.size:
+        first, last = inside[rows].argmax(axis=1), inside[rows, ::-1].argmax(axis=1)
+        ends = np.concatenate([first, inside.shape[1] - 1 - last])
+        hull = MultiPoint(np.column_stack(grid.xy(np.tile(rows, 2), ends))).convex_hull
+        if isinstance(hull, Polygon):
+            return hull
+    return box(*grid.bounds)
 
 
 def _model_error(total: Hectares, settings: AreaSettings) -> float:
@@ -96,7 +116,7 @@ def _outline(report: SiteReport) -> Polygon | MultiPolygon | None:
     crs = report.changes.grid.crs
     if crs is None:
         return None
-    outline = report.outline or box(*report.changes.grid.bounds)
+    outline = _ground(report)
     degrees = project_polygon(outline, crs, WGS84)
     simple = degrees.simplify(_DEGREES)
     if isinstance(simple, Polygon | MultiPolygon) and simple.is_valid:
