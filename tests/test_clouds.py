@@ -136,6 +136,48 @@ def test_ground_seen_by_one_picture_alone_and_no_ground_at_all(clouded):
     assert not np.any(find_clouds(after, one, SETTINGS))
 
 
+def holed(name, which, masked):
+    """A sample pair of which one picture has a hole of a sixth of its side in the middle."""
+    rasters = []
+    for date in ("before", "after"):
+        with rasterio.open(CHECKOUT / "sample_tiles" / name / f"{date}.tif") as source:
+            bands, gsd_m = source.read().astype(np.float32), source.transform.a
+        valid = np.ones(bands.shape[1:], bool)
+        if date == which:
+            side = valid.shape[0]
+            hole = slice(side // 2 - side // 12, side // 2 + side // 12)
+            valid[hole, hole] = False
+            bands[:, ~valid] = 0.0
+        if bands.shape[0] == 3:
+            one = raster(bands, "rgb", gsd_m, valid)
+        else:
+            grid = Grid(None, Affine(gsd_m, 0, 0, 0, -gsd_m, 0), valid.shape)
+            sensor = Sensor(("red", "green", "blue", "nir"), gsd_m, scale=1e-4)
+            one = Raster(bands * np.float32(1e-4), valid, grid, sensor)
+        rasters.append(replace(one, hidden=~valid) if masked and date == which else one)
+    return rasters
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["nodata", "mask"])
+@pytest.mark.parametrize(("name", "which"), [("songchon", "before"), ("kumya", "after")])
+def test_a_hole_in_a_picture_beside_bright_ground_is_no_cloud(name, which, masked):
+    assert not np.any(find_clouds(*holed(name, which, masked), SETTINGS))
+
+
+def test_a_cloud_burnt_out_to_a_blank_margin_is_found_and_one_masked_already_needs_no_finding(
+    clouded,
+):
+    before, after, cloud = clouded
+    core = cloud.opacity > 0.9
+    bands = np.where(core, np.float32(0.0), after.bands)
+    burnt = replace(after, bands=bands, valid=~core)
+    found = find_clouds(before, burnt, SETTINGS)[1]
+    assert found[core].all()
+    assert found[(cloud.opacity > 0.5) & ~core].mean() > 0.9
+    masked = replace(burnt, hidden=core)
+    assert find_clouds(before, masked, SETTINGS)[1].mean() <= found.mean()
+
+
 @pytest.mark.parametrize("side", [1, 2, 3, 7])
 def test_pictures_of_a_few_pixels_have_no_cloud(side):
     bright = raster(np.ones((3, side, side)), "rgb", 1.0)

@@ -92,7 +92,8 @@ def find_clouds(before: Raster, after: Raster, settings: CloudSettings) -> tuple
     extremes = [(means.min(axis=0), means.max(axis=0)) for means, _ in cells]
     found = []
     for place, (picture, other) in enumerate(((before, after), (after, before))):
-        alone = (other.valid & ~picture.valid).astype(np.float32)
+        # what a mask beside the picture hides is no margin of it
+        alone = (other.valid & ~picture.shown).astype(np.float32)
         blank = block_means(alone[None], np.ones(shape, np.bool_), factor)[0][0] > 0.5
         white, least_white = 1.0, settings.reflectance
         if picture.sensor.scale is None:
@@ -124,6 +125,8 @@ class _Light:
     """Darkest over brightest visible band, 0-1."""
     bright_already: Mask
     """Whether the other picture's level is among its own highest fifth."""
+    held: Mask
+    """Whether both pictures show it."""
     blank: Mask
     """Whether the other picture alone shows it: burnt-out cloud is read as a blank margin."""
 
@@ -140,7 +143,7 @@ class _Light:
         return _Light(
             np.where(blank, np.float32(1.0), darkest / np.float32(white)), level, above, lift,
             np.asarray(darkest / np.maximum(brightest, _LEAST_SPAN), np.float32),
-            darkest_other > np.quantile(darkest_other[held], _BRIGHT_FROM), blank,
+            darkest_other > np.quantile(darkest_other[held], _BRIGHT_FROM), held, blank,
         )  # fmt: skip
 
     def over(self, level: float, above: float, lift: float, colourless: float) -> Mask:
@@ -166,7 +169,7 @@ def _sure(light: _Light, cell_m: float, least_white: float, settings: CloudSetti
     bright = light.over(
         settings.level, settings.above_ground, settings.lift, settings.colourless
     )
-    core = bright | light.blank
+    core = bright | _burnt_out(light, bright, settings)
     radius = max(settings.least_radius_m / cell_m, settings.least_radius_px)
     rim = int(radius) + 1  # what goes on beyond the picture may be as wide as it likes
     wide = ndimage.binary_opening(np.pad(core, rim, mode="edge"), _disc(radius))[rim:-rim, rim:-rim]
@@ -186,6 +189,20 @@ def _sure(light: _Light, cell_m: float, least_white: float, settings: CloudSetti
         ):
             sure[place] |= region
     return sure
+
+
+def _burnt_out(light: _Light, bright: Mask, settings: CloudSettings) -> Mask:
+    """Blank ground that bright cloud goes over to; a hole in a picture has ground around it."""
+    names, count = ndimage.label(light.blank)
+    burnt = np.zeros(count + 1, np.bool_)
+    for name, place in enumerate(ndimage.find_objects(names), 1):
+        around = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in place)
+        region = names[around] == name
+        rim = ndimage.binary_dilation(region) & light.held[around]
+        burnt[name] = np.count_nonzero(rim & bright[around]) > (
+            settings.blank_rim * np.count_nonzero(rim)
+        )
+    return np.asarray(burnt[names])
 
 
 def _disc(radius: float) -> Mask:

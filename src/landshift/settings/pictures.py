@@ -75,6 +75,10 @@ class CloudSettings:
     most_bright_already: float = 0.5
     """Share of it that may be among the brightest fifth of the other picture; of a cloud, which
     lies anywhere, that is about a fifth."""
+    blank_rim: float = 0.5
+    """Share of the rim of blank ground that must be bright for it to be burnt-out cloud and not a
+    hole in the picture. Judgement: of holes cut into the sample tiles at most 0.19 is, of wide
+    burnt-out clouds drawn over them 0.80 and more."""
     shred_level: float = 0.6
     """Level of what is taken for shreds of a cloud that is sure, as a share of its own."""
     rim_share: float = 0.4
@@ -87,7 +91,7 @@ class CloudSettings:
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         for name in ("reflectance", "display", "level", "lift", "colourless", "most_straight",
-                     "most_bright_already", "shred_level", "rim_share"):  # fmt: skip
+                     "most_bright_already", "blank_rim", "shred_level", "rim_share"):  # fmt: skip
             check_range(name, getattr(self, name), 0.0, 1.0)
         for name in ("cell_m", "above_ground", "least_radius_m", "least_radius_px", "rim_m",
                      "margin_m"):  # fmt: skip
