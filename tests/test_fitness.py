@@ -17,8 +17,11 @@ from landshift.fitness import (
     measure_veil,
 )
 from landshift.raster import Raster
+from landshift.reading import describe_image, read_raster
 from landshift.sensor import Sensor
 from landshift.settings import FitnessSettings
+from landshift.site import Image
+from pictures import ground, write
 from posteriors import Aligned, utm_grid
 
 SETTINGS = FitnessSettings()
@@ -147,6 +150,27 @@ def test_reflectance_has_a_scale_of_its_own():
     dim = scene(1, scale=1 / 255)
     sensor = replace(dim.sensor, scale=1e-4)
     assert full_scale(replace(dim, sensor=sensor)) == 0.4
+
+
+def test_glints_make_no_counts_of_floating_point_shares_of_white():
+    glinting = scene(1, scale=1 / 255)
+    bands = glinting.bands.copy()
+    bands[:, 20:23, 30:32] = 1.6
+    sensor = replace(glinting.sensor, floating=True)
+    glinting = replace(glinting, bands=bands, sensor=sensor)
+    assert full_scale(glinting) == 1.0
+    assert judge(after=glinting).verdict == "ok"
+    for scale, white in ((1.0, 255.0), (8, 2047.0)):  # counts may be written as such numbers too
+        counts = scene(scale=scale)
+        assert full_scale(replace(counts, sensor=replace(counts.sensor, floating=True))) == white
+
+
+def test_a_file_of_floating_point_numbers_with_a_glint_is_not_blank(tmp_path):
+    bands = ground() / np.float32(255.0)
+    bands[:, 30, 30] = 1.6
+    image = Image(write(tmp_path / "a.tif", bands, dtype=np.float32))
+    read = read_raster(image, describe_image(image).grid)
+    assert full_scale(read) == 1.0
 
 
 def test_full_scale_of_common_depths():

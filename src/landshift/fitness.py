@@ -22,6 +22,13 @@ _VISIBLE = ("red", "green", "blue", "pan")
 _WHITE_REFLECTANCE = 0.4
 """What concrete, film and dry sand reach; four fifths of it, 0.32, is also where thick cloud begins
 in the visible bands (Sentinel-2's L2A screening starts at 0.07-0.25 in red)."""
+_MOST_OF_ONE = 1.5
+"""Largest of values of which white is 1."""
+_BUT_GLINTS = 0.99
+"""Share of the pixels that are no glints, by which floating-point numbers are told to be shares of
+white or counts. Those of one are some hundredths of those of the other: any high share will do."""
+_SAMPLE_PIXELS = 500_000
+"""Pixels that are looked at for it, evenly spaced."""
 _PURE_PIXELS = 3.0
 """Pixels that the narrow side of an object must span; SURVEY §4.3."""
 _VEIL_WINDOW_M = 8.0
@@ -210,15 +217,23 @@ def full_scale(raster: Raster) -> float:
     """The value that stands for white in a picture's units, guessed from its own values.
 
     The reflectance of the brightest ground where the sensor says what a unit means; else the
-    least of 1, 255, 2047 and the next powers of two less one that holds the largest value.
+    least of 1, 255, 2047 and the next powers of two less one that holds the largest value. Of
+    floating-point numbers 1 where it holds all but glints: one of 1.6 makes no 8 bits of the rest.
     """
     if raster.sensor.scale is not None:
         return _WHITE_REFLECTANCE  # reading has turned the file's units into reflectance
     most = float(raster.bands.max(where=raster.valid, initial=0.0))
-    if most <= 1.5:
+    if most <= _MOST_OF_ONE or (raster.sensor.floating and _but_glints(raster) <= _MOST_OF_ONE):
         return 1.0
     bits = max(8, int(np.ceil(np.log2(most + 1.0))))
     return float(2 ** (bits if bits == 8 else max(bits, 11)) - 1)
+
+
+def _but_glints(raster: Raster) -> float:
+    """The value that only the brightest of a picture's pixels pass in any band."""
+    step = max(1, round(np.sqrt(raster.valid.size / _SAMPLE_PIXELS)))
+    sample = raster.bands[:, ::step, ::step][:, raster.valid[::step, ::step]]
+    return float(np.quantile(sample.max(axis=0), _BUT_GLINTS)) if sample.size else np.inf
 
 
 def _visible(raster: Raster) -> NDArray[np.float32]:

@@ -36,6 +36,8 @@ class Sensor:
     """The sensor's or the file's own name for it."""
     scale: float | None = None
     """What one unit of the file means as reflectance, None for display values."""
+    floating: bool = False
+    """Whether values are floating-point numbers, of which a glint may pass what white is."""
 
     def numbers_of(self, roles: tuple[str, ...]) -> list[int]:
         """Numbers, from 0, of the bands with these roles; of all where none is named."""

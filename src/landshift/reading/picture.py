@@ -205,6 +205,7 @@ def _describe(image: Image, most_pixels: int, stamps: tuple[tuple[int, ...], ...
             gsd_m=grid.gsd_m,
             name=recognise_name(image.path.name, wanted_roles),
             scale=None if scale == 1.0 else scale,
+            floating=np.dtype(source.dtypes[0]).kind == "f",
         )
         day, doubts = _day_of(image, source.tags())
         mask = None
