@@ -173,6 +173,15 @@ def test_a_file_of_floating_point_numbers_with_a_glint_is_not_blank(tmp_path):
     assert full_scale(read) == 1.0
 
 
+def test_a_hot_pixel_makes_no_bits():
+    for scale, white in ((1.0, 255.0), (6.0, 2047.0)):
+        hot = scene(1, scale=scale)
+        bands = hot.bands.copy()
+        bands[:, 30, 30] = 65535.0
+        assert full_scale(replace(hot, bands=bands)) == white
+        assert judge(after=replace(hot, bands=bands)).verdict == "ok"
+
+
 def test_full_scale_of_common_depths():
     assert full_scale(scene()) == 255.0
     assert full_scale(scene(scale=1 / 255)) == 1.0

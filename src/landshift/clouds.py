@@ -85,7 +85,7 @@ def find_clouds(before: Raster, after: Raster, settings: CloudSettings) -> tuple
     factor = max(1, round(settings.cell_m / before.grid.gsd_m))
     cell_m = before.grid.gsd_m * factor
     seen = before.valid & after.valid
-    cells = [block_means(one.select(_VISIBLE), seen, factor) for one in (before, after)]
+    cells = [block_means(_without_glints(one), seen, factor) for one in (before, after)]
     held = cells[0][1]
     if not held.any():
         return nowhere
@@ -107,6 +107,14 @@ def find_clouds(before: Raster, after: Raster, settings: CloudSettings) -> tuple
         whole = np.repeat(np.repeat(hidden, factor, axis=0), factor, axis=1)
         found.append(whole[: shape[0], : shape[1]])
     return found[0], found[1]
+
+
+def _without_glints(picture: Raster) -> NDArray[np.float32]:
+    """Visible bands, no value above white: one hot pixel would be all that is bright."""
+    bands = picture.select(_VISIBLE)
+    if picture.sensor.scale is None:
+        np.minimum(bands, np.float32(full_scale(picture)), out=bands)
+    return bands
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,9 @@ _MOST_OF_ONE = 1.5
 _BUT_GLINTS = 0.99
 """Share of the pixels that are no glints, by which floating-point numbers are told to be shares of
 white or counts. Those of one are some hundredths of those of the other: any high share will do."""
+_GLINTING = 8.0
+"""Times the value that they do not pass, from which the largest is a glint or a hot pixel: three
+bits. Judgement: cloud is less than so much brighter than clear ground's brightest hundredth."""
 _SAMPLE_PIXELS = 500_000
 """Pixels that are looked at for it, evenly spaced."""
 _PURE_PIXELS = 3.0
@@ -217,14 +220,20 @@ def full_scale(raster: Raster) -> float:
     """The value that stands for white in a picture's units, guessed from its own values.
 
     The reflectance of the brightest ground where the sensor says what a unit means; else the
-    least of 1, 255, 2047 and the next powers of two less one that holds the largest value. Of
-    floating-point numbers 1 where it holds all but glints: one of 1.6 makes no 8 bits of the rest.
+    least of 1, 255, 2047 and the next powers of two less one that holds the largest value. Not
+    that of a glint: one hot pixel of 65535 makes no 16 bits of 11, and in floating-point numbers
+    one of 1.6 no 8 bits of shares of white.
     """
     if raster.sensor.scale is not None:
         return _WHITE_REFLECTANCE  # reading has turned the file's units into reflectance
     most = float(raster.bands.max(where=raster.valid, initial=0.0))
-    if most <= _MOST_OF_ONE or (raster.sensor.floating and _but_glints(raster) <= _MOST_OF_ONE):
+    if most <= _MOST_OF_ONE:
         return 1.0
+    usual = _but_glints(raster)
+    if raster.sensor.floating and usual <= _MOST_OF_ONE:
+        return 1.0
+    if most > _GLINTING * usual:
+        most = usual
     bits = max(8, int(np.ceil(np.log2(most + 1.0))))
     return float(2 ** (bits if bits == 8 else max(bits, 11)) - 1)
 
