@@ -98,7 +98,8 @@ def find_clouds(before: Raster, after: Raster, settings: CloudSettings) -> tuple
         white, least_white = 1.0, settings.reflectance
         if picture.sensor.scale is None:
             white, least_white = full_scale(picture), settings.display
-        light = _Light.of(*extremes[place], extremes[1 - place][0], held, blank, white)
+        own, others = extremes[place], extremes[1 - place][0]
+        light = _Light.of(*own, others, held, blank, white, settings.glint_cells)
         sure = _sure(light, cell_m, least_white, settings)
         if not sure.any():
             found.append(nowhere[place])
@@ -124,7 +125,7 @@ class _Light:
     darkest: Cells
     """Its darkest visible band, over white; 1 where blank."""
     level: Cells
-    """The same; 0 the median of the picture, 1 its brightest cell."""
+    """The same; 0 the median of the picture, 1 its brightest cell that is no glint."""
     above_ground: Cells
     """The same, in distances of the picture's dark end (5th percentile) from its median."""
     lift: Cells
@@ -141,11 +142,11 @@ class _Light:
     @staticmethod
     def of(
         darkest: Cells, brightest: Cells, darkest_other: Cells, held: Mask, blank: Mask,
-        white: float,
+        white: float, glints: int,
     ) -> _Light:  # fmt: skip
         """Of darkest and brightest visible bands; cells that are not ``held`` count as dark."""
-        level, above = _levels(darkest, held)
-        lift = level - _levels(darkest_other, held)[0]
+        level, above = _levels(darkest, held, glints)
+        lift = level - _levels(darkest_other, held, glints)[0]
         for part in (level, above, lift):
             part[~held] = -1.0
         return _Light(
@@ -162,12 +163,14 @@ class _Light:
         )  # fmt: skip
 
 
-def _levels(darkest: Cells, held: Mask) -> tuple[Cells, Cells]:
-    """Levels over the median, in spans to the brightest cell and to the dark end."""
+def _levels(darkest: Cells, held: Mask, glints: int) -> tuple[Cells, Cells]:
+    """Levels over the median, in spans to the brightest cell but some and to the dark end."""
     own = darkest[held]
+    last = max(own.size - 1 - glints, own.size // 2)
+    brightest = np.partition(own, last)[last]
     dark, median = np.quantile(own, (0.05, 0.5))
     over = darkest - np.float32(median)
-    white = max(float(own.max() - median), _LEAST_SPAN)
+    white = max(float(brightest - median), _LEAST_SPAN)
     span = max(float(median - dark), _LEAST_SPAN)
     return np.asarray(over / white, np.float32), np.asarray(over / span, np.float32)
 

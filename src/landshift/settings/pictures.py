@@ -59,7 +59,10 @@ class CloudSettings:
     sports grounds reach 0.8."""
     level: float = 0.55
     """Least level of the darkest visible band, from 0, the picture's median, to 1, its brightest
-    square."""
+    square but `glint_cells`."""
+    glint_cells: int = 8
+    """Brightest squares that a glint of the sun or a hot pixel may have made: one pixel, resampled,
+    reaches so many. With 0, 4 and 8 no cloud is seen in 80 quiet simulated and 49 real pairs."""
     above_ground: float = 1.5
     """The same in distances of the dark end (5th percentile) from the median."""
     lift: float = 0.25
@@ -93,7 +96,7 @@ class CloudSettings:
         for name in ("reflectance", "display", "level", "lift", "colourless", "most_straight",
                      "most_bright_already", "blank_rim", "shred_level", "rim_share"):  # fmt: skip
             check_range(name, getattr(self, name), 0.0, 1.0)
-        for name in ("cell_m", "above_ground", "least_radius_m", "least_radius_px", "rim_m",
+        for name in ("cell_m", "above_ground", "glint_cells", "least_radius_m", "least_radius_px", "rim_m",
                      "margin_m"):  # fmt: skip
             check_range(name, getattr(self, name), 0.0, 1000.0)
 
