@@ -278,8 +278,10 @@ def test_whatever_is_drawn_has_all_of_the_outlines_area():
     for radius in (10 + 0 * angle, 10 + 3 * np.cos(7 * angle)):
         outline = Polygon(np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]))
         around = outlines.minimum_rectangle(outline)
-        drawn, _ = outlines.regularise(outline, around, None, 0.5, SETTINGS)
+        drawn, told = outlines.regularise(outline, around, None, 0.5, SETTINGS)
         assert drawn.area == pytest.approx(outline.area, rel=1e-9)
+        smallest = outlines.minimum_rectangle(drawn)  # sizes are those of what is drawn
+        assert (told.length, told.width) == pytest.approx((smallest.length, smallest.width))
         assert len(drawn.exterior.coords) < 73
 
 

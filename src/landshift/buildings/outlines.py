@@ -232,7 +232,8 @@ def regularise(
     simple = outline.simplify(0.5 * gsd)
     if not isinstance(simple, Polygon) or not simple.is_valid:
         simple = outline
-    return _with_area(simple, outline.area), rectangle
+    simple = _with_area(simple, outline.area)
+    return simple, minimum_rectangle(simple)
 
 
 def _with_area(polygon: Polygon, area: float) -> Polygon:
