@@ -96,8 +96,8 @@ class CloudSettings:
         for name in ("reflectance", "display", "level", "lift", "colourless", "most_straight",
                      "most_bright_already", "blank_rim", "shred_level", "rim_share"):  # fmt: skip
             check_range(name, getattr(self, name), 0.0, 1.0)
-        for name in ("cell_m", "above_ground", "glint_cells", "least_radius_m", "least_radius_px", "rim_m",
-                     "margin_m"):  # fmt: skip
+        for name in ("cell_m", "above_ground", "glint_cells", "least_radius_m",
+                     "least_radius_px", "rim_m", "margin_m"):  # fmt: skip
             check_range(name, getattr(self, name), 0.0, 1000.0)
 
 
