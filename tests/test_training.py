@@ -13,7 +13,7 @@ from landshift.errors import SettingsError  # noqa: E402
 from landshift.landcover import classify  # noqa: E402
 from landshift.model import Calibration, Widths, load_model  # noqa: E402
 from landshift.training import fitting  # noqa: E402
-from landshift.training.material import BUILT, GAINED, IGNORED, SAME, Tile, rebuilt_px  # noqa: E402
+from landshift.training.material import BUILT, IGNORED, Tile  # noqa: E402
 from landshift.training.network import Block, Network, styles_mixed  # noqa: E402
 from landshift.training.recipe import read_recipe  # noqa: E402
 from networks import random_raster  # noqa: E402
@@ -289,35 +289,6 @@ def test_a_second_look_is_learned_where_its_pixels_are_read(recipe):
     assert fitting._shares(thrice, pictures)[2].tolist() == pytest.approx([0.3, 0])
     with pytest.raises(SettingsError, match="third_look is"):
         dataclasses.replace(thrice, second_look=(0.0, 0.2))
-
-
-def test_scenes_of_greenhouses_that_became_buildings_are_drawn_as_often_as_asked(
-    recipe, monkeypatch
-):
-    covers = np.stack([np.full((64, 64), 2, np.uint8), np.full((64, 64), 3, np.uint8)])
-    scenes = []
-    for number in range(10):
-        kinds = np.full((64, 64), GAINED if number == 7 else SAME, np.uint8)
-        scenes.append(Tile(str(number), np.zeros((2, 3, 64, 64), np.float16), covers, 0.5,
-                           kinds=kinds, simulated=True))  # fmt: skip
-    assert [rebuilt_px(scene) for scene in scenes] == 7 * [0] + [4096] + 2 * [0]
-    assert rebuilt_px(dataclasses.replace(scenes[7], covers=covers[::-1])) == 0
-    assert rebuilt_px(dataclasses.replace(scenes[7], kinds=None)) == 0
-    drawn = []
-    monkeypatch.setattr(fitting.Cutter, "example", lambda _, tile, rng: drawn.append(tile.name))
-    monkeypatch.setattr(fitting, "stacked", lambda examples: examples)
-
-    def share(of):
-        drawn.clear()
-        asked = dataclasses.replace(recipe, steps=400, rebuilt_share=of)
-        list(fitting._batches(asked, scenes, [], 0))
-        return drawn.count("7") / len(drawn)
-
-    assert share(0.0) == pytest.approx(0.1, abs=0.04)
-    assert share(0.5) == pytest.approx(0.55, abs=0.06)
-    assert share(1.0) == 1.0
-    with pytest.raises(SettingsError, match=r"rebuilt_share is 1\.5"):
-        dataclasses.replace(recipe, rebuilt_share=1.5)
 
 
 @pytest.mark.parametrize("wrong", [{"blend": 0.5}, {"blend": 1.5, "start": "a.npz"}])

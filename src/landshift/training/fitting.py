@@ -31,7 +31,6 @@ from landshift.training.material import (
     Example,
     Tile,
     read_tiles,
-    rebuilt_px,
 )
 from landshift.training.network import Answers, Network, Shares, begin_from, exported
 from landshift.training.recipe import Recipe
@@ -52,8 +51,6 @@ Calibration takes it out again."""
 _CLASS_WEIGHTS = (1.0, 2.0, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0)
 """Greenhouse, building and bare are what the hectares hang on, and are thin on the ground."""
 _CHECKPOINT_STEPS = 200
-_REBUILT_PX = 400
-"""Pixels of buildings on the ground of greenhouses from which a scene shows them: a hall at 1 m."""
 _COVER_RIGHT = np.eye(256, 8, k=-1, dtype=bool)
 """(code, class); which class a cover code of 1-8 says, none for 0."""
 
@@ -365,16 +362,12 @@ def _batches(
     cutter = Cutter(scenes + taught, recipe)
     known = np.array([_known(tile) for tile in taught])
     weights = np.sqrt(known) / np.sqrt(known).sum()
-    rebuilt = [scene for scene in scenes if rebuilt_px(scene) >= _REBUILT_PX]
     for step in range(first, recipe.steps):
         rng = np.random.default_rng([recipe.seed, step])
         examples = []
         for _ in range(recipe.batch):
             if not taught or rng.random() < recipe.simulated_share:
-                # without a share no number is drawn: older recipes go on giving what they gave
-                often = rebuilt and recipe.rebuilt_share and rng.random() < recipe.rebuilt_share
-                among = rebuilt if often else scenes
-                tile = among[rng.integers(len(among))]
+                tile = scenes[rng.integers(len(scenes))]
             else:
                 tile = taught[rng.choice(len(taught), p=weights)]
             examples.append(cutter.example(tile, rng))

@@ -192,15 +192,6 @@ def kinds(before: NDArray[np.uint8], after: NDArray[np.uint8], gsd_m: float) -> 
     return kind
 
 
-def rebuilt_px(tile: Tile) -> int:
-    """How many pixels of a pair show a building where a greenhouse was."""
-    if tile.kinds is None or len(tile.covers) < 2:
-        return 0
-    before, after = tile.covers[0], tile.covers[-1]
-    built = (before == Cover.GREENHOUSE) & (after == Cover.BUILDING) & (tile.kinds == GAINED)
-    return int(np.count_nonzero(built))
-
-
 def fate(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The kind of change from one cover of a thing to the other, (row, col)."""
     kind = np.full(before.shape, OTHER, np.uint8)

@@ -75,10 +75,6 @@ class Recipe:
     """Share of the crops of labelled pictures that keep their own pixels, or the finest that
     the network reads; the others are brought to a random side. Whoever asks, asks at a picture's
     own pixels."""
-    rebuilt_share: float = 0.0
-    """Share of the simulated examples that come from scenes in which a greenhouse gave way to a
-    building. Of all scenes one in twenty-five is such a one, too few to learn that a pale blue roof
-    on the ground of a pale greenhouse is no new film."""
     style_mixing: float = 0.0
     """Share of the steps in which the pictures of a batch trade means and spreads of their first
     features, so that a simulated roof is seen in the manner of a real picture and the other way
@@ -112,7 +108,7 @@ class Recipe:
             )
         if self.turns not in TURNS:
             raise SettingsError(f"turns is {self.turns}; allowed are 1, 2 and 4")
-        for share in ("native_share", "rebuilt_share", "style_mixing"):
+        for share in ("native_share", "style_mixing"):
             if not 0.0 <= getattr(self, share) <= 1.0:
                 raise SettingsError(f"{share} is {getattr(self, share)}; allowed are 0 to 1")
         self._check_what_is_kept()
