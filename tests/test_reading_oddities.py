@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import warnings
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from PIL import Image as Drawing
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
@@ -172,6 +174,30 @@ def test_a_jpeg_that_is_shown_turned_is_refused(tmp_path):
     assert seen(tmp_path / "1.jpg", 1.0).any()
     with pytest.raises(ImageError, match=r"6\.jpg: is shown turned or mirrored \(EXIF"):
         describe_image(Image(tmp_path / "6.jpg", 1.0))
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("big", ["NO", "YES"])
+def test_a_tiff_that_is_shown_turned_is_refused_where_nothing_places_its_pixels(tmp_path, big):
+    bands = ground().round().astype(np.uint8)
+    profile = {"driver": "GTiff", "count": 3, "height": bands.shape[1], "width": bands.shape[2],
+               "dtype": "uint8", "photometric": "RGB", "BIGTIFF": big}  # fmt: skip
+    placed = {"crs": "EPSG:32652", "transform": Affine(1, 0, 500_000, 0, -1, 4_400_000)}
+    for name, more in (("bare", {}), ("placed", placed)):
+        with rasterio.open(tmp_path / f"{name}.tif", "w", **profile, **more) as out:
+            out.write(bands)
+    assert seen(tmp_path / "bare.tif", 1.0).any()
+    for name in ("bare", "placed"):  # GDAL writes no such tag, so another takes its number
+        path = tmp_path / f"{name}.tif"
+        old, new = (284, 1), (274, 6)
+        kind = "<HHQH" if big == "YES" else "<HHIH"
+        ours, turned = (struct.pack(kind, tag, 3, 1, value) for tag, value in (old, new))
+        content = path.read_bytes()
+        assert content.count(ours) == 1
+        path.write_bytes(content.replace(ours, turned))
+    with pytest.raises(ImageError, match=r"bare\.tif: is shown turned or mirrored \(TIFF"):
+        describe_image(Image(tmp_path / "bare.tif", 1.0))
+    assert seen(tmp_path / "placed.tif").any()  # a GIS lays its pixels where they belong
 
 
 def test_whoever_imports_landshift_can_still_reproject():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,11 @@ _OPTIONS = {
     # a cut JPEG is otherwise filled up with grey and passed off as whole
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
 }
+
+_ORIENTATION_TAG = 274
+"""Of TIFF 6.0, where 1 is row by row from the upper left."""
+_MOST_TIFF_TAGS = 4096
+"""Entries of a directory that are looked at; libtiff takes no more either."""
 
 
 def check_exists(path: Path) -> None:
@@ -129,12 +135,36 @@ def check_pixels(path: Path, source: Any, most_pixels: int) -> None:
         raise ImageError(f"{path}: pixels are {source.dtypes[0]}; allowed are integers and floats")
     if ColorInterp.cyan in source.colorinterp:
         raise ImageError(f"{path}: colours are CMYK; allowed are RGB and grey")
-    turned = source.tags().get("EXIF_Orientation", "1").strip()
+    turned, told_by = source.tags().get("EXIF_Orientation", "1").strip(), "EXIF"
+    if source.driver == "GTiff" and (source.crs is None or source.transform == Affine.identity()):
+        # what places a TIFF on the ground speaks of its pixels as they lie, and so does every GIS
+        turned, told_by = str(_tiff_orientation(path)), "TIFF"
     if turned not in ("0", "1"):
         raise ImageError(
-            f"{path}: is shown turned or mirrored (EXIF orientation {turned}), its pixels are not; "
+            f"{path}: is shown turned or mirrored ({told_by} orientation {turned}), its pixels are "
+            "not; "
             "allowed are pixels as they are shown, as editors save them"
         )
+
+
+def _tiff_orientation(path: Path) -> int:
+    """The tag Orientation of a TIFF's first picture, 1 where there is none; GDAL never tells it."""
+    with path.open("rb") as file:
+        head = file.read(16)
+        order = "<" if head[:2] == b"II" else ">"
+        big = head[2:4] in (b"+\0", b"\0+")  # BigTIFF
+        # where the first directory lies, how many entries it has, how long one is and its value at
+        start, count, size, at = ("8xQ", "Q", 20, 12) if big else ("4xI", "H", 12, 8)
+        try:
+            file.seek(*struct.unpack_from(order + start, head))
+            (entries,) = struct.unpack(order + count, file.read(struct.calcsize(order + count)))
+            for _ in range(min(entries, _MOST_TIFF_TAGS)):
+                entry = file.read(size)
+                if struct.unpack_from(order + "H", entry)[0] == _ORIENTATION_TAG:
+                    return int(struct.unpack_from(order + "H", entry, at)[0])
+        except (struct.error, OSError, OverflowError):
+            pass  # whoever reads the pixels says what is wrong with the file
+    return 1
 
 
 def placed_grid(path: Path, source: Any) -> Grid | None:
