@@ -8,6 +8,8 @@ from PIL import Image as Picture
 
 from landshift.comparison import compare_site
 from landshift.errors import ImageError, UnfitPairError
+from landshift.mapping import map_cover
+from landshift.reading import describe_image, read_raster
 from landshift.settings import GridSettings, Settings
 from landshift.site import Image, Site
 from networks import random_model
@@ -116,3 +118,12 @@ def test_fewer_pixels_than_a_picture_has_may_be_allowed(tmp_path, model):
     few = Settings(grid=GridSettings(most_pixels=1000))
     with pytest.raises(ImageError, match="160 x 120 pixels declared; allowed are 1000"):
         compare_site(site, model, few, lambda stage: None)
+
+
+def test_more_pixels_than_are_usual_may_be_allowed(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(describe_image, "__defaults__", (1000,))
+    monkeypatch.setattr(read_raster, "__defaults__", (None, 1000))
+    images = [Image(write(tmp_path / f"{name}.tif", ground())) for name in ("before", "after")]
+    many = Settings(grid=GridSettings(most_pixels=20_000))
+    assert compare_site(Site("large", *images), model, many, lambda stage: None).totals
+    assert map_cover(images[0], model, many, lambda stage: None).hectares

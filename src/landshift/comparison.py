@@ -78,10 +78,12 @@ def compare_site(
     grid = plan_grid(*pictures, site.aoi, settings.grid, model.finest_gsd_m)
     outline = project_aoi(site.aoi, grid.crs) if site.aoi else None
     progress("reading")
-    after = read_raster(site.after, grid)  # what was built is measured where it is seen
+    # what was built is measured where it is seen
+    after = read_raster(site.after, grid, most_pixels=most)
     progress("registering")
     alignment, shared = align_pictures(after, pictures, settings)
-    before = read_raster(site.before, grid, alignment)  # warped once, from the source's own pixels
+    # warped once, from the source's own pixels
+    before = read_raster(site.before, grid, alignment, most)
     aoi = inside(outline, grid) if outline else before.shown & after.shown
     shown = before, after
     before, after, clouds = without_clouds(before, after, settings.clouds)
@@ -166,7 +168,8 @@ def align_pictures(
     """
     if pictures[0].sha256 == pictures[1].sha256:
         return Alignment.identity(after.grid), Shared.none(after.grid.shape)
-    before = read_raster(pictures[0].image, after.grid)
+    most = settings.grid.most_pixels
+    before = read_raster(pictures[0].image, after.grid, most_pixels=most)
     found, shared = align_apart(before, after, settings.alignment, settings.fitness)
     if found.verdict == "failed" and _are_framed_alike(*pictures):
         return taken_as_framed(found, settings), shared

@@ -45,11 +45,13 @@ def teach_model(
         When the file exists or cannot be made.
     """
     check_file(out, overwrite, inputs=[image.path, polygons, Path(model_name)])
-    info = describe_image(image)
+    most = settings.grid.most_pixels
+    info = describe_image(image, most)
     old = model_for(info, info, model_name, settings)
     grid = plan_own_grid(info, settings.grid, old.finest_gsd_m)
     progress("reading")
-    raster, drawn = read_raster(image, grid), read_covers(polygons, grid, info.grid)
+    raster = read_raster(image, grid, most_pixels=most)
+    drawn = read_covers(polygons, grid, info.grid)
     progress("learning")
     new, lesson = teach(raster, drawn, old, TeachingSettings())
     with new_files(out) as (fresh,):

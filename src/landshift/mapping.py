@@ -73,7 +73,7 @@ def map_cover(
     model = model_for(picture, picture, model_name, settings)
     grid = plan_own_grid(picture, settings.grid, model.finest_gsd_m)
     progress("reading")
-    raster, seen = read_whole(image, grid)
+    raster, seen = read_whole(image, grid, settings.grid.most_pixels)
     progress("classifying")
     found = classify(raster, model)
     cover = weighed_by_shares(found, shares_of_place([found], model, settings.cover))

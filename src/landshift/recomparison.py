@@ -272,15 +272,16 @@ def compare_again(
         When a picture or the model is not where it was, or not the same.
     """
     settings = result.settings
+    most = settings.grid.most_pixels
     images = tuple(_with_gsd(image, settings) for image in result.images)
     _check_inputs(images, result)
     model = _model(result, model_name)
     progress("reading")
-    after = read_raster(images[1], result.grid)
+    after = read_raster(images[1], result.grid, most_pixels=most)
     progress("registering")
-    infos = describe_image(images[0]), describe_image(images[1])
+    infos = describe_image(images[0], most), describe_image(images[1], most)
     alignment, shared = align_pictures(after, infos, settings)
-    before = read_raster(images[0], result.grid, alignment)
+    before = read_raster(images[0], result.grid, alignment, most)
     before, after, clouds = without_clouds(before, after, settings.clouds)
     progress("classifying")
     *covers, evidence = classify_pair(before, after, model)
@@ -320,7 +321,7 @@ def _check_inputs(images: tuple[Image, ...], result: WrittenResult) -> None:
                     f"{path}: no such file, and {result.folder} was made from it; "
                     "--inputs DIR says where it lies now"
                 )
-        info = describe_image(image)
+        info = describe_image(image, result.settings.grid.most_pixels)
         hashes = info.sha256, "" if info.mask is None else info.mask.sha256
         for path, found, then in zip(paths, hashes, recorded, strict=False):
             if found != then:

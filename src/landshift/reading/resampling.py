@@ -17,6 +17,7 @@ from landshift.kernels.resampling import resample_block
 from landshift.raster import Brightness, Raster
 from landshift.reading.opening import open_picture
 from landshift.reading.picture import PictureInfo, describe_image, read_block_and_hidden
+from landshift.settings import GridSettings
 from landshift.site import Image
 
 Floats = NDArray[np.float64]
@@ -44,11 +45,15 @@ class Displacement(Protocol):
         ...
 
 
-def read_raster(image: Image, grid: Grid, alignment: Displacement | None = None) -> Raster:
+def read_raster(
+    image: Image, grid: Grid, alignment: Displacement | None = None,
+    most_pixels: int = GridSettings.most_pixels,
+) -> Raster:  # fmt: skip
     """Read ``image`` as it would look on ``grid``, moved by ``alignment``.
 
     Block by block, from windows of the source: memory depends on the result and the block. Cubic
-    where the source is coarser or equal; where it is finer, averaged over the target pixel.
+    where the source is coarser or equal; where it is finer, averaged over the target pixel. A
+    picture that declares more than ``most_pixels`` is refused.
 
     Raises
     ------
@@ -57,10 +62,12 @@ def read_raster(image: Image, grid: Grid, alignment: Displacement | None = None)
     NoOverlapError
         When the picture shows nothing there.
     """
-    return _read(image, grid, alignment, None)
+    return _read(describe_image(image, most_pixels), grid, alignment, None)
 
 
-def read_whole(image: Image, grid: Grid) -> tuple[Raster, NDArray[np.bool_]]:
+def read_whole(
+    image: Image, grid: Grid, most_pixels: int = GridSettings.most_pixels
+) -> tuple[Raster, NDArray[np.bool_]]:
     """`read_raster`, and which of the picture's own pixels show the ground, read at one go.
 
     Returns
@@ -70,23 +77,23 @@ def read_whole(image: Image, grid: Grid) -> tuple[Raster, NDArray[np.bool_]]:
     ndarray of bool, shape (row, col)
         The picture's own pixels; False also for what no pixel of the grid was made from.
     """
-    seen = np.zeros(describe_image(image).grid.shape, np.bool_)
-    return _read(image, grid, None, seen), seen
+    info = describe_image(image, most_pixels)
+    seen = np.zeros(info.grid.shape, np.bool_)
+    return _read(info, grid, None, seen), seen
 
 
 def _read(
-    image: Image, grid: Grid, alignment: Displacement | None, own: NDArray[np.bool_] | None
+    info: PictureInfo, grid: Grid, alignment: Displacement | None, own: NDArray[np.bool_] | None
 ) -> Raster:
     """`read_raster`; ``own`` is filled with what was seen of the picture's own pixels."""
-    info = describe_image(image)
     place = _placing(info, grid, alignment)
     bands = np.zeros((len(info.indexes), *grid.shape), np.float32)
     valid = np.zeros(grid.shape, bool)
     hidden = None if info.mask is None else np.zeros(grid.shape, bool)
-    with open_picture(image.path, info.driver) as source:
+    with open_picture(info.image.path, info.driver) as source:
         for first, shape in _blocks(grid, place):
             _fill_block(source, info, place, first, shape, bands, valid, first, hidden, own)
-    _refuse_unseen(image, valid)
+    _refuse_unseen(info.image, valid)
     return Raster(bands, valid, grid, info.sensor, info.date, hidden)
 
 
