@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 import threading
@@ -15,6 +16,7 @@ import pytest
 from landshift.batch import fetching
 from landshift.batch.child import Child, Limits
 from landshift.batch.fetching import fetch, file_name_of, is_remote, pictures_at_hand, version_of
+from landshift.batch.night import BatchPlan, run_batch
 from landshift.batch.site_list import read_site_list
 from landshift.batch.site_work import SiteJob
 from landshift.errors import ImageError
@@ -310,3 +312,28 @@ def test_an_error_shows_no_signature(tmp_path, monkeypatch):
         fetch(address, tmp_path / "a.tif")
     assert "secret" not in str(refused.value)
     assert len(str(refused.value)) < 400
+
+
+def test_nothing_that_a_batch_writes_shows_a_signature_or_where_pictures_were_kept(
+    server, tmp_path, monkeypatch
+):
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    Moody.moods[:] = ["well"] * 3 + ["404"]
+    signed = f"{server}?X-Amz-Signature=secret"
+    (tmp_path / "sites.csv").write_text(
+        "id,before,after,before_mask,fault\n"
+        f"ok,{signed},{signed},seen:{signed},\ngone,{signed},{signed},,\n"
+        f"bad,{signed},{signed},,unreadable\n"
+    )
+    plan = BatchPlan(read_site_list(tmp_path / "sites.csv"), tmp_path / "o", "open", Settings(), 1,
+                     Limits(), compare="site_folders:compare_made")  # fmt: skip
+    found = {one.listed.id: one.outcome for one in run_batch(plan)}
+    assert found["gone"].reason == f"{server}?…: could not be fetched, tried once: HTTP 404 Not Found"
+    assert found["bad"].reason == f"{server}: damaged or cut short: block 3"
+    told = json.loads((tmp_path / "o" / "sites" / "ok" / "report.json").read_text("utf-8"))
+    assert told["before"]["path"] == told["after"]["path"] == server
+    files = [path for path in (tmp_path / "o").rglob("*") if path.is_file()]
+    assert len(files) > 8
+    assert not [path for path in files if b"secret" in path.read_bytes()]
+    assert [one.carried for one in run_batch(plan) if one.listed.id != "gone"] == [True, True]

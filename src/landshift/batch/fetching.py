@@ -51,6 +51,11 @@ def is_remote(address: str) -> bool:
     return address.startswith(_SCHEMES)
 
 
+def without_query(address: str) -> str:
+    """What results name: the query of a signed address is a key to the picture, for its holder."""
+    return address.partition("?")[0] if is_remote(address) and not _is_s3(address) else address
+
+
 def file_name_of(address: str) -> str:
     """The last part of an address, which may tell sensor and date as a file's name does.
 

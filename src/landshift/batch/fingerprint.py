@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from landshift import __version__
-from landshift.batch.fetching import is_remote, version_of
+from landshift.batch.fetching import is_remote, version_of, without_query
 from landshift.batch.ledger import Ledger
 from landshift.batch.listed_site import ListedSite
 from landshift.errors import ModelError
@@ -137,10 +137,12 @@ def _remote_version(address: str, ledger: Ledger) -> str:
 
     What was answered stands while the network is down; what was not is asked for again.
     """
-    version = version_of(address)
+    version, place = version_of(address), without_query(address)
+    # told apart by a signature, and the signature not written down
+    source = address if place == address else f"{place} {_hash({'address': address})}"
     if version is None:
-        return ledger.known_content(address, "") or "not reachable"
-    ledger.note_content(address, "", version)
+        return ledger.known_content(source, "") or "not reachable"
+    ledger.note_content(source, "", version)
     return version
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from landshift.batch.fetching import without_query
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.outcome import Outcome
 from landshift.errors import OutputError
@@ -216,6 +217,7 @@ def ledger_of(out: Path) -> Ledger:
 
 def _row_of(site: ListedSite) -> dict[str, Any]:
     row = {name: getattr(site, name) for name in _ROW_FIELDS} | {"extra": {**site.extra}}
+    row |= {when: without_query(row[when]) for when in ("before", "after")}
     if site.site is not None:
         for when, image in (("before", site.site.before), ("after", site.site.after)):
             row[f"{when}_date"] = None if image.date is None else image.date.isoformat()

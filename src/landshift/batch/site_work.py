@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from landshift.batch.digest import digest_of
-from landshift.batch.fetching import pictures_at_hand
+from landshift.batch.fetching import pictures_at_hand, without_query
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.naming import plain
 from landshift.errors import ComparisonError, FetchError, InputError, LandshiftError, OutputError
@@ -49,6 +49,7 @@ def answer_site(job: SiteJob) -> dict[str, Any]:
     dict
         status, kind, reason, detail and digest of `landshift.batch.outcome.Outcome`.
     """
+    site = job.listed.site
     try:
         compare = _function(job.compare)
         with pictures_at_hand(job.listed) as site:
@@ -58,19 +59,19 @@ def answer_site(job: SiteJob) -> dict[str, Any]:
         write_report(report, job.folder, True, job.figure_formats)
         return _told("answered", digest=digest_of(report))
     except ComparisonError as error:
-        return _told("refused", "pair", _reason(error, job))
+        return _told("refused", "pair", _reason(error, job, site))
     except FetchError as error:
-        return _told("failed", "fetch", _reason(error, job))
+        return _told("failed", "fetch", _reason(error, job, site))
     except InputError as error:
-        return _told("failed", "input", _reason(error, job))
+        return _told("failed", "input", _reason(error, job, site))
     except OutputError as error:
-        return _told("failed", "output", _reason(error, job))
+        return _told("failed", "output", _reason(error, job, site))
     except MemoryError:
         return _told("failed", "memory", "out of memory; a smaller aoi or a larger gsd needs less")
     except Exception as error:  # a mistake of ours at one site must not cost the others
         if isinstance(error, LandshiftError):
-            return _told("failed", "input", _reason(error, job))
-        reason = f"{type(error).__name__}: {_reason(error, job)}"
+            return _told("failed", "input", _reason(error, job, site))
+        reason = f"{type(error).__name__}: {_reason(error, job, site)}"
         return _told("failed", "error", reason, detail=traceback.format_exc()[-4000:])
 
 
@@ -99,7 +100,10 @@ def _say_nothing(stage: str) -> None:
 
 
 def _as_listed(report: SiteReport, listed: ListedSite) -> SiteReport:
-    """The report with pictures named as the list names them: the same on every machine."""
+    """The report with pictures named as the list names them: the same on every machine.
+
+    Of addresses without their queries, which may be signatures.
+    """
     return replace(
         report,
         before=_named(report.before, listed.before, listed.before_mask),
@@ -108,20 +112,20 @@ def _as_listed(report: SiteReport, listed: ListedSite) -> SiteReport:
 
 
 def _named(record: ImageRecord, path: str, mask_path: str) -> ImageRecord:
-    mask = None if record.mask is None else replace(record.mask, path=mask_path)
-    return replace(record, path=path, mask=mask)
+    mask = None if record.mask is None else replace(record.mask, path=without_query(mask_path))
+    return replace(record, path=without_query(path), mask=mask)
 
 
-def _reason(error: BaseException, job: SiteJob) -> str:
-    """The message without the folders of this machine."""
+def _reason(error: BaseException, job: SiteJob, site: Site | None) -> str:
+    """The message without the folders of this machine, those of fetched pictures among them."""
     text = str(error) or type(error).__name__
-    site = job.listed.site
     if isinstance(site, Site):
         listed = job.listed
         for image, name, mask in ((site.before, listed.before, listed.before_mask),
                                   (site.after, listed.after, listed.after_mask)):  # fmt: skip
-            if image.mask is not None:
-                text = text.replace(str(image.mask.path), mask)
-            text = text.replace(str(image.path), name)
+            files = [(image.path, name), *([(image.mask.path, mask)] if image.mask else [])]
+            for file, listed_name in reversed(files):
+                if file.is_absolute():  # of what was not fetched yet there is but a name
+                    text = text.replace(str(file), without_query(listed_name))
     text = text.replace(str(job.folder), f"sites/{job.folder.name}")
     return plain(text)
