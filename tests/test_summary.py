@@ -393,3 +393,29 @@ def test_hectares_of_a_small_site_are_told_to_the_square_metre_among_others_too(
     row = (tmp_path / "index.html").read_text("utf-8").partition('data-site="0"')[2]
     assert "0.0041<small>0.0025 – 0.0062</small>" in row
     assert ">0.0032</td>" in row
+
+
+def test_sums_over_small_sites_are_told_to_the_square_metre(tmp_path):
+    def told(*hectares):
+        ledger = Ledger(tmp_path)
+        names = [f"hut{number}" for number in range(len(hectares))]
+        ledger.list_sites([ListedSite(f"line {name}", name, name) for name in names])
+        for number, (name, size) in enumerate(zip(names, hectares, strict=True)):
+            ledger.note_key(number, name)
+            small = {**digest(new_building=0.0041), "aoi_hectares": size}
+            ledger.note_outcome(name, name, Outcome("answered", digest=small))
+        ledger.close()
+        done = CliRunner().invoke(main, ["summarise", str(tmp_path)]).output
+        (group,) = re.findall(r"^all  .*", done, re.M)
+        (total,) = re.findall(r"^new building  .*", done, re.M)
+        page = (tmp_path / "index.html").read_text("utf-8").partition('data-site="0"')[0]
+        return group, total, page
+
+    for part in told(0.09, 0.08):
+        assert re.search(r"0\.0082\D.*0\.00\d\d – 0\.0\d\d\d", part), part
+    for part in told(0.09, 2.0):
+        assert "0.01" in part
+        assert "0.0082" not in part
+    for shared, words in ((0.0041, "0.0041"), (0.0541, "0.05")):
+        (line,) = overlap_words([Overlap((0, 1), ("a", "b"), shared)])
+        assert line.startswith(f"a and b share {words} ha:")

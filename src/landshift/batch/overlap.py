@@ -18,6 +18,7 @@ from shapely.geometry.polygon import orient
 
 from landshift.batch.outcome import Outcome
 from landshift.settings import SummarySettings
+from landshift.wording import hectare_decimals
 
 _GEOD = Geod(ellps="WGS84")
 _SQUARE_METRES_PER_HECTARE = 10_000.0
@@ -68,7 +69,7 @@ def find_overlaps(
 def overlap_words(overlaps: Sequence[Overlap]) -> list[str]:
     """A line for each of the largest, and one for the rest."""
     words = [
-        f"{pair.ids[0]} and {pair.ids[1]} share {pair.hectares:.2f} ha: what changed there is "
+        f"{pair.ids[0]} and {pair.ids[1]} share {_told(pair.hectares)} ha: what changed there is "
         "counted twice in every sum over both"
         for pair in overlaps[:_MOST_NAMED]
     ]
@@ -84,13 +85,18 @@ def overlaps_by_row(overlaps: Sequence[Overlap]) -> dict[int, str]:
     told: dict[int, list[str]] = {}
     for pair in overlaps:
         for own, other in ((0, 1), (1, 0)):
-            words = f"shares {pair.hectares:.2f} ha with {pair.ids[other]}"
+            words = f"shares {_told(pair.hectares)} ha with {pair.ids[other]}"
             told.setdefault(pair.rows[own], []).append(words)
     return {
         row: "; ".join(words[:_MOST_NAMED])
         + (f"; and with {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else "")
         for row, words in told.items()
     }
+
+
+def _told(hectares: float) -> str:
+    """Hundredths, and square metres of what small sites share."""
+    return f"{hectares:.{hectare_decimals(hectares, SummarySettings.least_hectares)}f}"
 
 
 def _grounds(rows: Iterable[tuple[Mapping[str, Any], Outcome]]) -> Iterator[_Ground]:

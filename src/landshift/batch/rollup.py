@@ -166,6 +166,7 @@ class Group:
         self._cautions = self._buildings = 0
         self._totals = {name: Sum() for name in TOTALS}
         self._clusters: list[float] = []
+        self._largest: float | None = None
 
     def add(self, row: Mapping[str, Any], outcome: Outcome) -> None:
         """Take in one site."""
@@ -175,6 +176,7 @@ class Group:
         self._cautions += row["verdict"] == "caution"
         self._buildings += row["buildings"]
         self._clusters += outcome.digest["clusters"]
+        self._largest = max(self._largest or 0.0, outcome.digest["aoi_hectares"])
         for flag in _FLAGS:
             self._flags[flag] += bool(row[flag])
         for name, total in outcome.digest["totals"].items():
@@ -182,7 +184,7 @@ class Group:
                 self._totals[name].add(total)
 
     def as_json(self) -> dict[str, Any]:
-        """Counts of sites, hectares with intervals, the median cluster."""
+        """Counts of sites, hectares with intervals, the median cluster, the largest site."""
         return {
             "sites": {"listed": sum(self._counts.values()), **self._counts,
                       "answered_with_caution": self._cautions},
@@ -190,6 +192,7 @@ class Group:
             "totals": {name: total.as_json() for name, total in self._totals.items()},
             "buildings": self._buildings,
             "clusters": len(self._clusters),
+            "largest_aoi_hectares": self._largest,
             "median_cluster_hectares": round(statistics.median(self._clusters), _DECIMALS)
             if self._clusters else None,
         }  # fmt: skip

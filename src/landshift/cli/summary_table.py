@@ -111,12 +111,12 @@ def _add_group(
     table: Table, year: str, province: str, group: Mapping[str, Any], style: str = ""
 ) -> None:
     counts, new = group["sites"], group["totals"]["new_building"]
-    median = group["median_cluster_hectares"]
+    median, decimals = group["median_cluster_hectares"], _decimals(group)
     table.add_row(
         escape(year), escape(province), str(counts["listed"]), str(counts["answered"]),
         str(counts["refused"]), str(counts["failed"]),
         *(str(group["sites_by_ground"][ground]) for ground in _GROUNDS),
-        *_interval(new), "" if median is None else f"{median:.2f}", style=style,
+        *_interval(new, decimals), "" if median is None else f"{median:.{decimals}f}", style=style,
     )  # fmt: skip
 
 
@@ -126,11 +126,17 @@ def _totals_table(whole: Mapping[str, Any]) -> Table:
     table.add_column("90 % interval", justify="right")
     for name, words in _TOTALS.items():
         total = whole["totals"][name]
-        table.add_row(words, *_interval(total))
+        table.add_row(words, *_interval(total, _decimals(whole)))
     return table
 
 
-def _interval(total: Mapping[str, Any]) -> tuple[str, str]:
+def _decimals(group: Mapping[str, Any]) -> int:
+    """Of the hectares of sites together: as of the largest of them."""
+    return hectare_decimals(group["largest_aoi_hectares"])
+
+
+def _interval(total: Mapping[str, Any], decimals: int) -> tuple[str, str]:
     if total["hectares"] is None:
         return "", ""
-    return f"{total['hectares']:.2f}", f"{total['low']:.2f} – {total['high']:.2f}"
+    value, low, high = (f"{total[end]:.{decimals}f}" for end in ("hectares", "low", "high"))
+    return value, f"{low} – {high}"

@@ -62,7 +62,7 @@ def _site(number: int, row: Mapping[str, Any], kinds: Mapping[str, str]) -> dict
             "cleared_ground_ha", "lon", "lat",
         )},
         "number": number,
-        "few": f"%.{hectare_decimals(row['aoi_ha'])}f",
+        "few": _format(row["aoi_ha"]),
         "name": name,
         "id": row["id"] if row["id"] != name else "",
         "outcome": outcome if outcome in OUTCOMES else "failed",
@@ -71,6 +71,11 @@ def _site(number: int, row: Mapping[str, Any], kinds: Mapping[str, str]) -> dict
         "new": new, "low": low, "high": high,
         "page": f"sites/{quote(row['folder'])}/report.html" if answered and row["folder"] else "",
     }  # fmt: skip
+
+
+def _format(aoi_hectares: float | None) -> str:
+    """Of the hectares of a site, or of sites of which this is the largest."""
+    return f"%.{hectare_decimals(aoi_hectares)}f"
 
 
 def _on_map(site: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +106,8 @@ def _charts(summary: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, A
     ]  # fmt: skip
     groups = [
         {"words": ", ".join(filter(None, (group["year"], group["province"]))) or "not said",
-         "counts": group["sites"], "total": group["totals"]["new_building"]}
+         "counts": group["sites"], "total": group["totals"]["new_building"],
+         "few": _format(group["largest_aoi_hectares"])}
         for group in summary["by_year_and_province"]
     ]  # fmt: skip
     for rows in (totals, groups):
@@ -112,6 +118,7 @@ def _charts(summary: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, A
         "counts": _outcome_bar(whole["sites"]),
         "listed": whole["sites"]["listed"],
         "answered": whole["sites"]["answered"],
+        "few": _format(whole["largest_aoi_hectares"]),
         "totals": totals,
         "groups": groups,
         "grounds": _counted({words[key]: n for key, n in whole["sites_by_ground"].items()}),
