@@ -76,7 +76,6 @@ def test_what_was_drawn_has_no_pixels(fine, tmp_path):
 @pytest.mark.parametrize(
     "args",
     [("assess", "m.tif", "r.tif", "--spacing", "nan"),
-     ("assess", "m.tif", "r.tif", "--spacing", "inf"),
      ("assess", "m.tif", "r.tif", "--confidence", "nan"),
      ("sites", "--radius-m", "nan")],
     ids=" ".join,
@@ -85,3 +84,10 @@ def test_no_finite_number_is_wrong_usage(args):
     done = CliRunner().invoke(main, args)
     assert done.exit_code == 2, done.output
     assert f"Invalid value for '{args[-2]}': {args[-1]} is not a finite number" in done.stderr
+
+
+@pytest.mark.parametrize("spacing", ["inf", "1e308", "0"])
+def test_a_spacing_wider_than_any_picture_is_wrong_usage(spacing):
+    done = CliRunner().invoke(main, ["assess", "m.tif", "r.tif", "--spacing", spacing])
+    assert done.exit_code == 2, done.output
+    assert "is not in the range 0<x<=1000000.0" in done.stderr

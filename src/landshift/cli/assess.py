@@ -9,13 +9,16 @@ import click
 from landshift.cli.options import FiniteRange
 
 _FILE = click.Path(path_type=Path)
+_MOST_SPACING_M = 1e6
+"""More than any picture is wide."""
 
 
 @click.command()
 @click.argument("map_", metavar="MAP", type=_FILE)
 @click.argument("reference", type=_FILE)
 @click.option("--gsd", type=float, metavar="METRES", help="Side of MAP's pixels, if it has no CRS.")
-@click.option("--spacing", type=FiniteRange(0, min_open=True), metavar="METRES",
+@click.option("--spacing", type=FiniteRange(0, _MOST_SPACING_M, min_open=True),
+              metavar="METRES",
               help="Distance of the reference pixels that are taken as separate units; a "
               "raster's own pixel where that is larger.")
 @click.option("--confidence", type=FiniteRange(0.5, 0.999), default=0.9, show_default=True)
