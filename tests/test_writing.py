@@ -15,8 +15,9 @@ from pyproj import CRS
 from rasterio.enums import ColorInterp
 from shapely.geometry import shape
 
+import landshift
 from landshift import writing
-from landshift.errors import OutputError
+from landshift.errors import OutputError, SettingsError
 from landshift.grid import Grid
 from landshift.legend import COLOURS, Cover, transition_colour
 from landshift.raster import Raster
@@ -46,6 +47,18 @@ def test_the_report_is_what_the_schema_says(tmp_path, grid):
     }  # fmt: skip
     assert document["transitions"][0]["code"] == 13
     assert document["before"]["gsd_m"] == 1.0
+
+
+@pytest.mark.parametrize("figures", [["jpg"], ["png", "PNG"], [None], "tiff", "none"])
+def test_a_figure_of_another_format_is_refused_before_anything_is_written(tmp_path, figures):
+    with pytest.raises(SettingsError, match=r"figures names .*; allowed are png, svg, pdf$"):
+        landshift.save(made_report(), tmp_path / "out", figures=figures)
+    assert names(tmp_path) == set()
+
+
+def test_one_figure_needs_no_list(tmp_path):
+    landshift.save(made_report(), tmp_path / "out", figures="svg")
+    assert (tmp_path / "out" / "figure.svg").is_file()
 
 
 def test_a_number_that_is_none_is_null():

@@ -371,6 +371,8 @@ def save(
     ------
     OutputError
         When the folder exists or cannot be written.
+    SettingsError
+        When ``figures`` names another format.
 
     Examples
     --------
@@ -380,7 +382,8 @@ def save(
     >>> (folder / "songchon" / "report.html").is_file()
     True
     """
-    write_report(report, Path(out), overwrite, tuple(figures), geoparquet)
+    kinds = (figures,) if isinstance(figures, str) else tuple(figures)
+    write_report(report, Path(out), overwrite, kinds, geoparquet)
 
 
 def _at(settings: Settings | None, gsd_m: float | None) -> Settings:

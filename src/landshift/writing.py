@@ -24,6 +24,7 @@ from shapely.geometry.polygon import orient
 
 from landshift import __version__
 from landshift.buildings import Building
+from landshift.errors import SettingsError
 from landshift.grid import WGS84, Grid
 from landshift.legend import (
     COLOURS,
@@ -41,6 +42,7 @@ from landshift.raster import Raster
 from landshift.report import ImageRecord, MaskRecord, SiteReport
 
 SCHEMA = "landshift/report/1"
+FIGURE_FORMATS = ("png", "svg", "pdf")
 _DEGREE_DECIMALS = 7
 """A centimetre on the ground; RFC 7946 advises 6 or 7."""
 _METRE_DECIMALS = 2
@@ -77,7 +79,13 @@ def write_report(
     ------
     OutputError
         When the folder exists or cannot be written; nothing is left behind.
+    SettingsError
+        When a figure of another format is asked for.
     """
+    for kind in figure_formats:
+        if kind not in FIGURE_FORMATS:
+            allowed = ", ".join(FIGURE_FORMATS)
+            raise SettingsError(f"figures names {str(kind)[:40]!r}; allowed are {allowed}")
     out = out.absolute()
     check_output(out, overwrite)
     changes = report.changes
