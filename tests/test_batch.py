@@ -203,6 +203,21 @@ def test_a_result_goes_when_its_site_fails_later(pictures, tmp_path):
     assert sorted(p.name for p in (out / "sites").iterdir()) == ["site-0000"]
 
 
+def test_a_result_goes_when_its_row_cannot_be_used_any_more(pictures, tmp_path):
+    sites, out = listed(pictures, "bad", 3), tmp_path / "out"
+    run(sites, out)
+    whole = sites.read_text("utf-8")
+    first, second = (line for line in whole.splitlines() if "site-0000" in line or "-0001" in line)
+    sites.write_text(whole.replace(first, "site-0000" + "," * first.count(","))
+                     + second.replace("site-0001", "SITE-0001") + "\n", "utf-8")  # fmt: skip
+    again = [(one.listed.id, one.outcome.status) for one in run_batch(plan(sites, out))]
+    assert sorted(again) == [("SITE-0001", "failed"), ("site-0000", "failed"),
+                             ("site-0001", "answered"), ("site-0002", "answered")]  # fmt: skip
+    assert sorted(path.name for path in (out / "sites").iterdir()) == ["site-0001", "site-0002"]
+    sites.write_text(whole, "utf-8")
+    assert {one.outcome.status for one in run(sites, out).values()} == {"answered"}
+
+
 def test_no_site_is_begun_after_the_most_failures(pictures, tmp_path):
     sites = listed(pictures, "many", 8, dict.fromkeys(range(8), "raise"))
     found = run(sites, tmp_path / "out", workers=1, max_failures=2)

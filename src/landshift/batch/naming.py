@@ -30,6 +30,11 @@ def folder_name(site_id: str) -> str:
     return f"{part}-{digest}" if part else f"site-{digest}"
 
 
+def alike(name: str) -> str:
+    """What is the same of names that neither eyes nor file systems may tell apart."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
 def plain(text: str, most: int | None = _MOST_SHOWN) -> str:
     """One line without control, bidirectional or unassigned characters; None: of any length."""
     kept = (" " if unicodedata.category(c)[0] in "CZ" else c for c in str(text)[:most])

@@ -17,6 +17,7 @@ from landshift.batch.fingerprint import asked_of, key_of, model_hash, model_plac
 from landshift.batch.ledger import LEDGER_FILE, Ledger, sole_writer
 from landshift.batch.listed_site import ListedSite
 from landshift.batch.morning import TABLES, write_tables
+from landshift.batch.naming import alike, folder_name
 from landshift.batch.outcome import Outcome
 from landshift.batch.site_list import SiteList
 from landshift.batch.site_work import COMPARE, SiteJob
@@ -178,11 +179,15 @@ def _unfinished(
 ) -> Iterator[SiteJob | SiteOutcome]:
     """Every site in the list's order: a job, or what is known of it already."""
     model = model_place(plan.model)
+    used = {alike(listed.folder) for listed in plan.sites.sites if listed.folder}
     for position, listed in enumerate(plan.sites.sites):
         settings = _settings(plan, listed)
         key = key_of(listed, model_sha256, settings, plan.figure_formats, ledger)
         ledger.note_key(position, key)
         if listed.problem:
+            name = folder_name(listed.id)
+            if listed.id and alike(name) not in used:  # what an earlier list's row gave
+                remove_result(sites_folder / name)
             problem = Outcome("failed", "list", f"{listed.place}: {listed.problem}")
             yield SiteOutcome(listed, problem, carried=False)
             continue

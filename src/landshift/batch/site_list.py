@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -21,7 +20,7 @@ from shapely.geometry import Polygon, mapping
 from landshift.batch.fetching import file_name_of, is_remote
 from landshift.batch.list_formats import Row, read_rows
 from landshift.batch.listed_site import ListedSite
-from landshift.batch.naming import folder_name, plain
+from landshift.batch.naming import alike, folder_name, plain
 from landshift.errors import InputError, SiteError
 from landshift.grid import WGS84
 from landshift.reading import polygon_from, project_aoi, read_aoi, read_facts
@@ -77,7 +76,7 @@ def _unique(site: ListedSite, taken: dict[str, str]) -> ListedSite:
     """Refuse a second site of one name; neither eyes nor file systems may tell them apart."""
     if site.problem:
         return site
-    keys = [unicodedata.normalize("NFKC", name).casefold() for name in (site.id, site.folder)]
+    keys = [alike(name) for name in (site.id, site.folder)]
     places = [taken.setdefault(key, site.place) for key in keys]
     first = next((place for place in places if place != site.place), None)
     if first is None:
