@@ -139,6 +139,22 @@ def test_a_scheduler_that_goes_away_costs_no_site(cluster, tmp_path, monkeypatch
     ] * 6
 
 
+def test_a_cluster_without_a_worker_is_told_and_waited_for(cluster, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("PYTHONPATH", f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    address, _ = cluster
+    counts = iter([0])
+    monkeypatch.setattr("landshift.batch.cluster._threads", lambda *who: next(counts, 2))
+    sites = write_list(tmp_path / "sites.csv", write_pairs(tmp_path, 1), 2)
+    plan = BatchPlan(read_site_list(sites), tmp_path / "o", "open", Settings(), 2, Limits(),
+                     scheduler=address, compare=MADE)  # fmt: skip
+    assert [one.outcome.status for one in run_batch(plan)] == ["answered"] * 2
+    told = f"warning: the Dask scheduler at {address} has no worker yet; waiting for one"
+    assert [one.message for one in caplog.records if one.name.startswith("landshift")] == [told]
+    counts = iter([0])
+    assert all(one.carried for one in run_batch(plan))  # there is nothing to wait for
+    assert len([one for one in caplog.records if one.name.startswith("landshift")]) == 1
+
+
 def test_no_scheduler_is_one_clear_line(tmp_path, monkeypatch):
     monkeypatch.setattr("landshift.batch.cluster._CONNECT_S", 1)
     sites = write_list(tmp_path / "sites.csv", write_pairs(tmp_path, 1), 1)

@@ -11,6 +11,7 @@ sites written into folders of its own, and itself puts into place what it still 
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import uuid
@@ -30,6 +31,7 @@ _RETRIES = 2
 _AHEAD = 2
 """Sites given out per thread of the cluster, so that no thread waits for the next."""
 _kept = threading.local()
+log = logging.getLogger(__name__)
 
 
 def run_on_cluster(
@@ -56,7 +58,8 @@ def run_on_cluster(
         waiting = as_completed(loop=client.loop)
 
         def hand_out() -> None:
-            room = _AHEAD * max(1, _threads(client, address)) - len(sent)
+            threads = _threads(client, address)
+            room = _AHEAD * max(1, threads) - len(sent)
             # zip would draw a job too many if it asked jobs first
             for _, job in zip(range(room), jobs, strict=False):
                 if not begin(job):
@@ -67,6 +70,9 @@ def run_on_cluster(
                                        retries=_RETRIES)  # fmt: skip
                 sent[future] = job, aside
                 waiting.add(future)
+            if sent and not threads:  # Dask waits for one to come, and tells nobody
+                log.warning("warning: the Dask scheduler at %s has no worker yet; waiting for one",
+                            address)  # fmt: skip
 
         hand_out()
         while sent:
