@@ -162,3 +162,13 @@ def test_no_scheduler_is_one_clear_line(tmp_path, monkeypatch):
                      scheduler="tcp://127.0.0.1:9", compare=MADE)  # fmt: skip
     with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
         list(run_batch(plan))
+
+
+@pytest.mark.parametrize("address", ["nonsense", "tcp://", "tcp://head", "tcp://head:port"])
+def test_an_address_that_is_none_makes_no_client(address, tmp_path, monkeypatch):
+    monkeypatch.setattr("distributed.Client", None)
+    (tmp_path / "sites.csv").write_text("id,before,after\nky,a.tif,b.tif\n")
+    plan = BatchPlan(read_site_list(tmp_path / "sites.csv"), tmp_path / "o", "open", Settings(), 1,
+                     Limits(), scheduler=address, compare=MADE)  # fmt: skip
+    with pytest.raises(InputError, match=f"no Dask scheduler answers at {address}: "):
+        list(run_batch(plan))

@@ -98,8 +98,11 @@ def answer_kept(job: SiteJob, limits: Limits) -> Outcome:
 
 def _connect(address: str) -> Any:
     from distributed import Client
+    from distributed.comm.addressing import parse_address, parse_host_port
 
     try:
+        # a client that cannot be made of its address takes 40 s to go, and leaves a traceback
+        parse_host_port(parse_address(address)[1])
         return Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(f"no Dask scheduler answers at {address}: {error}") from error
