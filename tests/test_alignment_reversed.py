@@ -1,15 +1,19 @@
 """An alignment read from the other side."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from affine import Affine
+from matplotlib.quiver import Quiver, QuiverKey
 from pyproj import CRS
 
 from landshift.alignment import Alignment
+from landshift.alignment.quiver import draw_quiver
 from landshift.alignment.tie_points import no_ties
 from landshift.grid import Grid
+from landshift.raster import Brightness
 
 jit = pytest.mark.jit
 GSD = 2.0
@@ -64,3 +68,29 @@ def test_what_is_told_of_an_alignment_is_that_of_the_grids_middle():
     back = there.reversed().tie_points
     np.testing.assert_array_equal(back.miss, -miss)
     np.testing.assert_array_equal(back.moved, -there.tie_points.moved)
+
+
+@pytest.mark.parametrize(("code", "unit_m"), [(3857, 0.777491), (2263, 0.304801)])
+def test_the_drawn_field_tells_metres_on_the_ground(code, unit_m):
+    place = {3857: (13_940_000.0, 4_710_000.0), 2263: (980_000.0, 200_000.0)}[code]
+    grid = Grid(CRS.from_epsg(code), Affine(0.5 / unit_m, 0, place[0], 0, -0.5 / unit_m, place[1]),
+                (200, 300))  # fmt: skip
+    assert grid.metres_per_unit == pytest.approx(unit_m, rel=1e-5)
+    still, own = Alignment.identity(grid), np.float32(grid.metres_per_unit)
+    lattice = np.broadcast_to(np.float32([3.0, -2.0])[:, None, None] / own, (2, 2, 2)).copy()
+    ties = replace(no_ties(), place=np.array([[50.0, 60.0]]), moved=np.array([[-4.0, -6.0]]))
+    found = replace(
+        still, lattice_m=lattice, uncertainty_lattice_m=np.full((2, 2), 0.1 / own, np.float32),
+        tie_points=ties, kept=np.ones(1, np.bool_),
+    )  # fmt: skip
+    seen = Brightness(np.ones(grid.shape, np.float32), np.ones(grid.shape, np.bool_), grid)
+    figure = draw_quiver(found, seen)
+    assert "give or take 0.1 m" in figure.get_suptitle()
+    field, bend, misses = figure.axes
+    mean = re.search(r"\((.+) m east, (.+) m north\)", bend.get_title())
+    assert [float(part) for part in mean.groups()] == [3.0, -2.0]
+    (key,) = (one for one in field.get_children() if isinstance(one, QuiverKey))
+    assert key.text.get_text() == "2 m"
+    (arrows,) = (one for one in field.get_children() if isinstance(one, Quiver))
+    assert np.ptp(arrows.X) == pytest.approx(300 * 0.5 * 17 / 18, rel=0.01)
+    assert [one.get_text() for one in misses.texts] == ["nothing above 0.001 px"]

@@ -29,7 +29,7 @@ _KEPT, _DROPPED, _FIELD = "#0072b2", "#d55e00", "#0072b2"
 
 @dataclass(frozen=True, eq=False)
 class _Arrows:
-    """Arrows of one panel, CRS units; places from the grid's centre."""
+    """Arrows of one panel, metres on the ground; places from the grid's centre."""
 
     x: Floats
     y: Floats
@@ -91,8 +91,9 @@ def draw_quiver(found: Alignment, reference: Brightness) -> Figure:
 
 def _headline(found: Alignment) -> str:
     why = f" ({found.reason})" if found.reason else ""
+    uncertainty_m = found.grid.metres_per_unit * found.uncertainty_m
     return (
-        f"{found.verdict}{why}: {found.model}, give or take {found.uncertainty_m:.3g} m; agreement "
+        f"{found.verdict}{why}: {found.model}, give or take {uncertainty_m:.3g} m; agreement "
         f"{found.agreement_before:.2f} before, {found.agreement_after:.2f} after"
     )
 
@@ -101,7 +102,15 @@ def _from_centre(found: Alignment, row: Floats, col: Floats) -> tuple[Floats, Fl
     rows, cols = found.grid.shape
     x, y = found.grid.xy(row, col)
     middle = found.grid.xy(np.array((rows - 1) / 2), np.array((cols - 1) / 2))
-    return x - middle[0], y - middle[1]
+    metres = found.grid.metres_per_unit
+    return metres * (x - middle[0]), metres * (y - middle[1])
+
+
+def _displacement_m(found: Alignment, row: Floats, col: Floats) -> tuple[Floats, Floats]:
+    """East and north on the ground: a unit of Web Mercator or a foot is no metre."""
+    metres = found.grid.metres_per_unit
+    east, north = found.displacement(*found.grid.xy(row, col))
+    return metres * east, metres * north
 
 
 def _field_arrows(found: Alignment, seen: NDArray[np.bool_]) -> _Arrows:
@@ -119,7 +128,7 @@ def _field_arrows(found: Alignment, seen: NDArray[np.bool_]) -> _Arrows:
     ]
     if shown.any():
         row, col = row[shown], col[shown]
-    east, north = found.displacement(*found.grid.xy(row, col))
+    east, north = _displacement_m(found, row, col)
     return _Arrows(*_from_centre(found, row, col), east, north, _FIELD)
 
 
@@ -128,9 +137,10 @@ def _miss_arrows(found: Alignment) -> _Arrows:
     row, col = ties.place.T
     down, right = ties.moved.T
     # The field is given where the reference shows the content, which is the tie point's place.
-    east, north = found.displacement(*found.grid.xy(row, col))
-    east = -(t.a * right + t.b * down) - east
-    north = -(t.d * right + t.e * down) - north
+    east, north = _displacement_m(found, row, col)
+    metres = found.grid.metres_per_unit
+    east = -metres * (t.a * right + t.b * down) - east
+    north = -metres * (t.d * right + t.e * down) - north
     colour = np.where(found.kept, _KEPT, _DROPPED)
     return _Arrows(*_from_centre(found, row, col), east, north, colour)
 
@@ -163,7 +173,8 @@ def _round_down(length: float) -> float:
 
 def _backdrop(axes: Any, reference: Brightness) -> None:
     t, (rows, cols) = reference.grid.transform, reference.grid.shape
-    wide, high = abs(t.a) * cols / 2, abs(t.e) * rows / 2
+    half = reference.grid.metres_per_unit / 2
+    wide, high = half * abs(t.a) * cols, half * abs(t.e) * rows
     if t.b or t.d or t.a < 0 or t.e > 0 or not reference.valid.any():
         return
     step = max(1, max(rows, cols) // _BACKDROP_PX)
