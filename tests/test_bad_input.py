@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -400,3 +401,14 @@ def test_classify_refuses_alike(pair, model, tmp_path):
         line = refused(tmp_path, "classify", image, "--model", model, *options)
         assert says in line
     refused(tmp_path, "classify", pair[0], code=2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems elsewhere refuse such names")
+@pytest.mark.parametrize("name", [b"caf\xe9.tif", b"caf\xe9/a.tif"])
+def test_a_name_that_is_not_utf8_is_told(pair, tmp_path, name):
+    path = tmp_path / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    pair[0].rename(path)
+    for args in (["compare", path, pair[1]], ["classify", path, "--out", tmp_path / "c.tif"],
+                 ["align", pair[1], path, "--check"]):  # fmt: skip
+        assert "is not UTF-8; rename it" in refused(tmp_path, *args)

@@ -263,3 +263,10 @@ def test_geoparquet_in_no_known_crs_is_one_error(tmp_path):
     parquet.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), path)
     with pytest.raises(SiteError, match="not GeoParquet: Invalid projection"):
         read_site_list(path)
+
+
+def test_half_a_character_in_a_name_spoils_no_answer(tmp_path):
+    named = {"name": "a\ud800b", "id": "\udfff"}
+    drawn = {"type": "Feature", "properties": named, "geometry": None}
+    (tmp_path / "a.geojson").write_text(json.dumps(drawn))
+    assert read_facts(tmp_path / "a.geojson") == {"name": "a?b", "id": "?"}

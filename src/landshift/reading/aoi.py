@@ -65,14 +65,18 @@ def read_facts(path: Path) -> dict[str, str]:
 
     Empty where there is no Feature, or more than one: their outlines are then one site's, and no
     one of them speaks for it. Values that are no text are left out, and so are dates that are none;
-    of a date with a time the day is taken.
+    of a date with a time the day is taken. Half a character, which JSON can hold and no file of
+    ours, is a question mark.
     """
     document = load_geojson(path)
     features_ = document.get("features") if document.get("type") == "FeatureCollection" else None
     feature = document if features_ is None else features_[0] if len(features_) == 1 else {}
     given = feature.get("properties") if isinstance(feature, dict) else None
     given = given if isinstance(given, dict) else {}
-    facts = {key: given[key] for key in ("id", "name") if isinstance(given.get(key), str)}
+    facts = {
+        key: given[key].encode("utf-8", "replace").decode("utf-8")
+        for key in ("id", "name") if isinstance(given.get(key), str)
+    }  # fmt: skip
     for key in ("before_date", "after_date"):
         try:
             facts[key] = datetime.fromisoformat(given[key]).date().isoformat()

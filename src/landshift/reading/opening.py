@@ -43,13 +43,19 @@ _MOST_TIFF_TAGS = 4096
 
 
 def check_exists(path: Path) -> None:
-    """Refuse what is no file.
+    """Refuse what is no file, or has a name that GDAL cannot be told.
 
     Raises
     ------
     ImageError
         When there is none.
     """
+    try:
+        str(path.absolute()).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ImageError(
+            f"{path}: its name, or a folder's on the way to it, is not UTF-8; rename it"
+        ) from error
     if not path.exists():
         raise ImageError(f"{path}: no such file")
     if not path.is_file():
