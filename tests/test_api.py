@@ -69,6 +69,34 @@ def test_compare_classify_and_save(tmp_path):
 
 
 @pytest.mark.jit
+def test_a_band_of_no_use_hides_nothing(tmp_path):
+    random_model(tmp_path, seed=1)
+    bands = np.concatenate([ground(), np.full((1, *ground().shape[1:]), -np.inf, np.float32)])
+    picture = write(tmp_path / "a.tif", bands, dtype="float32")
+    cover = landshift.classify(
+        picture, bands=["red", "green", "blue", "skip"], model=tmp_path / "random-rgb-1.npz"
+    )
+    assert cover.seen_share == 1.0
+
+
+@pytest.mark.parametrize(
+    ("bands", "why"),
+    [(["red", "green", "blue", "nri"], "'nri' is no band"),
+     (["red", "green", "blue", "red"], "'red' is named twice"), ("red,green,blue", "'r' is no")],
+)  # fmt: skip
+def test_a_band_that_is_none_is_refused(tmp_path, bands, why):
+    picture = write(tmp_path / "a.tif", np.concatenate([ground(), ground()[:1]]))
+    every = (
+        lambda: landshift.classify(picture, bands=bands),
+        lambda: landshift.compare(picture, picture, bands=bands),
+        lambda: landshift.teach(picture, picture, tmp_path / "o.npz", bands=bands),
+    )
+    for ask in every:
+        with pytest.raises(SettingsError, match=f"bands: {why}.*; allowed are, once each, coastal"):
+            ask()
+
+
+@pytest.mark.jit
 def test_teach_and_assess(tmp_path):
     """What was drawn is learned; a map is judged by a reference, whatever form the map has."""
     random_model(tmp_path)

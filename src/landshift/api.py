@@ -15,12 +15,14 @@ from landshift.batch.night import BatchPlan, run_batch
 from landshift.batch.site_list import read_site_list
 from landshift.comparison import compare_site
 from landshift.dataset import cover_as_dataset, pictures_as_array, report_as_dataset
+from landshift.errors import SettingsError
 from landshift.legend import OUTSIDE
 from landshift.lessons import assess_map, teach_model
 from landshift.mapping import CoverMap, map_cover
 from landshift.patches import find_patches
 from landshift.reading import read_aoi, read_codes, read_facts
 from landshift.report import SiteReport
+from landshift.sensor import BAND_ROLES
 from landshift.settings import Settings
 from landshift.site import Image, Site, mask_named, site_id
 from landshift.writing import write_report
@@ -68,7 +70,8 @@ def compare(
         Side of a pixel in metres: of the pictures where they have no CRS, else to work at, where no
         picture is coarser.
     bands
-        Role of each band, in both pictures, where the files do not say it.
+        Role of each band, in both pictures, where the files do not say it; ``"skip"`` for a band
+        of no use.
     before_date, after_date
         Days of the pictures, where neither they nor the outline's file say it.
     before_mask, after_mask
@@ -102,7 +105,7 @@ def compare(
     >>> 0 <= new.low <= new.value <= new.high
     True
     """
-    roles = None if bands is None else tuple(bands)
+    roles = _roles(bands)
     before, after = Path(before), Path(after)
     facts = {} if aoi is None else read_facts(Path(aoi))
     days = [
@@ -146,7 +149,7 @@ def classify(
     >>> sorted(cover.hectares)[:3]
     ['bare', 'building', 'cropland']
     """
-    roles = None if bands is None else tuple(bands)
+    roles = _roles(bands)
     picture = Image(Path(image), gsd_m, roles, day, mask_named(mask))
     return map_cover(picture, str(model), _at(settings, gsd_m), progress)
 
@@ -249,7 +252,7 @@ def teach(
     OutputError
         When ``out`` exists or cannot be written.
     """
-    picture = Image(Path(image), gsd_m, None if bands is None else tuple(bands))
+    picture = Image(Path(image), gsd_m, _roles(bands))
     return teach_model(
         picture, Path(polygons), Path(out), str(model), _at(settings, gsd_m), overwrite, progress
     )
@@ -384,6 +387,25 @@ def save(
     """
     kinds = (figures,) if isinstance(figures, str) else tuple(figures)
     write_report(report, Path(out), overwrite, kinds, geoparquet)
+
+
+def _roles(bands: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Roles of bands as pictures are read by them; "" is one of no use.
+
+    Raises
+    ------
+    SettingsError
+        When one of them is none, or stands there twice.
+    """
+    if bands is None:
+        return None
+    roles = tuple("" if role == "skip" else role for role in bands)
+    for role in roles:
+        if role and (role not in BAND_ROLES or roles.count(role) > 1):
+            what = "named twice" if role in BAND_ROLES else "no band"
+            allowed = ", ".join((*BAND_ROLES, "skip"))
+            raise SettingsError(f"bands: {role!r} is {what}; allowed are, once each, {allowed}")
+    return roles
 
 
 def _at(settings: Settings | None, gsd_m: float | None) -> Settings:
