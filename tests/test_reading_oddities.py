@@ -165,15 +165,16 @@ def test_ten_numbered_bands_are_what_ten_bands_are():
     assert roles[:4] == ("blue", "green", "red", "rededge1")
 
 
-def test_a_jpeg_that_is_shown_turned_is_refused(tmp_path):
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_a_jpeg_or_png_that_is_shown_turned_is_refused(tmp_path, kind):
     drawing = Drawing.fromarray(ground().transpose(1, 2, 0).round().astype(np.uint8))
     exif = Drawing.Exif()
     for orientation in (1, 6):
         exif[0x0112] = orientation
-        drawing.save(tmp_path / f"{orientation}.jpg", exif=exif, quality=95)
-    assert seen(tmp_path / "1.jpg", 1.0).any()
-    with pytest.raises(ImageError, match=r"6\.jpg: is shown turned or mirrored \(EXIF"):
-        describe_image(Image(tmp_path / "6.jpg", 1.0))
+        drawing.save(tmp_path / f"{orientation}.{kind}", exif=exif, quality=95)
+    assert seen(tmp_path / f"1.{kind}", 1.0).any()
+    with pytest.raises(ImageError, match=rf"6\.{kind}: is shown turned or mirrored \(EXIF"):
+        describe_image(Image(tmp_path / f"6.{kind}", 1.0))
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import rasterio
@@ -40,6 +42,9 @@ _ORIENTATION_TAG = 274
 """Of TIFF 6.0, where 1 is row by row from the upper left."""
 _MOST_TIFF_TAGS = 4096
 """Entries of a directory that are looked at; libtiff takes no more either."""
+
+_MOST_EXIF_BYTES = 2**16
+"""Of a PNG's eXIf that are read; JPEG has room for no more."""
 
 
 def check_exists(path: Path) -> None:
@@ -144,7 +149,10 @@ def check_pixels(path: Path, source: Any, most_pixels: int) -> None:
     turned, told_by = source.tags().get("EXIF_Orientation", "1").strip(), "EXIF"
     if source.driver == "GTiff" and (source.crs is None or source.transform == Affine.identity()):
         # what places a TIFF on the ground speaks of its pixels as they lie, and so does every GIS
-        turned, told_by = str(_tiff_orientation(path)), "TIFF"
+        with path.open("rb") as file:
+            turned, told_by = str(_tiff_orientation(file)), "TIFF"
+    elif source.driver == "PNG":
+        turned = str(_png_orientation(path))
     if turned not in ("0", "1"):
         raise ImageError(
             f"{path}: is shown turned or mirrored ({told_by} orientation {turned}), its pixels are "
@@ -153,23 +161,34 @@ def check_pixels(path: Path, source: Any, most_pixels: int) -> None:
         )
 
 
-def _tiff_orientation(path: Path) -> int:
-    """The tag Orientation of a TIFF's first picture, 1 where there is none; GDAL never tells it."""
+def _png_orientation(path: Path) -> int:
+    """What the chunk eXIf of a PNG says, 1 where there is none; GDAL never tells it."""
     with path.open("rb") as file:
-        head = file.read(16)
-        order = "<" if head[:2] == b"II" else ">"
-        big = head[2:4] in (b"+\0", b"\0+")  # BigTIFF
-        # where the first directory lies, how many entries it has, how long one is and its value at
-        start, count, size, at = ("8xQ", "Q", 20, 12) if big else ("4xI", "H", 12, 8)
-        try:
-            file.seek(*struct.unpack_from(order + start, head))
-            (entries,) = struct.unpack(order + count, file.read(struct.calcsize(order + count)))
-            for _ in range(min(entries, _MOST_TIFF_TAGS)):
-                entry = file.read(size)
-                if struct.unpack_from(order + "H", entry)[0] == _ORIENTATION_TAG:
-                    return int(struct.unpack_from(order + "H", entry, at)[0])
-        except (struct.error, OSError, OverflowError):
-            pass  # whoever reads the pixels says what is wrong with the file
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"eXIf":
+                return _tiff_orientation(BytesIO(file.read(min(length, _MOST_EXIF_BYTES))))
+            file.seek(length + 4, os.SEEK_CUR)
+    return 1
+
+
+def _tiff_orientation(file: BinaryIO) -> int:
+    """The tag Orientation of a TIFF's first picture, 1 where there is none; GDAL never tells it."""
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = head[2:4] in (b"+\0", b"\0+")  # BigTIFF
+    # where the first directory lies, how many entries it has, how long one is and its value at
+    start, count, size, at = ("8xQ", "Q", 20, 12) if big else ("4xI", "H", 12, 8)
+    try:
+        file.seek(*struct.unpack_from(order + start, head))
+        (entries,) = struct.unpack(order + count, file.read(struct.calcsize(order + count)))
+        for _ in range(min(entries, _MOST_TIFF_TAGS)):
+            entry = file.read(size)
+            if struct.unpack_from(order + "H", entry)[0] == _ORIENTATION_TAG:
+                return int(struct.unpack_from(order + "H", entry, at)[0])
+    except (struct.error, OSError, OverflowError):
+        pass  # whoever reads the pixels says what is wrong with the file
     return 1
 
 
