@@ -106,9 +106,9 @@ def test_a_building_is_explained(sample):
 
 def test_without_its_own_ground_a_new_hall_is_no_change(sample):
     _, again = sample
-    found = explain(again, building_at(again, 1))
+    found = explain(again, building_at(again, 3))  # the red one: of the pale ones less is seen
     left = {one.what: one.change for one in found.occlusions}
-    assert found.change > 0.5
+    assert found.change > 0.9
     assert left["the ground itself, after as before"] < 0.5 * found.change
     assert left["the ground itself, before as after"] < 0.5 * found.change
     assert {f"band {band}, after as before" for band in ("red", "green", "blue")} < left.keys()
