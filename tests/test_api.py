@@ -115,7 +115,7 @@ def test_teach_and_assess(tmp_path):
     assert not np.array_equal(taught.codes, cover.codes)
     found = landshift.assess(cover, truth)
     assert found.matrix.sum() == 40
-    for confidence in (90, 1.0, 0.0, float("nan")):
+    for confidence in (90, 1.0, 0.0, -0.9, float("nan")):
         with pytest.raises(SettingsError, match=r"confidence is .*; allowed is more than 0"):
             landshift.assess(cover, truth, confidence=confidence)
     shown = found._repr_html_()

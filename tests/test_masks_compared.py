@@ -87,7 +87,7 @@ def test_a_hidden_hall_is_not_assessable_and_not_nothing_built(songchon):
     assert hidden.not_seen_hectares > hall.area / 1e4
     # what may stand there is in the upper end, and not in the value
     new = hidden.totals["new_building"]
-    assert new.value < bare.totals["new_building"].value - 0.1
+    assert new.value < 0.75 * bare.totals["new_building"].value  # two halls of three are left
     assert new.high - new.value > new.value - new.low
     assert new.high > bare.totals["new_building"].value
     said = f"the mask {path.name} hides {100 * share:.0f} % of the site in the after picture"

@@ -191,13 +191,6 @@ def test_of_a_polygon_partly_off_the_map_the_mapped_part_is_the_unit(tmp_path):
     assert [one.unmet for one in found] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("confidence", [95, 1.0, 0.0, -0.9, float("nan")])
-def test_a_confidence_that_is_no_share_is_told(tmp_path, confidence):
-    cover = write(tmp_path / "map.tif", COVERS[None])
-    with pytest.raises(InputError, match=r"confidence is .*; allowed are shares"):
-        landshift.assess(cover, cover, confidence=confidence)
-
-
 @pytest.mark.parametrize(("confidence", "words"), [("0.999", "99.9%"), ("0.975", "97.5%"),
                                                    ("0.9", "90%")])  # fmt: skip
 def test_an_interval_is_named_no_surer_than_it_is(tmp_path, confidence, words):

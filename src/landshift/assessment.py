@@ -151,10 +151,8 @@ def assess(
     Raises
     ------
     ValueError
-        When the shapes differ, no class was sampled twice, or the confidence is no share.
+        When the shapes differ, or no class was sampled twice.
     """
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence is {confidence:g}; allowed are shares above 0 and below 1")
     sampled = matrix.sum(axis=1)
     if matrix.shape != (len(labels),) * 2 or mapped_hectares.shape != (len(labels),):
         shapes = f"matrix {matrix.shape}, areas {mapped_hectares.shape}"
