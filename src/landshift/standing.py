@@ -37,6 +37,8 @@ def keep_frames(
     two fields of rows of one direction would agree. ``codes`` (row, col) and ``kinds``
     (4, row, col) are changed in place. A building that stands there now is a building, and so is
     what is left of a roof gained or lost: ribs of a new hall may run as the tunnels before it did.
+    A gradient towards what was not seen on one of the dates has no say: where both pictures end at
+    one line, or a mask lies on both alike, that line is what would agree.
     """
     before, after = codes // 10, codes % 10
     stripped = (before != after) & ((before == Cover.GREENHOUSE) | (after == Cover.GREENHOUSE))
@@ -46,14 +48,18 @@ def keep_frames(
     if len(pictures) != 2 or count == 0:
         return
     one, other = (_doubled_gradient(picture) for picture in pictures)
+    # a gradient is read from the pixels on either side
+    told = ndimage.binary_erosion(pictures[0].valid & pictures[1].valid, border_value=1)
     for number, place in enumerate(ndimage.find_objects(regions), 1):
         inside = regions[place] == number
-        if np.count_nonzero(inside) < settings.frame_least_px:
+        looked_at = inside & told[place]
+        if np.count_nonzero(looked_at) < settings.frame_least_px:
             continue
         window, _, rim = _with_rim(regions, number, place)
         if np.count_nonzero(rim & roofs[window]) > settings.frame_roof * np.count_nonzero(rim):
             continue
-        if gradient_agreement(one[place][inside], other[place][inside]) >= settings.frame_agreement:
+        agreement = gradient_agreement(one[place][looked_at], other[place][looked_at])
+        if agreement >= settings.frame_agreement:
             codes[place][inside] = transition_code(Cover.GREENHOUSE, Cover.GREENHOUSE)
             kinds[(0, *place)][inside] += kinds[(slice(1, None), *place)][:, inside].sum(axis=0)
             kinds[(slice(1, None), *place)][:, inside] = 0.0
@@ -62,6 +68,8 @@ def keep_frames(
 def _doubled_gradient(picture: Raster) -> NDArray[np.complex64]:
     """Gradient of brightness with its angle doubled and its length kept, (row, col)."""
     brightness = ndimage.gaussian_filter(picture.bands.mean(axis=0, dtype=np.float32), 1.0)
+    # the mean of what was seen around, as bands are 0 where nothing was
+    brightness /= np.maximum(ndimage.gaussian_filter(picture.valid.astype(np.float32), 1.0), 1e-6)
     down, right = np.gradient(brightness)
     gradient = right + 1j * down
     return np.asarray(gradient**2 / np.maximum(np.abs(gradient), 1e-12), np.complex64)
