@@ -58,6 +58,17 @@ def test_the_pictures_edge_cuts_as_a_cloud_does(row, col):
     assert found_where(np.ones(SHAPE, bool), hall=at_edge).part_unseen
 
 
+def test_the_line_of_a_cloud_makes_no_roof_of_a_frame():
+    beams = (np.arange(SHAPE[0])[:, None] % 6 < 2) | (np.arange(SHAPE[1])[None] % 6 < 2)
+    seen = np.zeros(SHAPE, bool)
+    seen[118:142] = True  # clouds along both sides
+    codes = np.where(seen, np.where(HALL, 13, 11), 0)
+    for shown, stage in ((HALL & beams, "frame or foundation"), (HALL, "roofed")):
+        after = picture(np.where(shown, 3, 1), GRID, np.random.default_rng(1), 2.0, seen)
+        (one,), _ = outline_buildings(change_map(codes, GRID), after, SETTINGS)
+        assert one.stage == stage
+
+
 def cut_report():
     report = made_report()
     whole = report.buildings[0]

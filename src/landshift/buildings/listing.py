@@ -272,9 +272,12 @@ def _reaches_unseen(seen: Mask, shape: Shape, rim_px: float) -> bool:
 
 
 def _brightness_steps(picture: Raster) -> NDArray[np.float32]:
+    """Steps of brightness (row, col), NaN where one leads to what the picture does not show."""
     brightness = picture.bands.mean(axis=0, dtype=np.float32)
     down, right = np.gradient(brightness) if min(brightness.shape) > 1 else (brightness * 0,) * 2
-    return np.asarray(np.hypot(down, right), np.float32)
+    steps = np.asarray(np.hypot(down, right), np.float32)
+    steps[~ndimage.binary_erosion(picture.valid, border_value=1)] = np.nan
+    return steps
 
 
 def _stage(steps: NDArray[np.float32], shape: Shape, settings: BuildingSettings) -> Stage | None:
@@ -287,12 +290,13 @@ def _stage(steps: NDArray[np.float32], shape: Shape, settings: BuildingSettings)
     mask[shape.row - top : shape.row - top + rows, shape.col - left : shape.col - left + cols] = (
         shape.mask
     )
-    core = ndimage.binary_erosion(mask, iterations=2)
-    if np.count_nonzero(core) < settings.least_stage_px:
+    told = ~np.isnan(view)
+    core = ndimage.binary_erosion(mask, iterations=2) & told
+    rim = (mask & ~ndimage.binary_erosion(mask) | ndimage.binary_dilation(mask) & ~mask) & told
+    if np.count_nonzero(core) < settings.least_stage_px or not rim.any():
         return None
-    rim = mask & ~ndimage.binary_erosion(mask) | ndimage.binary_dilation(mask) & ~mask
     near, far = (ndimage.binary_dilation(mask, iterations=count) for count in _GROUND_PX)
-    ground = far & ~near
+    ground = far & ~near & told
     inside, around = float(np.median(view[core])), float(np.median(view[rim]))
     beside = float(np.median(view[ground])) if ground.any() else 0.0
     rough = inside > settings.frame_texture * around and inside > settings.frame_roughness * beside
