@@ -39,9 +39,10 @@ class Building:
     """One new building as seen from above; outlines are roofs, displaced where the view leans."""
 
     outline: Polygon
-    """In the grid's CRS."""
+    """In the grid's CRS; a courtyard of more than `hole_share` is a hole in it."""
     hectares: float
-    """Geodesic, of the whole building, beyond the aoi as well where it stands astride."""
+    """Geodesic, of the whole building, beyond the aoi as well where it stands astride; without
+    courtyards."""
     length_m: float
     """Longer side of the minimum rotated rectangle, metres on the ground."""
     width_m: float
@@ -142,6 +143,8 @@ class Shape:
     """(row, col) of the window."""
     outline: Polygon
     """At sub-pixel precision, in the grid's CRS, without holes."""
+    courtyards: tuple[Polygon, ...]
+    """What it stands around, drawn likewise."""
     rectangle: outlines.Rectangle
     """Its minimum rotated rectangle, metres of the CRS."""
 
@@ -172,13 +175,30 @@ def _shape(
         return None
     if (changes.codes[view][mask & inside] == NOT_SEEN).all():
         return None  # a roof completed from a part beyond the aoi into what nobody saw
-    outline = trace_outline(mask, changes.new_building_probability[view], changes.grid, top, left)
+    probability = changes.new_building_probability[view]
+    outline = trace_outline(mask, probability, changes.grid, top, left)
     if outline is None:
         return None
+    yards = tuple(
+        yard for hole in courtyards(mask, settings.hole_share)
+        if (yard := trace_outline(hole, 1.0 - probability, changes.grid, top, left)) is not None
+    )
     rectangle = outlines.minimum_rectangle(outline)
     if rectangle.width * changes.grid.metres_per_unit < settings.least_side_px * gsd_m:
         return None
-    return Shape(top, left, mask, outline, rectangle)
+    return Shape(top, left, mask, outline, yards, rectangle)
+
+
+def courtyards(mask: Mask, hole_share: float) -> list[Mask]:
+    """Holes of one region that are too large a share of it, with all its holes, to be roof.
+
+    What has no roof is no part of a building, and what stands in a courtyard is one of its own.
+    """
+    filled = ndimage.binary_fill_holes(mask)
+    holes, count = ndimage.label(filled & ~mask)
+    sizes = np.bincount(holes.ravel(), minlength=count + 1)
+    least = hole_share * np.count_nonzero(filled)
+    return [holes == number for number in range(1, count + 1) if sizes[number] > least]
 
 
 def trace_outline(
@@ -226,6 +246,13 @@ def _building(
     outline, rectangle = outlines.regularise(
         shape.outline, shape.rectangle, pooled_deg, grid.gsd_m / scale, settings
     )
+    for yard in shape.courtyards:
+        around = outline.difference(yard.simplify(0.5 * grid.gsd_m / scale))
+        if around.is_empty:
+            continue
+        # where a side is so thin that its straight line leaves none of it, the rest is the building
+        outline = max(getattr(around, "geoms", [around]), key=lambda part: part.area)
+    yards = sum(yard.area for yard in shape.courtyards)
     # What was built anew tells what stood there, closed cracks do not; where a part beyond the aoi
     # was completed into it, all of the roof that has a code.
     counts = _covers_before(changes.codes[view][shape.mask & changes.new_building[view]])
@@ -241,7 +268,7 @@ def _building(
         length_m=rectangle.length * scale,
         width_m=rectangle.width * scale,
         azimuth_deg=round(rectangle.azimuth_deg, 1) % 180.0 if told else None,
-        rectangularity=min(shape.outline.area / shape.rectangle.area, 1.0),
+        rectangularity=min((shape.outline.area - yards) / shape.rectangle.area, 1.0),
         was=was,
         stage=None if steps is None else _stage(steps, shape, settings),
         probability=float(changes.new_building_probability[view][shape.mask].mean()),
