@@ -108,6 +108,26 @@ def test_seasons(one, two, verdict):
     assert judge(scene(1, day=one), scene(2, day=two)).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "days"),
+    [
+        (date(2023, 12, 20), date(2025, 1, 5), 16),
+        (date(2024, 12, 20), date(2025, 1, 5), 16),
+        (date(2024, 12, 31), date(2025, 1, 1), 1),
+        (date(2023, 3, 1), date(2024, 4, 30), 60),
+        (date(2023, 4, 30), date(2024, 3, 1), 60),
+        (date(2024, 2, 29), date(2025, 3, 1), 1),
+        (date(2023, 2, 27), date(2024, 2, 29), 1),
+    ],
+)
+def test_leap_years_move_no_season(one, two, days):
+    first, second = scene(1, day=one), scene(2, day=two)
+    for most in (days - 1, days):
+        reasons = judge(first, second, caution_season_days=most).reasons
+        told = [why for why in reasons if f"are {days} days of the year apart" in why]
+        assert len(told) == (most < days)
+
+
 @pytest.mark.parametrize(("gsd_m", "verdict"), [(0.5, "ok"), (10.0, "caution"), (60.0, "refuse")])
 def test_gsd_against_the_smallest_object(gsd_m, verdict):
     assert judge(scene(1, gsd_m), scene(2, gsd_m)).verdict == verdict

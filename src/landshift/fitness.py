@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -203,8 +204,8 @@ def _season(before: Raster, after: Raster, settings: FitnessSettings) -> list[Fi
             Finding(False, f"the after picture ({after.date}) is older than the before picture "
                     f"({before.date})")
         )  # fmt: skip
-    apart = abs(before.date.timetuple().tm_yday - after.date.timetuple().tm_yday)
-    days = min(apart, 365 - apart)
+    one, other = (day_of_year(day) for day in (before.date, after.date))
+    days = min(abs(one - other), 365 - abs(one - other))
     if days > settings.caution_season_days:
         findings.append(
             Finding(
@@ -214,6 +215,15 @@ def _season(before: Raster, after: Raster, settings: FitnessSettings) -> list[Fi
             )
         )
     return findings
+
+
+def day_of_year(day: date) -> int:
+    """The place of a day in a year without 29 February, which is the 28th here.
+
+    Else all days from March on, and the turn of the year, lie a day off in leap years.
+    """
+    late = day.month == 2 and day.day == 29
+    return date(2001, day.month, 28 if late else day.day).timetuple().tm_yday
 
 
 def full_scale(raster: Raster) -> float:
