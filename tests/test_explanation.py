@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,15 @@ from landshift.explanation import (
 from landshift.legend import OUTSIDE, Cover
 from landshift.reading import read_aoi
 from landshift.recomparison import compare_again, read_result, settings_from
-from landshift.settings import BuildingSettings, GridSettings, Settings, TransitionSettings
+from landshift.settings import (
+    AreaSettings,
+    BuildingSettings,
+    ClueWeights,
+    FitnessSettings,
+    GridSettings,
+    Settings,
+    TransitionSettings,
+)
 from landshift.site import Image, Site
 from landshift.writing import write_report
 from networks import random_model
@@ -301,6 +310,36 @@ def test_settings_survive_the_report_and_names_of_another_version_are_told():
     plain["preview"] = [1]
     with pytest.raises(SettingsError, match=r"here: settings preview are no group of values"):
         settings_from(plain, "here")
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value", "told"),
+    [
+        ("transition", "lean_m", "six", "'six'; allowed is a number"),
+        ("transition", "lean_m", None, "None; allowed is a number"),
+        ("transition", "lean_m", [6.0], "(6.0,); allowed is a number"),
+        ("buildings", "core_levels", ["a"], "'a'; allowed is a number"),
+        ("buildings", "core_levels", 0.5, "0.5; allowed is a list of numbers"),
+        ("fitness", "refuse_seen_share", math.nan, "nan; allowed are finite numbers"),
+        ("alignment", "model", 3, "3; allowed is a word"),
+    ],
+)
+def test_a_report_s_settings_of_another_kind_are_told_by_name(group, name, value, told):
+    plain = json.loads(json.dumps(Settings().as_dict()))
+    plain[group][name] = value
+    with pytest.raises(SettingsError) as raised:
+        settings_from(plain, "here")
+    assert f"here: setting {group}.{name} is {told}" in str(raised.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_threshold_that_is_no_number_is_no_setting(value):
+    with pytest.raises(SettingsError, match=r"fitness\.refuse_gsd_m is .*finite"):
+        Settings(fitness=FitnessSettings(refuse_gsd_m=value))
+    with pytest.raises(SettingsError, match=r"area\.clue_weights\.size is .*finite"):
+        Settings(area=AreaSettings(clue_weights=ClueWeights(size=value)))
+    with pytest.raises(SettingsError, match=r"transition\.kind_prior is .*finite"):
+        Settings(transition=TransitionSettings(kind_prior=(value, 0.1, 0.1, 0.1)))
 
 
 def test_a_result_of_a_version_with_other_settings_is_explained_where_it_is_the_same(

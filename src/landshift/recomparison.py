@@ -34,6 +34,7 @@ from landshift.model import Model, load_model
 from landshift.raster import Raster
 from landshift.reading import describe_image, read_raster
 from landshift.settings import Settings
+from landshift.settings.range import check_values
 from landshift.site import MASK_KINDS, Image, Mask
 
 _MOST_BYTES = 64 * 2**20
@@ -239,10 +240,19 @@ def _rebuilt(like: Any, given: Any, where: str, name: str) -> tuple[Any, list[st
         if is_dataclass(part):
             own[key], more = _rebuilt(part, given[key], where, f"{name}{key}.")
             others += more
+        else:
+            _check(own[key], part, where, f"{name}{key}")
     try:
         return replace(like, **own), others
     except TypeError as error:  # a word where a number belongs
         raise SettingsError(f"{where}: setting {name or 'group'}: {error}") from error
+
+
+def _check(value: Any, like: Any, where: str, name: str) -> None:
+    try:
+        check_values(name, value, like)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: setting {error}") from error
 
 
 def _hashable(value: Any) -> Any:

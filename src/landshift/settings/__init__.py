@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from landshift.settings.alignment import (
@@ -27,7 +27,7 @@ from landshift.settings.pictures import (
     GridSettings,
     PreviewSettings,
 )
-from landshift.settings.range import UTM_SLACK, is_up_to
+from landshift.settings.range import UTM_SLACK, check_values, is_up_to
 
 __all__ = [
     "UTM_SLACK", "AlignmentSettings", "AreaSettings", "AssessmentSettings", "BlockSettings",
@@ -50,6 +50,12 @@ class Settings:
     area: AreaSettings = field(default_factory=AreaSettings)
     fitness: FitnessSettings = field(default_factory=FitnessSettings)
     preview: PreviewSettings = field(default_factory=PreviewSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse what no threshold can be."""
+        for part in fields(self):
+            group = getattr(self, part.name)
+            check_values(f"{part.name}.", group, type(group)())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain nested values for the report."""
