@@ -46,6 +46,15 @@ def test_probabilities_sum_to_one_where_seen_and_are_zero_elsewhere(model, shape
     assert evidence.prior == model.change_prior
 
 
+def test_a_model_whose_numbers_run_over_names_no_class(model):
+    one, other = random_raster((20, 20), 1), random_raster((20, 20), 2)
+    huge = np.full_like(model.layers["cls.weight"], 3e38)
+    loud = dataclasses.replace(model, layers={**model.layers, "cls.weight": huge})
+    for asked in (lambda: classify(one, loud), lambda: classify_pair(one, other, loud)):
+        with pytest.raises(ModelError, match=r"gives no probabilities"):
+            asked()
+
+
 @given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 40))
 def test_a_picture_is_mirrored_as_numpy_mirrors_it(length, first, count):
     axis = np.arange(length)

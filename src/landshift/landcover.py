@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from landshift.errors import ModelError
 from landshift.features import Exposure, reads_gsd
 from landshift.grid import Grid
 from landshift.inference import (
@@ -105,6 +106,7 @@ def classify(raster: Raster, model: Model, threads: int | None = None) -> LandCo
         net.classify(features, 0, block, raster.valid, probability, coarse)
 
     each_block(run, raster.grid.shape, weights, 1, threads)
+    _check_finite(model, probability)
     return LandCover(probability, raster.valid, raster.grid)
 
 
@@ -147,6 +149,7 @@ def classify_pair(
         net.compare(kinds, valid, change, coarse)
 
     each_block(run, shape, weights, 2, threads, where)
+    _check_finite(model, *covers, change)
     if np.array_equal(before.bands, after.bands) and np.array_equal(before.valid, after.valid):
         change[:] = 0.0  # whatever a model makes of it: one picture twice shows no change
         change[0, valid] = 1.0
@@ -156,6 +159,18 @@ def classify_pair(
         LandCover(covers[1], after.valid, after.grid),
         Evidence(change, valid, before.grid, (same, gained, lost, other)),
     )
+
+
+def _check_finite(model: Model, *found: NDArray[np.float32]) -> None:
+    """Refuse a model whose weights, each finite, add up to what is not.
+
+    The first class would be the likeliest of eight that are no numbers.
+    """
+    if not all(np.isfinite(planes.sum()) for planes in found):
+        raise ModelError(
+            f"model {model.name} gives no probabilities for this picture: numbers run over; "
+            "allowed are weights and calibration of the size of the packaged models'"
+        )
 
 
 def _coarse_look(
