@@ -156,6 +156,21 @@ def test_pictures_with_nothing_in_common():
     assert "little in common" in fitness.reasons[0]
 
 
+@pytest.mark.parametrize("unseen", [(False, False), (True, True), (True, False), (False, True)])
+def test_where_pictures_end_they_neither_agree_nor_differ(unseen):
+    seen = np.ones(SHAPE, bool)
+    for row, col in ((5, 5), (5, 40), (30, 20), (50, 45), (45, 5)):
+        seen[row : row + 8, col : col + 8] = False
+    masks = [seen if hidden else np.ones(SHAPE, bool) for hidden in unseen]
+    first, second = scene(1, valid=masks[0]), scene(2, valid=masks[1])
+    turned = replace(second, bands=scene(2).bands[:, ::-1] * masks[1])
+    said = [
+        any("little in common" in why for why in judge(first, after, **limit).reasons)
+        for after, limit in ((turned, {}), (second, {"caution_agreement": 0.9}))
+    ]
+    assert said == [True, False]
+
+
 def test_pictures_that_could_not_be_registered_are_refused_unless_left_in_their_frame():
     failed = Aligned(np.nan, verdict="failed", reason="1 of 17 windows agree")
     assert judge(alignment=failed).verdict == "refuse"

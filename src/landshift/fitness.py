@@ -340,11 +340,16 @@ def _dark_and_contrast(raster: Raster, seen: Mask, window_px: int) -> tuple[floa
     return float(np.median(dark[seen])), float(np.median((spread / (mean + _DARKEST))[seen]))
 
 
-def _edge_strength(raster: Raster, block_px: int) -> NDArray[np.float32]:
-    """How much structure there is around each pixel, (row, col); root of the mean gradient."""
+def _edge_strength(raster: Raster, told: Mask, block_px: int) -> NDArray[np.float32]:
+    """How much structure there is around each pixel, (row, col); root of the mean gradient.
+
+    Of the pixels ``told`` (row, col) alone: where a picture ends it is 0, and nothing is steeper.
+    """
     down, right = np.gradient(_visible(raster).mean(axis=0, dtype=np.float32))
-    strength = np.sqrt(np.hypot(down, right))
-    return np.asarray(ndimage.uniform_filter(strength, block_px), np.float32)
+    strength = np.sqrt(np.hypot(down, right)) * told
+    share = ndimage.uniform_filter(told.astype(np.float32), block_px)
+    mean = ndimage.uniform_filter(strength, block_px) / np.maximum(share, 1e-3)
+    return np.asarray(mean, np.float32)
 
 
 def _agreement(
@@ -355,9 +360,11 @@ def _agreement(
     block_px = _BLOCK_PX
     while block_px > 1 and seen[::block_px, ::block_px].sum() < _LEAST_BLOCKS:
         block_px //= 2
+    # both of the same pixels, and none with a step to what one of them does not show
+    told = ndimage.binary_erosion(before.valid & after.valid, border_value=1)
     at = seen[::block_px, ::block_px]
     one, two = (
-        _edge_strength(raster, block_px)[::block_px, ::block_px][at].astype(np.float64)
+        _edge_strength(raster, told, block_px)[::block_px, ::block_px][at].astype(np.float64)
         for raster in (before, after)
     )
     if one.size < 2 or np.ptp(one) == 0 or np.ptp(two) == 0:
