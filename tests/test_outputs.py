@@ -33,9 +33,11 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from rio_cogeo.cogeo import cog_validate
 
 from landshift import writing
+from landshift.comparison import _software
 from landshift.dataset import cover_as_dataset, pictures_as_array, report_as_dataset
 from landshift.encoding import jpeg_bytes
 from landshift.errors import OutputError
+from landshift.figure import draw
 from landshift.geopackage import write_geopackage
 from landshift.geoparquet import write_geoparquet
 from landshift.google_earth import _in_degrees, kmz_bytes
@@ -46,6 +48,8 @@ from landshift.raster import Raster
 from landshift.sensor import Sensor
 from landshift.settings import PreviewSettings
 from landshift.stac import stac_item
+from landshift.wording import VERDICT_WORDS
+from networks import random_model
 from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
 
 SCHEMAS = Path(__file__).with_name("schemas")
@@ -436,3 +440,23 @@ def test_a_picture_beyond_the_180th_meridian_lies_whole_in_google_earth():
         assert east - west == pytest.approx(0.0087, abs=2e-4)
         shown.append((rgba[..., 3] > 0).mean())
     assert shown[1] == pytest.approx(shown[0], abs=0.05)
+
+
+def test_cautions_and_what_a_model_may_be_used_for_go_with_every_file_that_travels_alone(tmp_path):
+    only = "research only: learned from imagery whose terms allow no more"
+    model = random_model(tmp_path, licence=only)
+    free = random_model(tmp_path, seed=1)
+    assert _software(model)["model_licence"] == only
+    assert "model_licence" not in _software(free)
+    warning = f"the model {model.name} may be used for {only}"
+    report = made_report()
+    report = replace(report, warnings=(*report.warnings, warning), software=_software(model))
+    with zipfile.ZipFile(BytesIO(kmz_bytes(report, ()))) as archive:
+        document = ElementTree.fromstring(archive.read("doc.kml"))[0]
+    told = next(one.text for one in document if one.tag.endswith("description"))
+    assert told.splitlines() == [VERDICT_WORDS["caution"], *report.warnings]
+    item = stac_item(report, tmp_path)
+    assert item["properties"]["landshift:warnings"] == list(report.warnings)
+    texts = [one.get_text() for one in draw(report, ()).texts]
+    assert sum("for research only." in text for text in texts) == 1
+    assert not any("research" in one.get_text() for one in draw(made_report(), ()).texts)

@@ -240,9 +240,10 @@ def _warnings(
 
 def _software(model: Model) -> dict[str, str]:
     versions = {name: metadata.version(name) for name in ("landshift", *_LIBRARIES)}
+    told = {"model_licence": model.licence} if model.research_only else {}
     return versions | {
         "python": platform.python_version(),
         "model": f"{model.name}-{model.family}",
         "model_sha256": model.sha256,
         "model_about": model_words(model),
-    }
+    } | told

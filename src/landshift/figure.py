@@ -443,10 +443,13 @@ def _chart(
 
 def _footnote(figure: Figure, report: SiteReport, missed: str, height_in: float) -> None:
     software = report.software
+    # a figure goes its own way, without the report that says so
+    only = software.get("model_licence", "").partition(":")[0]
     words = (
         "The words on the pair judge both pictures, not the answer. Totals overlap: cropland that "
         "became a building is cropland lost and new building.\n"
         + (f"{missed}\n" if missed else "")
-        + f"landshift {software.get('landshift', '')}, model {software.get('model', 'unknown')}."
+        + f"landshift {software.get('landshift', '')}, model {software.get('model', 'unknown')}"
+        + (f", for {only}." if only else ".")
     )
     _text(figure, 0.02, 0.1 / height_in, words, _SMALL - 1, va="bottom", color="0.35")

@@ -22,7 +22,7 @@ from landshift.grid import WGS84
 from landshift.patches import Patch
 from landshift.preview import Preview
 from landshift.report import SiteReport
-from landshift.wording import PART_UNSEEN, UNTOLD
+from landshift.wording import PART_UNSEEN, UNTOLD, VERDICT_WORDS
 
 _KML = "http://www.opengis.net/kml/2.2"
 _MOST_PATCHES = 2000
@@ -46,6 +46,8 @@ def kmz_bytes(report: SiteReport, patches: Sequence[Patch]) -> bytes | None:
     kml = ElementTree.Element("kml", xmlns=_KML)
     document = _add(kml, "Document")
     _add(document, "name", report.site.name or report.site.id)
+    told = (VERDICT_WORDS[report.fitness.verdict], *report.warnings)
+    _add(document, "description", "\n".join(told))
     _add_styles(document)
     spans, since = _times(report.before.date, report.after.date)
     pictures = {"before": report.before_picture, "after": report.after_picture}

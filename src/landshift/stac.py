@@ -78,6 +78,7 @@ def stac_item(report: SiteReport, folder: Path) -> dict[str, Any] | None:
             "processing:lineage": "two pictures co-registered, both classified, and compared; "
             f"model {report.software.get('model', 'unknown')}",
             "landshift:fitness": report.fitness.verdict,
+            "landshift:warnings": list(report.warnings),
             "landshift:hectares": {
                 name: {
                     end: round(getattr(one, end), _HECTARE_DECIMALS)
