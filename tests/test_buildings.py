@@ -154,29 +154,6 @@ def test_an_l_shaped_hall_keeps_its_corner():
     assert off_azimuth(buildings[0].azimuth_deg, 20) % 90 < 2.0
 
 
-@pytest.mark.parametrize("house", [False, True])
-def test_a_courtyard_is_no_roof_and_a_house_in_it_is_counted_once(house):
-    new = hall(130, 130, 100, 80, 0) & ~hall(130, 130, 80, 60, 0)
-    if house:
-        new |= hall(130, 130, 20, 15, 0)
-    buildings, clusters = found_in(new)
-    assert len(buildings) == 1 + house
-    listed = sum(one.hectares for one in buildings)
-    assert listed == pytest.approx(new.sum() * GSD**2 / 1e4, rel=0.02)
-    ring = buildings[0]
-    assert ring.rectangularity == pytest.approx(0.4, abs=0.01)
-    assert len(ring.outline.interiors) == 1
-    if house:
-        assert not ring.outline.intersects(buildings[1].outline)
-        assert clusters[0].built_hectares == pytest.approx(0.35, rel=0.02)
-
-
-def test_a_small_hole_is_roof():
-    (one,), _ = found_in(hall(130, 130, 60, 40, 0) & ~hall(130, 130, 30, 15, 0))
-    assert one.hectares == pytest.approx(0.24, rel=0.02)
-    assert not one.outline.interiors
-
-
 def test_a_round_tank_stays_round():
     r, c = np.mgrid[:120, :120]
     tank = (r - 60) ** 2 + (c - 60) ** 2 <= 24**2

@@ -16,7 +16,8 @@ from landshift.sensor import Sensor
 from landshift.settings import TransitionSettings
 from landshift.standing import gradient_agreement, keep_frames, keep_leaning_roofs
 from landshift.transition import find_transitions
-from posteriors import PRIOR, RGB, Aligned, land_cover, utm_grid
+from posteriors import PRIOR, RGB, Aligned, evidence_of, kinds_of, land_cover, utm_grid
+from test_transition import C, G, ploughed, striped, transitions, without_film
 
 SETTINGS = replace(TransitionSettings(), smoothing_sweeps=0)
 STAYS, GAINED, LOST, REPLACED = 33, 13, 31, 133
@@ -170,3 +171,23 @@ def test_gradients_agree_with_themselves_alone():
     assert abs(gradient_agreement(one, other)) < 0.05
     assert gradient_agreement(one + 9.0, other + 9.0) < 0.05  # one direction in common
     assert gradient_agreement(one, np.ones_like(one)) == 0.0
+
+
+@pytest.mark.parametrize("unseen", [np.s_[:, 26:], np.s_[16:22, :]], ids=["edge", "cloud"])
+@pytest.mark.parametrize(("picture_after", "lost"), [(ploughed, 1.0), (without_film, 0.0)])
+def test_a_line_where_both_pictures_end_is_no_frame_that_stands(unseen, picture_after, lost):
+    grid, rng = utm_grid(40, 42, 1.0), np.random.default_rng(5)
+    before, after = np.full(grid.shape, G), np.full(grid.shape, G)
+    after[8:32, 8:34] = C
+    valid = np.ones(grid.shape, bool)
+    valid[unseen] = False
+    pictures = tuple(
+        Raster(one.bands * valid, valid.copy(), grid, one.sensor, None)
+        for one in (striped(grid, rng, 220.0), picture_after(grid, rng))
+    )
+    changes = transitions(
+        land_cover(before, grid, rng, valid=valid), land_cover(after, grid, rng, valid=valid),
+        evidence_of(kinds_of(before, after), grid, rng, valid=valid), pictures=pictures,
+    )  # fmt: skip
+    codes = changes.codes[8:32, 8:34]
+    assert (codes[codes > 0] == 21).mean() == lost

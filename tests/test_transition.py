@@ -488,23 +488,3 @@ def test_film_off_or_on_a_frame_that_stands_is_no_change(cover, turned):
 def test_a_greenhouse_that_is_gone_is_lost(cover, picture_after, gsd_m):
     changes = greenhouse_pair(cover, picture_after, gsd_m)
     assert (changes.codes[8:32, 8:34] == 20 + cover).mean() > 0.9
-
-
-@pytest.mark.parametrize("unseen", [np.s_[:, 26:], np.s_[16:22, :]], ids=["edge", "cloud"])
-@pytest.mark.parametrize(("picture_after", "lost"), [(ploughed, 1.0), (without_film, 0.0)])
-def test_a_line_where_both_pictures_end_is_no_frame_that_stands(unseen, picture_after, lost):
-    grid, rng = utm_grid(40, 42, 1.0), np.random.default_rng(5)
-    before, after = np.full(grid.shape, G), np.full(grid.shape, G)
-    after[8:32, 8:34] = C
-    valid = np.ones(grid.shape, bool)
-    valid[unseen] = False
-    pictures = tuple(
-        Raster(one.bands * valid, valid.copy(), grid, one.sensor, None)
-        for one in (striped(grid, rng, 220.0), picture_after(grid, rng))
-    )
-    changes = transitions(
-        land_cover(before, grid, rng, valid=valid), land_cover(after, grid, rng, valid=valid),
-        evidence_of(kinds_of(before, after), grid, rng, valid=valid), pictures=pictures,
-    )  # fmt: skip
-    codes = changes.codes[8:32, 8:34]
-    assert (codes[codes > 0] == 21).mean() == lost
