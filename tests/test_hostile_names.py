@@ -137,7 +137,10 @@ def test_google_earth(named):
     document = ElementTree.fromstring(text)[0]
     assert document.findtext("{http://www.opengis.net/kml/2.2}name") == name
     # Google Earth shows a description as HTML; a name alone it shows as text
-    assert "description" not in text
+    told = [one.text for one in document.iter() if one.tag.endswith("description")]
+    assert len(told) == 1 == text.count("<description>")
+    assert set(re.findall("<[^>]*>?", told[0])) == {"<br>"}
+    assert all(warning in unescape(told[0]).split("<br>") for warning in hostile_report().warnings)
 
 
 @NAMES

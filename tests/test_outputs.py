@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
@@ -454,7 +455,7 @@ def test_cautions_and_what_a_model_may_be_used_for_go_with_every_file_that_trave
     with zipfile.ZipFile(BytesIO(kmz_bytes(report, ()))) as archive:
         document = ElementTree.fromstring(archive.read("doc.kml"))[0]
     told = next(one.text for one in document if one.tag.endswith("description"))
-    assert told.splitlines() == [VERDICT_WORDS["caution"], *report.warnings]
+    assert unescape(told).split("<br>") == [VERDICT_WORDS["caution"], *report.warnings]
     item = stac_item(report, tmp_path)
     assert item["properties"]["landshift:warnings"] == list(report.warnings)
     texts = [one.get_text() for one in draw(report, ()).texts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
+from html import escape
 from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree
@@ -47,7 +48,8 @@ def kmz_bytes(report: SiteReport, patches: Sequence[Patch]) -> bytes | None:
     document = _add(kml, "Document")
     _add(document, "name", report.site.name or report.site.id)
     told = (VERDICT_WORDS[report.fitness.verdict], *report.warnings)
-    _add(document, "description", "\n".join(told))
+    # shown as HTML, and a file that a caution names may be called as markup is
+    _add(document, "description", "<br>".join(map(escape, told)))
     _add_styles(document)
     spans, since = _times(report.before.date, report.after.date)
     pictures = {"before": report.before_picture, "after": report.after_picture}
