@@ -46,6 +46,8 @@ def test_probabilities_sum_to_one_where_seen_and_are_zero_elsewhere(model, shape
     assert evidence.prior == model.change_prior
 
 
+# compiled kernels run over without a word, as plain Python numpy warns
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
 def test_a_model_whose_numbers_run_over_names_no_class(model):
     one, other = random_raster((20, 20), 1), random_raster((20, 20), 2)
     huge = np.full_like(model.layers["cls.weight"], 3e38)
