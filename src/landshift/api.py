@@ -22,7 +22,7 @@ from landshift.mapping import CoverMap, map_cover
 from landshift.patches import find_patches
 from landshift.reading import read_aoi, read_codes, read_facts
 from landshift.report import SiteReport
-from landshift.sensor import BAND_ROLES
+from landshift.sensor import roles_named
 from landshift.settings import Settings
 from landshift.site import Image, Site, mask_named, site_id
 from landshift.writing import write_report
@@ -390,22 +390,12 @@ def save(
 
 
 def _roles(bands: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Roles of bands as pictures are read by them; "" is one of no use.
-
-    Raises
-    ------
-    SettingsError
-        When one of them is none, or stands there twice.
-    """
     if bands is None:
         return None
-    roles = tuple("" if role == "skip" else role for role in bands)
-    for role in roles:
-        if role and (role not in BAND_ROLES or roles.count(role) > 1):
-            what = "named twice" if role in BAND_ROLES else "no band"
-            allowed = ", ".join((*BAND_ROLES, "skip"))
-            raise SettingsError(f"bands: {role!r} is {what}; allowed are, once each, {allowed}")
-    return roles
+    try:
+        return roles_named(bands)
+    except ValueError as error:
+        raise SettingsError(f"bands: {error}") from None
 
 
 def _at(settings: Settings | None, gsd_m: float | None) -> Settings:

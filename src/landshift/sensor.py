@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,28 @@ FAMILY_BANDS: dict[Family, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """The bands of each family in the order in which its models take them."""
+
+
+_SKIP = "skip"
+
+
+def roles_named(words: Sequence[str]) -> tuple[str, ...]:
+    """Roles of bands as a user names them; the empty string for each ``skip``, a band of no use.
+
+    Raises
+    ------
+    ValueError
+        When a word is no role, one stands twice, or none is there.
+    """
+    for word in words:
+        if word not in (*BAND_ROLES, _SKIP):
+            raise ValueError(
+                f"{word[:40]!r} is no band; allowed are {', '.join((*BAND_ROLES, _SKIP))}"
+            )
+    named = [word for word in words if word != _SKIP]
+    if not named or len(named) != len(set(named)):
+        raise ValueError(f"{','.join(words)[:80]!r} names a band twice, or none")
+    return tuple("" if word == _SKIP else word for word in words)
 
 
 @dataclass(frozen=True)

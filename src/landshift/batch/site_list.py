@@ -24,7 +24,7 @@ from landshift.batch.naming import alike, folder_name, plain
 from landshift.errors import InputError, SiteError
 from landshift.grid import WGS84
 from landshift.reading import polygon_from, project_aoi, read_aoi, read_facts
-from landshift.sensor import BAND_ROLES
+from landshift.sensor import roles_named
 from landshift.site import Aoi, Image, Mask, Site, kind_and_file
 
 COLUMNS = (
@@ -218,14 +218,10 @@ def _bands(cells: Mapping[str, str]) -> tuple[str, ...] | None:
     words = cells.get("bands", "").lower().replace(",", " ").replace(";", " ").split()
     if not words:
         return None
-    for word in words:
-        if word not in (*BAND_ROLES, "skip"):
-            allowed = ", ".join((*BAND_ROLES, "skip"))
-            raise SiteError(f"bands holds {word[:40]!r}; allowed are {allowed}")
-    named = [word for word in words if word != "skip"]
-    if not named or len(named) != len(set(named)):
-        raise SiteError(f"bands {' '.join(words)[:80]!r} name a band twice, or none")
-    return tuple("" if word == "skip" else word for word in words)
+    try:
+        return roles_named(words)
+    except ValueError as error:
+        raise SiteError(f"bands: {error}") from None
 
 
 def _aoi(

@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from landshift.sensor import BAND_ROLES
+from landshift.sensor import roles_named
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_SKIP = "skip"
 
 
 def read_bands(
@@ -27,15 +26,10 @@ def read_bands(
 
 
 def _roles(text: str) -> tuple[str, ...]:
-    roles = tuple(role.strip().lower() for role in text.split(","))
-    for role in roles:
-        if role not in (*BAND_ROLES, _SKIP):
-            allowed = ", ".join((*BAND_ROLES, _SKIP))
-            raise click.BadParameter(f"{role!r} is no band; allowed are {allowed}")
-    named = [role for role in roles if role != _SKIP]
-    if not named or len(named) != len(set(named)):
-        raise click.BadParameter(f"{text!r} names a band twice, or none")
-    return tuple("" if role == _SKIP else role for role in roles)
+    try:
+        return roles_named([role.strip().lower() for role in text.split(",")])
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 FIGURES = ("png",)
