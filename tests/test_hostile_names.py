@@ -33,8 +33,8 @@ from landshift.dataset import report_as_dataset
 from landshift.patches import find_patches
 from reports import hostile_report
 
-MARKUP = "<img src=x onerror=alert(1)>"
-FORMULA = "=cmd|' /C calc'!A0"
+MARKUP = "<img src=y onerror=alert(2)>"
+FORMULA = "=cmd|' /C calc'!A9"
 NAMES = pytest.mark.parametrize(
     "named", [MARKUP, FORMULA], ids=["markup", "formula"], indirect=True
 )

@@ -21,6 +21,7 @@ import numpy as np
 import pyogrio
 import pystac
 import pytest
+import rasterio
 import shapely
 from affine import Affine
 from fastkml import validator as kml_validator
@@ -49,7 +50,7 @@ from landshift.raster import Raster
 from landshift.sensor import Sensor
 from landshift.settings import PreviewSettings
 from landshift.stac import stac_item
-from landshift.wording import VERDICT_WORDS
+from landshift.wording import VERDICT_WORDS, xml_text
 from networks import random_model
 from reports import HOSTILE, LOCAL, UTM, hostile_report, made_report
 
@@ -461,3 +462,34 @@ def test_cautions_and_what_a_model_may_be_used_for_go_with_every_file_that_trave
     texts = [one.get_text() for one in draw(report, ()).texts]
     assert sum("for research only." in text for text in texts) == 1
     assert not any("research" in one.get_text() for one in draw(made_report(), ()).texts)
+
+
+def test_verdict_and_warnings_stand_in_every_map_and_every_file_of_outlines(folder):
+    report, out = hostile_report(), folder
+    lines = "\n".join(report.warnings)
+    assert lines
+    for name in ("changes.tif", "probability.tif"):
+        with rasterio.open(out / name) as written:
+            tags = written.tags()
+        assert (tags["VERDICT"], tags["WARNINGS"]) == ("caution", lines)
+    collection = json.loads((out / "buildings.geojson").read_text("utf-8"))
+    assert collection["verdict"] == "caution"
+    assert collection["warnings"] == list(report.warnings)
+    meta, _, _, fields = pyogrio.raw.read(out / "changes.gpkg", layer="site")
+    assert dict(zip(meta["fields"], (one[0] for one in fields), strict=True)) == {
+        "verdict": "caution", "warnings": lines,
+    }  # fmt: skip
+    with sqlite3.connect(out / "changes.gpkg") as database:
+        told = {text for (text,) in database.execute("SELECT description FROM gpkg_contents")}
+    assert told == {f"{VERDICT_WORDS['caution']}\n{lines}"}
+    schema = parquet.read_schema(out / "changes.parquet")
+    assert json.loads(schema.metadata[b"landshift"]) == report.judgement
+
+
+@pytest.mark.parametrize("odd", ["\x01", "\ufffe", "<&>", "\U0001f3ed", "]]>"])
+def test_a_map_holds_warnings_of_files_of_any_name(tmp_path, odd):
+    report = replace(made_report(), warnings=(f"{odd}.tif is old", "another"))
+    writing.write_report(report, tmp_path / "out", False, figure_formats=())
+    with rasterio.open(tmp_path / "out" / "changes.tif") as written:
+        told = written.tags()["WARNINGS"].split("\n")
+    assert told == [xml_text(line) for line in report.warnings]

@@ -18,6 +18,7 @@ from landshift.change_kinds import CHANGE_KINDS, KIND_OF_CODE, REPLACED_CODE, Ha
 from landshift.legend import Cover, transition_code
 from landshift.patches import Patch, find_unseen
 from landshift.report import SiteReport
+from landshift.wording import VERDICT_WORDS
 
 _BRUSHES: dict[Hatch, str] = {
     "rising": "b_diagonal", "falling": "f_diagonal", "crossed": "diagonal_x",
@@ -53,13 +54,16 @@ def write_geopackage(report: SiteReport, patches: Sequence[Patch], path: Path) -
     """
     try:
         _write_layers(report, patches, path)
-        _write_styles(path)
+        _write_styles(path, report)
     except (DataSourceError, DataLayerError, sqlite3.Error) as error:  # a full disk, for one
         raise OSError(f"{path.name}: {error}") from error
 
 
 def _write_layers(report: SiteReport, patches: Sequence[Patch], path: Path) -> None:
-    _write_layer(path, report, "site", [report.outline] if report.outline else [], {})
+    outlines = [report.outline] if report.outline else []
+    _write_layer(path, report, "site", outlines, {
+        field: ("object", [text] * len(outlines)) for field, text in report.judgement.items()
+    })  # fmt: skip
     _write_layer(path, report, "not_seen", find_unseen(report.changes), {})
     pairs = [from_to(patch.code) for patch in patches]
     _write_layer(path, report, "changes", [patch.polygon for patch in patches], {
@@ -105,7 +109,7 @@ def _write_layer(
     )  # fmt: skip
 
 
-def _write_styles(path: Path) -> None:
+def _write_styles(path: Path, report: SiteReport) -> None:
     styles = {
         "site": _single_style(_fill("0,0,0,0", "no", "0,0,0,255", 0.7, "dash")),
         "not_seen": _single_style(
@@ -128,7 +132,10 @@ def _write_styles(path: Path) -> None:
                 "VALUES ('', '', ?, 'geom', 'landshift', ?, 1)",
                 list(styles.items()),
             )
-            connection.execute("UPDATE gpkg_contents SET last_change = ?", (_EPOCH,))
+            told = "\n".join((VERDICT_WORDS[report.fitness.verdict], *report.warnings))
+            connection.execute(
+                "UPDATE gpkg_contents SET last_change = ?, description = ?", (_EPOCH, told)
+            )
             connection.execute("UPDATE layer_styles SET update_time = ?", (_EPOCH,))
     finally:
         connection.close()

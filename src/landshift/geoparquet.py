@@ -49,7 +49,8 @@ def write_geoparquet(report: SiteReport, patches: Sequence[Patch], path: Path) -
         "geometry": pa.array([shapely.to_wkb(one) for one in polygons], pa.binary()),
     })  # fmt: skip
     about = json.dumps(_about(report, polygons))
-    parquet.write_table(table.replace_schema_metadata({"geo": about}), path)
+    told = json.dumps(report.judgement, ensure_ascii=False)
+    parquet.write_table(table.replace_schema_metadata({"geo": about, "landshift": told}), path)
 
 
 def _about(report: SiteReport, polygons: Sequence[MultiPolygon]) -> dict[str, Any]:

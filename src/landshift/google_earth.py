@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -23,15 +22,13 @@ from landshift.grid import WGS84
 from landshift.patches import Patch
 from landshift.preview import Preview
 from landshift.report import SiteReport
-from landshift.wording import PART_UNSEEN, UNTOLD, VERDICT_WORDS
+from landshift.wording import PART_UNSEEN, UNTOLD, VERDICT_WORDS, xml_text
 
 _KML = "http://www.opengis.net/kml/2.2"
 _MOST_PATCHES = 2000
 """Placemarks of change that Google Earth still opens at once; the largest are kept."""
 _CHANGE_ALPHA = 0xB0
 _DEGREE_DECIMALS = 7
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""All that is no character of XML 1.0."""
 _Span = tuple[str | None, str | None]
 """First and last day, ISO, where known."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -67,13 +64,8 @@ def kmz_bytes(report: SiteReport, patches: Sequence[Patch]) -> bytes | None:
 
 def _add(parent: ElementTree.Element, tag: str, text: str | None = None) -> ElementTree.Element:
     element = ElementTree.SubElement(parent, tag)
-    element.text = None if text is None else _allowed(text)
+    element.text = None if text is None else xml_text(text)
     return element
-
-
-def _allowed(text: str) -> str:
-    """``text`` without the characters that XML cannot hold, escaped or not."""
-    return _FORBIDDEN.sub("", text)
 
 
 def _add_styles(document: ElementTree.Element) -> None:

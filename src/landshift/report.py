@@ -93,6 +93,11 @@ class SiteReport:
         return self.changes.aoi_hectares * (1.0 - self.seen_share)
 
     @property
+    def judgement(self) -> dict[str, str]:
+        """The verdict and all warnings, each a line: what a file handed on alone must still say."""
+        return {"verdict": self.fitness.verdict, "warnings": "\n".join(self.warnings)}
+
+    @property
     def decimals(self) -> int:
         """Of hectares that a person reads: hundredths, or square metres at a small site."""
         least = self.settings["area"]["least_hundredths_hectares"]

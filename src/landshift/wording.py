@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from landshift.grid import Grid
 from landshift.model import Model
 from landshift.patches import Patch, unoutlined
 from landshift.settings import AreaSettings, is_up_to
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""All that is no character of XML 1.0."""
 
 TOTAL_WORDS: dict[str, str] = {
     "new_building": "new building",
@@ -190,6 +194,11 @@ UNTOLD = "cannot tell"
 
 PART_UNSEEN = "only in part: it reaches ground not seen on both dates and may be larger"
 """Of a building's outline and size, where a cloud or the pictures' edge cuts it."""
+
+
+def xml_text(text: str) -> str:
+    """``text`` without the characters that XML cannot hold, escaped or not."""
+    return _NOT_IN_XML.sub("", text)
 
 
 def direction_words(azimuth_deg: float | None) -> str:

@@ -40,6 +40,7 @@ from landshift.patches import find_patches
 from landshift.placing import check_file, check_files, check_output, new_files, new_folder
 from landshift.raster import Raster
 from landshift.report import ImageRecord, MaskRecord, SiteReport
+from landshift.wording import xml_text
 
 SCHEMA = "landshift/report/1"
 FIGURE_FORMATS = ("png", "svg", "pdf")
@@ -49,6 +50,8 @@ _METRE_DECIMALS = 2
 _HECTARE_DECIMALS = 4
 """One square metre."""
 _NOT_SEEN_COLOUR = (60, 60, 60)
+_NO_JUDGEMENT: Mapping[str, str] = {}
+"""Of a map that no comparison made."""
 _Legend = Mapping[int, tuple[str, tuple[int, int, int]]]
 """Code → name and red, green, blue."""
 
@@ -98,10 +101,11 @@ def write_report(
         _write_codes(
             folder / "changes.tif", folder / "changes.qml", changes.codes, changes.grid,
             _transition_legend(), "land cover before and after: 10 * before + after", OUTSIDE,
+            report.judgement,
         )  # fmt: skip
         _write_cog(
             folder / "probability.tif", probability[None], changes.grid,
-            ["probability of the code, percent"], "AVERAGE", OUTSIDE,
+            ["probability of the code, percent"], "AVERAGE", OUTSIDE, judgement=report.judgement,
         )  # fmt: skip
         features = json.dumps(buildings_as_geojson(report), indent=1, allow_nan=False)
         (folder / "buildings.geojson").write_text(features + "\n", encoding="utf-8")
@@ -257,6 +261,8 @@ def buildings_as_geojson(report: SiteReport) -> dict[str, Any]:
     crs = report.changes.grid.crs
     collection: dict[str, Any] = {
         "type": "FeatureCollection",
+        "verdict": report.fitness.verdict,
+        "warnings": list(report.warnings),
         "features": [
             {
                 "type": "Feature",
@@ -358,8 +364,9 @@ def _write_codes(
     legend: _Legend,
     what: str,
     nodata: int | None,
+    judgement: Mapping[str, str] = _NO_JUDGEMENT,
 ) -> None:
-    _write_cog(path, codes[None], grid, [what], "MODE", nodata, legend)
+    _write_cog(path, codes[None], grid, [what], "MODE", nodata, legend, judgement)
     style.write_text(_style(legend), encoding="utf-8")
 
 
@@ -371,6 +378,7 @@ def _write_cog(
     overviews: str,
     nodata: float | None = None,
     legend: _Legend | None = None,
+    judgement: Mapping[str, str] = _NO_JUDGEMENT,
 ) -> None:
     profile = {
         "driver": "GTiff", "count": len(bands), "height": grid.shape[0], "width": grid.shape[1],
@@ -384,7 +392,8 @@ def _write_cog(
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with memory.open(**profile) as target:
             target.write(bands)
-            target.update_tags(SOFTWARE=f"landshift {__version__}")
+            told = {key.upper(): xml_text(text) for key, text in judgement.items()}
+            target.update_tags(SOFTWARE=f"landshift {__version__}", **told)
             for number, name in enumerate(names, 1):
                 target.set_band_description(number, name)
             if legend is not None:
