@@ -321,6 +321,8 @@ def test_settings_survive_the_report_and_names_of_another_version_are_told():
         ("buildings", "core_levels", ["a"], "'a'; allowed is a number"),
         ("buildings", "core_levels", 0.5, "0.5; allowed is a list of numbers"),
         ("fitness", "refuse_seen_share", math.nan, "nan; allowed are finite numbers"),
+        ("fitness", "caution_season_days", -1, "-1; allowed are 0 and more"),
+        ("buildings", "core_levels", [-0.1], "-0.1; allowed are 0 and more"),
         ("alignment", "model", 3, "3; allowed is a word"),
     ],
 )

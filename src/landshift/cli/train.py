@@ -9,8 +9,8 @@ import click
 
 @click.command()
 @click.option("--recipe", required=True, metavar="NAME|FILE.toml",
-              help="Packaged (open-rgb-first, -second, -third, open-rgb, open-rgbn-first, "
-                   "open-rgbn, open-multispectral, research-rgb) or a file.")  # fmt: skip
+              help="Packaged (open-rgb, open-rgbn, open-multispectral, research-rgb, and those "
+                   "that each begins from: see its start) or a file.")  # fmt: skip
 @click.option("--tiles", type=click.Path(path_type=Path, exists=True), metavar="CSV|FOLDER",
               help="Labelled pictures: a table (image, label, gsd_m, bands, split), or a folder of "
                    "NAME.tif with NAME.geojson (polygons with a class) or NAME.label.tif (codes "

@@ -13,6 +13,10 @@ UTM_SLACK = 0.002
 """Share by which pixels that a sensor calls alike differ on the ground: a UTM pixel is up to 0.1 %
 smaller or larger than its side says, by its place in the zone."""
 
+_SIGNED = "area.clue_weights."
+"""Weights of a sum; all other settings are lengths, shares, counts or limits, and none of those is
+below 0, nor would a limit below it limit anything."""
+
 
 def is_up_to(gsd_m: float, limit_m: float) -> bool:
     """Whether a pixel side is the limit or finer, wherever in its UTM zone it lies."""
@@ -50,3 +54,5 @@ def check_values(name: str, value: Any, like: Any) -> None:
         raise SettingsError(f"{name} is {repr(value)[:40]}; allowed is {kind}")
     elif not math.isfinite(value):
         raise SettingsError(f"{name} is {value}; allowed are finite numbers")
+    elif value < 0 and not name.startswith(_SIGNED):
+        raise SettingsError(f"{name} is {value}; allowed are 0 and more")
