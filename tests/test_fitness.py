@@ -14,12 +14,14 @@ from landshift.fitness import (
     Fitness,
     full_scale,
     judge_fitness,
+    measure_snow,
     measure_veil,
 )
 from landshift.raster import Raster
 from landshift.reading import describe_image, read_raster
 from landshift.sensor import Sensor
 from landshift.settings import FitnessSettings
+from landshift.simulation import build_site, picture_site
 from landshift.site import Image
 from pictures import ground, write
 from posteriors import Aligned, utm_grid
@@ -303,7 +305,7 @@ def test_pale_ground_is_told_by_how_much_of_the_site_it_is(column, verdict):
     inside = np.zeros(SHAPE, bool)
     inside[:, : max(column, 20)] = True
     beside = judge(*pair, inside=inside)
-    assert any("pale" in reason for reason in beside.reasons) == (verdict == "refuse")
+    assert any("bright and pale" in reason for reason in beside.reasons) == (verdict == "refuse")
 
 
 def test_clouds_are_told_as_a_share_of_the_site_or_as_beside_it():
@@ -361,3 +363,84 @@ def test_what_falls_short_does_not_look_like_enough():
     assert reasons[0].endswith("the most allowed is 5.00 m")
     coarse = [scene(seed, gsd_m=40.3) for seed in (1, 2)]
     assert "a pixel is 40.3 m wide; the widest allowed is 40.0" in judge(*coarse).reasons
+
+
+def snowed(share, tint=(1.0, 1.0, 1.0), where=None, seed=2):
+    """The ground of `scene` under snow that leaves some of it free, in patches."""
+    plain = scene(seed)
+    patches = ndimage.gaussian_filter(np.random.default_rng(7).standard_normal(SHAPE), 3)
+    white = patches < np.quantile(patches, share)
+    if where is not None:
+        white &= where
+    light = np.array(tint)[:, None, None] * (
+        225 + np.random.default_rng(8).normal(0, 6, (1, *SHAPE))
+    )
+    return replace(plain, bands=np.where(white, light, 0.6 * plain.bands).astype(np.float32))
+
+
+INNER = np.zeros(SHAPE, bool)
+INNER[15:45, 15:55] = True
+
+
+@pytest.mark.parametrize("snowy", ["before", "after"])
+def test_snow_on_one_date_hides_roofs_and_is_refused(snowy):
+    pair = {"before": scene(1), "after": scene(2), snowy: snowed(0.7)}
+    fitness = judge(**pair, inside=INNER)
+    assert fitness.verdict == "refuse"
+    (told,) = (one for one in fitness.reasons if "snow seems" in one)
+    assert f"lie over the {snowy} picture, also beyond the site" in told
+
+
+def test_snow_on_both_dates_or_in_a_site_without_surroundings_is_a_caution():
+    both, alone = (snowed(0.7), snowed(0.75, seed=3)), (scene(1), snowed(0.7))
+    for pair, inside in ((both, INNER), (alone, None)):
+        fitness = judge(*pair, inside=inside, refuse_pale_share=1.0)
+        told = [one for one in fitness.reasons if "snow seems" in one]
+        assert told
+        assert all("or much paved" in one for one in told)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        snowed(0.3),  # patches that leave most of the ground
+        snowed(0.7, tint=(1.0, 0.95, 0.8)),  # pale sand is yellow
+        snowed(1.0, where=INNER),  # the site alone was paved
+    ],
+    ids=["patches", "sand", "paved"],
+)
+def test_what_is_no_snow_is_not_called_so(after):
+    assert not any("snow seems" in one for one in judge(scene(1), after, inside=INNER).reasons)
+
+
+def test_snow_is_measured_from_the_picture_s_own_dark_and_bright():
+    everywhere = np.ones(SHAPE, bool)
+    quarter, median, pale = measure_snow(snowed(0.7), everywhere)
+    assert quarter > 0.8
+    assert median > 0.6
+    assert pale > 0.95
+    brighter = replace(snowed(0.7), bands=0.4 * snowed(0.7).bands + 30)
+    assert measure_snow(brighter, everywhere)[:2] == pytest.approx((quarter, median), abs=1e-3)
+    assert measure_snow(snowed(0.7), np.zeros(SHAPE, bool)) is None
+    flat = replace(scene(), bands=np.full((3, *SHAPE), 90, np.float32))
+    assert measure_snow(flat, everywhere) is None
+    grey = scene(roles=("red", "nir", "blue"))
+    assert measure_snow(grey, everywhere) is None
+
+
+def test_a_simulated_site_under_snow_is_refused_and_its_neighbour_is_not():
+    verdicts = {}
+    for seed in (100, 101):
+        built = build_site("kosan", seed)
+        rasters = []
+        for picture in picture_site(built):
+            values, gsd_m = picture.values * 255, picture.gsd_m
+            grid = utm_grid(*values.shape[1:], gsd_m)
+            rasters.append(Raster(values.astype(np.float32), np.ones(values.shape[1:], bool), grid,
+                                  Sensor(RGB, gsd_m), None))  # fmt: skip
+        inside = np.zeros(rasters[0].grid.shape, bool)
+        inside[200:-200, 200:-200] = True
+        found = judge_fitness(*rasters, Aligned(0.1), inside, SETTINGS)
+        verdicts[seed] = [one for one in found.reasons if "snow" in one]
+    assert "after picture, also beyond" in verdicts[100][0]
+    assert not verdicts[101]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from landshift.raster import Raster
+from landshift.raster import Raster, block_means
 from landshift.settings import FitnessSettings, is_up_to
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ _PURE_PIXELS = 3.0
 """Pixels that the narrow side of an object must span; SURVEY §4.3."""
 _VEIL_WINDOW_M = 8.0
 """Side of the windows in which something is dark wherever nothing veils it: a shadow, a gap."""
+_SNOW_CELL_M = 1.0
+"""Side of the squares whose light is compared: finer pixels show what sticks out of the snow."""
+_LEAST_CELLS = 400
+"""Below it they are too few for a rule about most of the ground."""
 _DARKEST = 0.02
 """Added to brightness over full scale before contrast is divided by it: the noise of black."""
 _BLOCK_PX = 8
@@ -96,6 +100,7 @@ def judge_fitness(
         findings += _picture("before", before, inside & before.valid, settings)
         findings += _picture("after", after, inside & after.valid, settings)
         findings += _veil(before, after, before.valid & after.valid, settings)
+        findings += _snow(before, after, inside, settings)
         findings += _agreement(before, after, seen, settings)
     findings.sort(key=lambda finding: not finding.refuses)
     verdict: Verdict = "ok"
@@ -338,6 +343,69 @@ def _dark_and_contrast(raster: Raster, seen: Mask, window_px: int) -> tuple[floa
     square = ndimage.uniform_filter(brightness**2, window_px)
     spread = np.sqrt(np.maximum(square - mean**2, 0.0))
     return float(np.median(dark[seen])), float(np.median((spread / (mean + _DARKEST))[seen]))
+
+
+def _snow(before: Raster, after: Raster, inside: Mask, settings: FitnessSettings) -> list[Finding]:
+    """Whether snow lies over one of the pictures and not over the other, or over both.
+
+    It hides roofs, so that new ones are missed and old ones look removed. Nothing else is pale
+    nearly everywhere, but ground that was paved all over: so a pair is refused only where the
+    ground beyond the aoi says it as well, and did not say it on the other date.
+    """
+    seen = before.valid & after.valid
+    findings = []
+    for when, one, other in (("before", before, after), ("after", after, before)):
+        found = measure_snow(one, seen)
+        if found is None or not _is_snowy(found, settings):
+            continue
+        around, then = (measure_snow(picture, seen & ~inside) for picture in (one, other))
+        refuses = bool(
+            around and then and _is_snowy(around, settings)
+            and around[1] - then[1] >= settings.snow_rise
+        )  # fmt: skip
+        where = "also beyond the site, and not in the other picture" if refuses else "or much paved"
+        findings.append(
+            Finding(refuses, f"snow seems to lie over the {when} picture, {where}: a quarter of "
+                    f"the ground is at {found[0]:.0%} of its brightest or more, and pale; roofs "
+                    f"under snow are not seen")
+        )  # fmt: skip
+    return findings
+
+
+def _is_snowy(found: tuple[float, float, float], settings: FitnessSettings) -> bool:
+    least = settings.snow_quarter, settings.snow_median, settings.snow_colourless
+    return all(one >= limit for one, limit in zip(found, least, strict=True))
+
+
+def measure_snow(raster: Raster, where: Mask) -> tuple[float, float, float] | None:
+    """How bright most of the ground is beside the brightest, and how pale.
+
+    Parameters
+    ----------
+    raster
+        One picture.
+    where
+        (row, col); the ground asked about.
+
+    Returns
+    -------
+    tuple of float, or None
+        Upper quartile and median of the darkest visible band, where 0 is its 2nd and 1 its 98th
+        percentile; median of the darkest over the brightest visible band. None without red, green
+        and blue, of a picture of one colour, and where too little is asked about.
+    """
+    if not set(_VISIBLE[:3]) <= set(raster.sensor.bands):
+        return None
+    factor = max(1, round(_SNOW_CELL_M / raster.grid.gsd_m))
+    means, held = block_means(raster.select(_VISIBLE[:3]), where, factor)
+    if int(held.sum()) < _LEAST_CELLS:
+        return None
+    darkest, brightest = means.min(axis=0)[held], means.max(axis=0)[held]
+    low, median, quarter, high = np.percentile(darkest, [2.0, 50.0, 75.0, 98.0])
+    if high <= low:
+        return None
+    pale = float(np.median(darkest / np.maximum(brightest, 1e-6)))
+    return float((quarter - low) / (high - low)), float((median - low) / (high - low)), pale
 
 
 def _edge_strength(raster: Raster, told: Mask, block_px: int) -> NDArray[np.float32]:
