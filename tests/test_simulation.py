@@ -29,7 +29,6 @@ from landshift.simulation import (
 from landshift.simulation.canvas import Canvas
 from landshift.simulation.farmland import paint_orchard, paint_tall
 from landshift.simulation.light import Sun, View, look_at, shadow_heights
-from landshift.simulation.pairs import _snowed
 from landshift.simulation.seasons import season_of
 from landshift.simulation.sensors import jpeg, pooled, spots
 from landshift.simulation.stage import Zone, draw_plan, set_stage
@@ -103,44 +102,6 @@ def test_pictures_differ_where_nothing_was_built_but_the_cover_does_not():
 def test_about_a_third_of_the_pairs_are_unchanged():
     quiet = [not simulate_pair("rgb", seed, (16, 16), 1.0).events for seed in range(50)]
     assert 0.2 < np.mean(quiet) < 0.55
-
-
-def themed(theme, count=12, px=160, gsd_m=1.2):
-    return [simulate_pair("rgb", seed, (px, px), gsd_m, theme=theme) for seed in range(count)]
-
-
-def test_a_scene_of_snow_has_it_on_one_date_in_winter():
-    drawn = [_snowed(np.random.default_rng(seed), (120, 260)) for seed in range(40)]
-    for seasons in drawn:
-        (winter,) = (one for one in seasons if one.snow > 0)
-        assert winter.day >= 336 or winter.day <= 69
-        assert winter.leaf == 0
-    first = sum(seasons[0].snow > 0 for seasons in drawn)
-    assert 10 < first < 30
-    plain, snowy = (simulate_pair("rgb", 4, (64, 64), 1.2, theme=theme) for theme in (None, "snow"))
-    assert not np.array_equal(plain.before, snowy.before)
-
-
-def test_in_rebuilt_scenes_buildings_take_the_place_of_greenhouses():
-    def taken(pair):
-        one, other = (pair.plan_before == 2, pair.plan_after == 3), (
-            pair.plan_before == 3, pair.plan_after == 2)  # fmt: skip
-        return max((one[0] & one[1]).mean(), (other[0] & other[1]).mean())
-
-    rebuilt, chance = (
-        np.array([taken(pair) for pair in themed(theme)]) for theme in ("rebuilt", None)
-    )
-    assert (rebuilt > 0.005).sum() >= 4
-    assert (chance > 0.005).sum() <= 1
-
-
-def test_scenes_of_works_show_what_is_begun_and_no_building_yet():
-    stages = {"foundations", "frames", "site", "busy site", "cleared"}
-    begun, chance = (
-        [sum(event.kind in stages for event in pair.events) for pair in themed(theme)]
-        for theme in ("works", None)
-    )
-    assert np.mean(begun) > 2 * np.mean(chance)
 
 
 def test_an_unknown_family_is_a_mistake():

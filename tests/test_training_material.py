@@ -127,20 +127,6 @@ def test_scenes_of_other_pixels_or_with_other_labels_are_made_anew(tmp_path):
     assert np.array_equal(made((1.0, 1.2)).bands, other.bands)
 
 
-def test_themes_take_turns_and_scenes_of_each_are_kept_apart(tmp_path):
-    def made(*themes):
-        return simulated_tiles(
-            "rgb", range(1, 4), 32, (0.5, 0.6), tmp_path, lambda line: None, themes=themes
-        )
-
-    plain, themed = made(None), made("works", "snow")
-    names = [f"rgb-32-{kind}{seed}.npz" for seed, kind in ((1, "works-"), (2, "snow-"))]
-    assert all((tmp_path / name).exists() for name in (*names, "rgb-32-1.npz"))
-    assert (tmp_path / "rgb-32-works-3.npz").exists()
-    assert not np.array_equal(plain[1].bands, themed[1].bands)
-    assert np.array_equal(made(None)[1].bands, plain[1].bands)
-
-
 def recipe(**changed):
     return dataclasses.replace(read_recipe("open-rgb-first"), **changed)
 

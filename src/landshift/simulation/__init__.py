@@ -4,7 +4,6 @@
 `write_site` make the six named sites that serve as samples.
 """
 
-from landshift.simulation.events import Theme
 from landshift.simulation.export import SAMPLE_SEED, write_samples, write_site
 from landshift.simulation.geolocation import Displacement, displaced
 from landshift.simulation.pairs import SimulatedPair, simulate_pair
@@ -20,7 +19,6 @@ __all__ = [
     "SitePicture",
     "SiteRecipe",
     "SiteScene",
-    "Theme",
     "build_site",
     "displaced",
     "picture_site",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -238,14 +237,10 @@ def event_zone(stage: Stage, block: Block) -> Zone:
     return Zone(u, u + a, v, v + b)
 
 
-def change_block(
-    stage: Stage, block: Block, kinds: dict[str, float] | None = None
-) -> Event | None:
-    """Let one block change, in a way that fits what it was or in one of ``kinds`` by weight."""
+def change_block(stage: Stage, block: Block) -> Event | None:
+    """Let one block change, in a way that fits what it was."""
     rng = stage.rng
-    if kinds is not None:
-        weights = dict(kinds)
-    elif block.use in FIELDS or block.use in GREENHOUSES:
+    if block.use in FIELDS or block.use in GREENHOUSES:
         weights = dict(_ON_FIELDS)
         if block.use in GREENHOUSES:
             weights.pop("greenhouses")
@@ -255,7 +250,7 @@ def change_block(
         weights = dict(_ON_BUILT)
     else:
         return None
-    if stage.western and kinds is None:
+    if stage.western:
         weights = {"suburb": 8, "cleared": 3, "halls": 1, "road": 0.5, "foundations": 0.5}
         if block.use == "suburb":
             weights = {"cleared": 1}
@@ -351,26 +346,6 @@ def change_land(stage: Stage, blocks: list[Block]) -> list[Event]:
         if event is not None:
             events.append(event)
     return events
-
-
-Theme = Literal["snow", "rebuilt", "works"]
-"""What a scene shows that few show by chance: snow on one date, greenhouses that became halls,
-building sites."""
-_REBUILT = {"halls": 6, "industry": 1.5, "frames": 1.5, "workshops": 1, "site": 1, "cleared": 1}
-_WORKS = {"foundations": 3, "frames": 2.5, "site": 3, "busy site": 2, "cleared": 1}
-_SHARE_OF_THEME = 0.7
-"""Of the blocks that can change as the theme says, how many do."""
-
-
-def change_as_themed(stage: Stage, blocks: list[Block], theme: Theme) -> list[Event]:
-    """Let blocks change as the theme says; snow changes none."""
-    if theme == "snow":
-        return []
-    uses, kinds = (GREENHOUSES, _REBUILT) if theme == "rebuilt" else (FIELDS | OPEN, _WORKS)
-    fitting = [b for b in blocks if b.use in uses and share_inside(stage, b) > 0.2]
-    chosen = [b for b in fitting if stage.rng.random() < _SHARE_OF_THEME]
-    events = (change_block(stage, block, kinds) for block in chosen)
-    return [event for event in events if event is not None]
 
 
 def repaint_roofs(stage: Stage) -> None:

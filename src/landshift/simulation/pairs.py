@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,7 @@ from numpy.typing import NDArray
 from landshift.sensor import FAMILY_BANDS, Family
 from landshift.simulation.canvas import Canvas, FloatArray
 from landshift.simulation.estates import begin_estate, blocks_beside, go_on
-from landshift.simulation.events import (
-    Event,
-    Theme,
-    change_as_themed,
-    change_land,
-    repaint_roofs,
-)
+from landshift.simulation.events import Event, change_land, repaint_roofs
 from landshift.simulation.layout import PLACES, paint_land
 from landshift.simulation.light import Sun, View
 from landshift.simulation.noise import noise
@@ -30,10 +24,6 @@ from landshift.simulation.surfaces import BUILDING
 
 UNCHANGED_SHARE = 0.35
 """Share of pairs in which nothing lasting changes."""
-
-
-_FIRST_SNOW, _SNOW_DAYS = 336, 99
-"""Day of the year from which snow may lie, and for how many days."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +96,11 @@ def along_lines(stage: Stage) -> tuple[FloatArray, FloatArray]:
     return cos * stage.u - sin * stage.v, sin * stage.u + cos * stage.v
 
 
-def _places(rng: np.random.Generator, theme: Theme | None) -> list[str]:
+def _places(rng: np.random.Generator) -> list[str]:
     """Kinds of place that share a scene."""
     first = draw(
         rng,
-        {"greenhouse belt": 1.0, "island greenhouses": 1.0} if theme == "rebuilt" else {
+        {
             "paddies": 1.2, "strip fields": 1.6, "dry hills": 1.0, "village": 1.3,
             "town edge": 1.6, "greenhouse belt": 1.2, "island greenhouses": 1.6,
             "industry": 1.3, "suburb": 2.6, "ranch": 0.9, "big fields": 0.6, "city": 1.4,
@@ -137,37 +127,24 @@ def _sampled(
 
 
 def _begin(
-    rng: np.random.Generator, shape: tuple[int, int], pixel_m: float, days: tuple[int, int],
-    theme: Theme | None,
-) -> tuple[Stage, list[str]]:  # fmt: skip
+    rng: np.random.Generator, shape: tuple[int, int], pixel_m: float, days: tuple[int, int]
+) -> tuple[Stage, list[str]]:
     """A stage for a random place."""
-    places = _places(rng, theme)
+    places = _places(rng)
     western = PLACES[places[0]].western
     mild = rng.random() if western else (rng.random() if rng.random() < 0.25 else 0.0)
     seasons: tuple[Season, Season] = (
         season_of(rng, days[0], float(mild)),
         season_of(rng, days[1], float(mild)),
     )
-    if theme == "snow":
-        seasons = _snowed(rng, days)
     bend = 0.09 if western else 0.05
     plan = draw_plan(rng, max(shape) * pixel_m, bend)
     return set_stage(rng, Canvas.blank(shape, pixel_m), plan, seasons, western), places
 
 
-def _snowed(rng: np.random.Generator, days: tuple[int, int]) -> tuple[Season, Season]:
-    """The seasons of two days, one of them moved into a winter with snow."""
-    day = int((rng.integers(_FIRST_SNOW, _FIRST_SNOW + _SNOW_DAYS) - 1) % 365) + 1
-    winter = replace(season_of(rng, day), snow=float(rng.beta(2.0, 1.2)) * rng.uniform(0.3, 1.0))
-    if rng.random() < 0.5:
-        return winter, season_of(rng, days[1])
-    return season_of(rng, days[0]), winter
-
-
 def simulate_pair(
-    family: Family, seed: int, shape: tuple[int, int], gsd_m: float,
-    unchanged: bool | None = None, theme: Theme | None = None,
-) -> SimulatedPair:  # fmt: skip
+    family: Family, seed: int, shape: tuple[int, int], gsd_m: float, unchanged: bool | None = None
+) -> SimulatedPair:
     """Two pictures of a place that never was, on one grid, with exact land cover.
 
     Parameters
@@ -182,8 +159,6 @@ def simulate_pair(
         Side of a pixel in metres, 0.2 to 15.
     unchanged
         Whether to keep everything lasting as it was; None leaves it to chance.
-    theme
-        What the scene is to show; None leaves that to chance as well.
     """
     if family not in FAMILY_BANDS:
         raise ValueError(f"family must be one of {sorted(FAMILY_BANDS)}: {family!r}")
@@ -194,17 +169,15 @@ def simulate_pair(
     pad = int(min(max(round(14 / gsd_m), 3), 28))
     full = ((shape[0] + 2 * pad) * factor, (shape[1] + 2 * pad) * factor)
     days = _days(rng)
-    stage, places = _begin(rng, full, pixel_m, days, theme)
+    stage, places = _begin(rng, full, pixel_m, days)
     blocks = paint_land(stage, places)
     estate = begin_estate(stage, seed) if family == "rgb" else None
     canvases = [stage.canvas, stage.canvas.copy()]
     stage.canvas = canvases[1]
     quiet = rng.random() < UNCHANGED_SHARE if unchanged is None else unchanged
-    quiet = quiet and theme in (None, "snow")
     if estate is not None:
         blocks = blocks_beside(stage, estate, blocks)
-    events = [] if quiet or theme is None else change_as_themed(stage, blocks, theme)
-    events += [] if quiet else change_land(stage, blocks)
+    events = [] if quiet else change_land(stage, blocks)
     if estate is not None and not quiet:
         events += go_on(stage, estate, seed)
     repaint_roofs(stage)

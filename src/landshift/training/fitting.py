@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from landshift.features import reads_gsd
 from landshift.legend import Cover
 from landshift.model import HALVINGS, load_model, save_model, widths_of
 from landshift.sensor import FAMILY_BANDS
-from landshift.simulation import Theme
 from landshift.training.calibration import fit_scaling
 from landshift.training.folder import read_folder
 from landshift.training.material import (
@@ -93,8 +92,6 @@ def train(
     make = (recipe.simulated_px, gsd_m, work / "scenes", report)
     seeds = range(recipe.first_pair, recipe.first_pair + recipe.simulated_pairs)
     scenes = simulated_tiles(recipe.family, seeds, *make)
-    further = range(seeds.stop, seeds.stop + recipe.themed_pairs)
-    scenes += simulated_tiles(recipe.family, further, *make, themes=get_args(Theme))
     held = range(_HELD_OUT_SEED, _HELD_OUT_SEED + recipe.held_out_pairs)
     held_scenes = simulated_tiles(recipe.family, held, *make)
     taught = [tile for split, tile in labelled if split == "train"]

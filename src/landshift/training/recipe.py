@@ -47,9 +47,6 @@ class Recipe:
     """Highest rate of a one-cycle schedule, AdamW."""
     seed: int
     """Of everything random."""
-    themed_pairs: int = 0
-    """Scenes beside those, of the seeds that follow, a third each of what scenes of chance seldom
-    show and models err at: snow on one date, greenhouses that became halls, building sites."""
     first_pair: int = 1
     """Seed of the first scene; a run that learns on begins where the one before ended."""
     start: str = ""

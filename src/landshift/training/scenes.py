@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from landshift.legend import Cover
 from landshift.sensor import Family
-from landshift.simulation import SimulatedPair, Theme, simulate_pair
+from landshift.simulation import SimulatedPair, simulate_pair
 from landshift.training.material import GAINED, IGNORED, LOST, SAME, Tile, fate
 
 _STANDING = (Cover.BUILDING, Cover.GREENHOUSE)
@@ -29,20 +28,19 @@ def simulated_tiles(
     gsd_m: tuple[float, float],
     folder: Path,
     report: Callable[[str], None],
-    themes: tuple[Theme | None, ...] = (None,),
 ) -> list[Tile]:
     """Simulated pairs, one a seed, kept in ``folder`` so that a killed run goes on where it was.
 
-    Their ``themes`` in turn. Scenes there of other pixels or with other labels are made anew.
+    Scenes there of other pixels or with other labels are made anew.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tiles = []
-    for seed, theme in zip(seeds, cycle(themes), strict=False):
-        file = folder / f"{family}-{shape_px}-{f'{theme}-' if theme else ''}{seed}.npz"
+    for seed in seeds:
+        file = folder / f"{family}-{shape_px}-{seed}.npz"
         low, high = np.log(gsd_m)
         side_m = float(np.exp(np.random.default_rng([seed, 7]).uniform(low, high)))
         if not _is_kept(file, side_m):
-            _keep(file, simulate_pair(family, seed, (shape_px, shape_px), side_m, theme=theme))
+            _keep(file, simulate_pair(family, seed, (shape_px, shape_px), side_m))
             if seed % 50 == 0:
                 report(f"simulated {seed - seeds.start + 1} of {len(seeds)} {family} pairs")
         with np.load(file) as arrays:
