@@ -1,5 +1,8 @@
 """The story page: what it does with pairs that do not fit together."""
 
+from datetime import date
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rasterio
@@ -9,7 +12,7 @@ from PIL import Image as Picture
 from landshift.comparison import compare_site
 from landshift.errors import ImageError, UnfitPairError
 from landshift.mapping import map_cover
-from landshift.reading import describe_image, read_raster
+from landshift.reading import describe_image, read_aoi, read_raster
 from landshift.settings import GridSettings, Settings
 from landshift.site import Image, Site
 from networks import random_model
@@ -61,6 +64,20 @@ def test_a_file_compared_with_itself_has_nothing_to_align(tmp_path, model):
     assert any("the same file" in warning for warning in report.warnings)
 
 
+def test_more_houses_that_went_than_came_are_a_reason_to_ask_for_the_order():
+    folder = Path(__file__).parent.parent / "sample_tiles/kosan"
+    aoi = read_aoi(folder / "site.geojson")
+    first, second = folder / "before.tif", folder / "after.tif"
+    days = date(2023, 10, 2), date(2023, 12, 9)
+    for pair, asked in (
+        ((Image(second), Image(first)), True),
+        ((Image(first), Image(second)), False),
+        ((Image(second, date=days[1]), Image(first, date=days[0])), False),
+    ):
+        report = compare_site(Site("kosan", *pair, aoi), "open", Settings(), lambda stage: None)
+        assert any("wrong way round" in one for one in report.warnings) == asked
+
+
 def test_a_model_for_research_alone_says_so_in_every_result(tmp_path):
     told = "research only: learned from somebody's pictures"
     random_model(tmp_path, seed=4, name="lent", licence=told)
@@ -74,7 +91,7 @@ def test_a_model_for_research_alone_says_so_in_every_result(tmp_path):
 def test_the_before_picture_is_moved_onto_the_after_picture(tmp_path, model):
     rng = np.random.default_rng(5)
     ground = np.kron(rng.integers(40, 216, (60, 60)), np.ones((8, 8))).astype(np.uint8)
-    ground = np.stack([ground] * 3, axis=-1)
+    ground = np.stack([ground, ground // 2 + 30, ground // 3 + 20], axis=-1)
     Picture.fromarray(ground[40:440, 40:440]).save(tmp_path / "after.png")
     Picture.fromarray(ground[37:437, 34:434]).save(tmp_path / "before.png")
     site = Site("moved", *(Image(tmp_path / f"{n}.png", gsd_m=0.5) for n in ("before", "after")))

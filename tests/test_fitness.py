@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from landshift.colour import measure_snow
 from landshift.errors import SettingsError
 from landshift.fitness import (
     Fitness,
     full_scale,
     judge_fitness,
-    measure_snow,
     measure_veil,
 )
 from landshift.raster import Raster

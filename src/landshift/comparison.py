@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landshift.alignment import Alignment
-from landshift.area import measure_area, measure_balance
+from landshift.area import Hectares, measure_area, measure_balance
 from landshift.buildings import outline_buildings
 from landshift.clouds import without_clouds
 from landshift.errors import ImageError, UnfitPairError
@@ -114,7 +114,7 @@ def compare_site(
         seen_share=min(float(changes.seen_hectares.sum() / changes.aoi_hectares), 1.0),
         outline=outline, before_picture=make_preview(shown[0], settings.preview),
         after_picture=make_preview(shown[1], settings.preview),
-        warnings=_warnings(pictures, records, fitness, alignment, model, settings),
+        warnings=_warnings(pictures, records, fitness, alignment, model, settings, totals),
         settings=settings.as_dict(), software=_software(model),
         balance=measure_balance(changes, alignment, settings.area),
     )  # fmt: skip
@@ -220,7 +220,7 @@ def _record(picture: PictureInfo, shown: Raster, aoi: NDArray[np.bool_]) -> Imag
 
 def _warnings(
     pictures: tuple[PictureInfo, PictureInfo], records: tuple[ImageRecord, ...], fitness: Fitness,
-    alignment: Alignment, model: Model, settings: Settings,
+    alignment: Alignment, model: Model, settings: Settings, totals: Mapping[str, Hectares],
 ) -> tuple[str, ...]:  # fmt: skip
     found = list(fitness.reasons)
     if pictures[0].sha256 == pictures[1].sha256:
@@ -231,6 +231,10 @@ def _warnings(
             found.append(mask_words(Path(one.mask.path).name, one.mask.hidden_share, whole))
     found += [note for picture in pictures for note in picture.notes]
     found += notes_of_gsd(*pictures, settings.grid)
+    undated = all(one.date is None for one in pictures)
+    if undated and totals["removed_building"].low > totals["new_building"].high:
+        found.append("more buildings went than came, and no date tells which picture is the older: "
+                     "perhaps they were given the wrong way round")  # fmt: skip
     if alignment.verdict == "doubtful" and alignment.reason not in " ".join(found):
         found.append(f"the alignment is doubtful: {alignment.reason}")
     if model.research_only:

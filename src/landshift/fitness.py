@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from landshift.raster import Raster, block_means
+from landshift.colour import agreeing_order, is_grey, measure_snow, saturation
+from landshift.raster import Raster
 from landshift.settings import FitnessSettings, is_up_to
 
 if TYPE_CHECKING:
@@ -37,10 +38,6 @@ _PURE_PIXELS = 3.0
 """Pixels that the narrow side of an object must span; SURVEY §4.3."""
 _VEIL_WINDOW_M = 8.0
 """Side of the windows in which something is dark wherever nothing veils it: a shadow, a gap."""
-_SNOW_CELL_M = 1.0
-"""Side of the squares whose light is compared: finer pixels show what sticks out of the snow."""
-_LEAST_CELLS = 400
-"""Below it they are too few for a rule about most of the ground."""
 _DARKEST = 0.02
 """Added to brightness over full scale before contrast is divided by it: the noise of black."""
 _BLOCK_PX = 8
@@ -100,7 +97,8 @@ def judge_fitness(
         findings += _picture("before", before, inside & before.valid, settings)
         findings += _picture("after", after, inside & after.valid, settings)
         findings += _veil(before, after, before.valid & after.valid, settings)
-        findings += _snow(before, after, inside, settings)
+        findings += judge_snow(before, after, inside, settings)
+        findings += _colours(before, after, settings)
         findings += _agreement(before, after, seen, settings)
     findings.sort(key=lambda finding: not finding.refuses)
     verdict: Verdict = "ok"
@@ -306,8 +304,9 @@ def _veil(
     return [
         Finding(
             True,
-            f"haze, cloud or snow veils the {veiled} picture: its dark ground "
-            f"is {lift:.0%} of the scale brighter than the other's, its contrast {share:.0%} of it",
+            f"haze, cloud or snow veils the {veiled} picture, or the two were stretched unlike: "
+            f"its dark ground is {lift:.0%} of the scale brighter than the other's, its contrast "
+            f"{share:.0%} of it",
         )
     ]
 
@@ -345,7 +344,9 @@ def _dark_and_contrast(raster: Raster, seen: Mask, window_px: int) -> tuple[floa
     return float(np.median(dark[seen])), float(np.median((spread / (mean + _DARKEST))[seen]))
 
 
-def _snow(before: Raster, after: Raster, inside: Mask, settings: FitnessSettings) -> list[Finding]:
+def judge_snow(
+    before: Raster, after: Raster, inside: Mask, settings: FitnessSettings
+) -> list[Finding]:
     """Whether snow lies over one of the pictures and not over the other, or over both.
 
     It hides roofs, so that new ones are missed and old ones look removed. Nothing else is pale
@@ -355,7 +356,7 @@ def _snow(before: Raster, after: Raster, inside: Mask, settings: FitnessSettings
     seen = before.valid & after.valid
     findings = []
     for when, one, other in (("before", before, after), ("after", after, before)):
-        found = measure_snow(one, seen)
+        found = None if is_grey(one) else measure_snow(one, seen)
         if found is None or not _is_snowy(found, settings):
             continue
         around, then = (measure_snow(picture, seen & ~inside) for picture in (one, other))
@@ -377,35 +378,36 @@ def _is_snowy(found: tuple[float, float, float], settings: FitnessSettings) -> b
     return all(one >= limit for one, limit in zip(found, least, strict=True))
 
 
-def measure_snow(raster: Raster, where: Mask) -> tuple[float, float, float] | None:
-    """How bright most of the ground is beside the brightest, and how pale.
+def _colours(before: Raster, after: Raster, settings: FitnessSettings) -> list[Finding]:
+    """Whether both pictures have the colours that their bands' names promise.
 
-    Parameters
-    ----------
-    raster
-        One picture.
-    where
-        (row, col); the ground asked about.
-
-    Returns
-    -------
-    tuple of float, or None
-        Upper quartile and median of the darkest visible band, where 0 is its 2nd and 1 its 98th
-        percentile; median of the darkest over the brightest visible band. None without red, green
-        and blue, of a picture of one colour, and where too little is asked about.
+    Roofs, film and fields are told by colour too: without it, or with bands in another order, new
+    halls are missed, and nothing else in the answer shows it.
     """
-    if not set(_VISIBLE[:3]) <= set(raster.sensor.bands):
-        return None
-    factor = max(1, round(_SNOW_CELL_M / raster.grid.gsd_m))
-    means, held = block_means(raster.select(_VISIBLE[:3]), where, factor)
-    if int(held.sum()) < _LEAST_CELLS:
-        return None
-    darkest, brightest = means.min(axis=0)[held], means.max(axis=0)[held]
-    low, median, quarter, high = np.percentile(darkest, [2.0, 50.0, 75.0, 98.0])
-    if high <= low:
-        return None
-    pale = float(np.median(darkest / np.maximum(brightest, 1e-6)))
-    return float((quarter - low) / (high - low)), float((median - low) / (high - low)), pale
+    findings = []
+    for when, picture in (("before", before), ("after", after)):
+        if is_grey(picture):
+            findings.append(
+                Finding(True, f"the {when} picture is grey: its red, green and blue are the same; "
+                        f"allowed are pictures with colours")
+            )  # fmt: skip
+            continue
+        found = saturation(picture)
+        if found is not None and found < settings.caution_saturation:
+            findings.append(
+                Finding(False, f"the {when} picture has next to no colour: nine tenths of it are "
+                        f"below a saturation of {found:.1%}, usual are 10 % and more")
+            )  # fmt: skip
+    if findings:
+        return findings
+    seen = before.valid & after.valid
+    order, gain = agreeing_order(before, after, seen, full_scale(before), full_scale(after))
+    if gain >= settings.caution_order_gain:
+        findings.append(
+            Finding(False, f"the colours of the two pictures agree better, by {gain:.2f}, with "
+                    f"one's bands in another order, such as {', '.join(order)}; --bands names them")
+        )  # fmt: skip
+    return findings
 
 
 def _edge_strength(raster: Raster, told: Mask, block_px: int) -> NDArray[np.float32]:

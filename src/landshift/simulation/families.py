@@ -24,9 +24,9 @@ from landshift.simulation.spectra import mix, spectrum
 from landshift.simulation.stage import Stage, Zone, draw_plan, set_stage
 from landshift.simulation.surfaces import CROPLAND, GREENHOUSE, HERBACEOUS, WATER, WOODY, Look
 
-QUIET_FAMILIES = ("season", "sun", "view", "film", "haze", "shift", "cloud")
+QUIET_FAMILIES = ("season", "sun", "view", "film", "haze", "shift", "cloud", "snow")
 """What may differ: the season; sun and shadow; the lean of the view; film off some greenhouses;
-haze; where the picture lies, by one pixel; a cloud over a tenth to a third of it."""
+haze; where the picture lies, by one pixel; a cloud over a tenth to a third of it; snow."""
 _STREAM = 23
 """Seeds of these pairs begin their own stream: no pair of `simulate_pair` shares a scene."""
 _BANDS = FAMILY_BANDS["rgb"]
@@ -93,7 +93,8 @@ def simulate_quiet(family: str, seed: int, shape: tuple[int, int], gsd_m: float)
     after, moved = _CHANGES[family](scene, before, gsd_m)
     rng = np.random.default_rng((*seeds, 2))
     sampled = [pooled(values, _FACTOR) for values in (before, after)]
-    camera = draw_camera(rng, "rgb", _BANDS, sampled[0])
+    # exposed for the brighter of the two: snow seen by a camera set for fields is white all over
+    camera = draw_camera(rng, "rgb", _BANDS, sampled[family == "snow"])
     pictures = [expose(rng, values, camera)[:, pad:-pad, pad:-pad] for values in sampled]
     return QuietPair(
         np.ascontiguousarray(pictures[0]), np.ascontiguousarray(pictures[1]), family, gsd_m,
@@ -129,12 +130,15 @@ def _place(rng: np.random.Generator) -> list[str]:
     return [str(rng.choice([name for name, place in PLACES.items() if not place.western]))]
 
 
-def _seen(scene: _Scene, weather: Weather, date: int) -> FloatArray:
-    """Reflectance (band, row, col), with the same grain each time."""
+def _seen(
+    scene: _Scene, weather: Weather, date: int, snow: float | None = None
+) -> FloatArray:
+    """Reflectance (band, row, col), with the same grain each time; ``snow`` or the season's."""
     stage = scene.stage
+    lying = stage.seasons[date].snow if snow is None else snow
     rng = np.random.default_rng((*scene.seed, 1))
     rendering: Rendering = render(
-        rng, stage.canvas, stage.table, date, weather, stage.seasons[date].snow,
+        rng, stage.canvas, stage.table, date, weather, lying,
         along_lines(stage), scene.ground, _BANDS,
     )  # fmt: skip
     return rendering.reflectance
@@ -204,6 +208,11 @@ def _clouded(scene: _Scene, before: FloatArray, gsd_m: float) -> _Changed:
     return under_cloud(rng, before, cloud, _BANDS), Displacement()
 
 
+def _snowed(scene: _Scene, before: FloatArray, gsd_m: float) -> _Changed:
+    rng = np.random.default_rng((*scene.seed, 3))
+    return _seen(scene, scene.weather, 0, rng.uniform(0.3, 1.0)), Displacement()
+
+
 def _moved(scene: _Scene, before: FloatArray, gsd_m: float) -> _Changed:
     rng = np.random.default_rng((*scene.seed, 3))
     toward = rng.uniform(0, 2 * math.pi)
@@ -219,5 +228,6 @@ _CHANGES: dict[str, Callable[[_Scene, FloatArray, float], _Changed]] = {
     "haze": _hazy,
     "shift": _moved,
     "cloud": _clouded,
+    "snow": _snowed,
 }
 """What makes the after picture of each family."""

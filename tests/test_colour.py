@@ -1,0 +1,131 @@
+"""What colours say of a picture: none, next to none, or bands in another order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from landshift.colour import agreeing_order, is_grey, saturation
+from landshift.fitness import judge_fitness
+from landshift.raster import Raster
+from landshift.sensor import Sensor
+from landshift.settings import FitnessSettings
+from landshift.simulation import build_site, picture_site
+from posteriors import Aligned, utm_grid
+
+RGB = ("red", "green", "blue")
+SHAPE = (120, 140)
+EVERYWHERE = np.ones(SHAPE, bool)
+
+
+def picture(seed=0, noise=3.0, roles=RGB):
+    """Patches of brown, green and grey, each day with noise of its own."""
+    rng = np.random.default_rng(0)
+    patch = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 6)
+    kinds = np.digitize(patch, np.quantile(patch, [0.4, 0.7]))
+    colours = np.array([[120, 95, 70], [60, 95, 50], [140, 140, 150]], float)
+    bands = np.moveaxis(colours[kinds], 2, 0)
+    bands = bands + np.random.default_rng(seed + 1).normal(0, noise, bands.shape)
+    return Raster(bands.astype(np.float32), EVERYWHERE.copy(), utm_grid(*SHAPE, 0.5),
+                  Sensor(roles, 0.5), None)  # fmt: skip
+
+
+def grey(one):
+    same = np.repeat(one.bands.mean(axis=0, keepdims=True), 3, axis=0)
+    return replace(one, bands=same)
+
+
+def judged(before, after, **settings):
+    limits = replace(FitnessSettings(), **settings)
+    return judge_fitness(before, after, Aligned(0.1), EVERYWHERE, limits)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_one_band_written_three_times_is_refused(when):
+    pair = {"before": picture(1), "after": picture(2)}
+    assert not judged(**pair).reasons
+    pair[when] = grey(pair[when])
+    found = judged(**pair)
+    assert found.verdict == "refuse"
+    assert found.reasons[0].startswith(f"the {when} picture is grey")
+
+
+def test_only_what_is_seen_has_to_have_colours():
+    margin = np.zeros(SHAPE, bool)
+    margin[:10] = True
+    one = grey(picture())
+    one = replace(one, bands=np.where(margin & [[[True]], [[False]], [[False]]], 200, one.bands))
+    assert not is_grey(one)
+    assert is_grey(replace(one, valid=~margin))
+    assert not is_grey(replace(one, valid=margin & False))
+    assert not is_grey(replace(grey(picture()), sensor=Sensor(("red", "nir", "blue"), 0.5)))
+
+
+def test_next_to_no_colour_is_a_caution():
+    pale = picture(2)
+    mean = pale.bands.mean(axis=0, keepdims=True)
+    pale = replace(pale, bands=mean + np.float32(0.06) * (pale.bands - mean))
+    found = judged(picture(1), pale)
+    assert found.verdict == "caution"
+    (told,) = found.reasons
+    assert "the after picture has next to no colour" in told
+    assert saturation(pale) < 0.05 < saturation(picture(1))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_bands_in_another_order_are_told_with_their_names(order):
+    """``order[k]`` is which colour stands in the band called ``RGB[k]``."""
+    before, good = picture(1), picture(2)
+    after = replace(good, bands=good.bands[list(order)])
+    called, gain = agreeing_order(before, after, EVERYWHERE, 255.0, 255.0)
+    assert called == tuple(RGB[k] for k in order)
+    found = judged(before, after)
+    if order == (0, 1, 2):
+        assert gain == 0.0
+        assert found.verdict == "ok"
+    else:
+        assert gain > 0.3
+        assert f"such as {', '.join(called)}; --bands" in " ".join(found.reasons)
+
+
+@given(st.floats(0.2, 4.0), st.floats(0.0, 30.0))
+def test_light_and_haze_of_a_day_change_no_order(gain, haze):
+    later = picture(2)
+    later = replace(later, bands=later.bands * np.float32(gain) + np.float32(haze))
+    _, more = agreeing_order(picture(1), later, EVERYWHERE, 255.0, 255.0 * gain)
+    assert more == 0.0
+
+
+def test_of_too_little_or_without_colours_nothing_is_said():
+    few = np.zeros(SHAPE, bool)
+    few[:40, :40] = True
+    swapped = replace(picture(2), bands=picture(2).bands[::-1])
+    assert agreeing_order(picture(1), swapped, few, 255.0, 255.0) == (RGB, 0.0)
+    infrared = picture(2, roles=("red", "nir", "blue"))
+    assert agreeing_order(picture(1), infrared, EVERYWHERE, 255.0, 255.0) == (RGB, 0.0)
+    assert saturation(infrared) is None
+    assert saturation(replace(picture(), valid=few & False)) is None
+    flat = replace(picture(), bands=np.full((3, *SHAPE), 90, np.float32))
+    assert agreeing_order(flat, flat, EVERYWHERE, 255.0, 255.0) == (RGB, 0.0)
+    noise = replace(picture(), bands=np.random.default_rng(5).uniform(
+        0, 255, (3, *SHAPE)).astype(np.float32))  # fmt: skip
+    assert agreeing_order(picture(1), noise, EVERYWHERE, 255.0, 255.0) == (RGB, 0.0)
+
+
+def test_a_simulated_site_keeps_its_colours_and_loses_them_with_its_bands():
+    rasters = []
+    for one in picture_site(build_site("songchon", 102)):
+        values = (one.values * 255).astype(np.float32)
+        grid = utm_grid(*values.shape[1:], one.gsd_m)
+        rasters.append(Raster(values, np.ones(values.shape[1:], bool), grid,
+                              Sensor(RGB, one.gsd_m), None))  # fmt: skip
+    before, after = rasters
+    assert agreeing_order(before, after, before.valid, 255.0, 255.0)[1] < 0.1
+    turned = replace(after, bands=after.bands[[1, 2, 0]])
+    assert agreeing_order(before, turned, before.valid, 255.0, 255.0)[1] > 0.3
