@@ -365,9 +365,14 @@ def test_what_falls_short_does_not_look_like_enough():
     assert "a pixel is 40.3 m wide; the widest allowed is 40.0" in judge(*coarse).reasons
 
 
+def wide(seed=0, **given):
+    """More ground than one yard."""
+    return scene(seed, gsd_m=2.0, **given)
+
+
 def snowed(share, tint=(1.0, 1.0, 1.0), where=None, seed=2):
     """The ground of `scene` under snow that leaves some of it free, in patches."""
-    plain = scene(seed)
+    plain = scene(seed, gsd_m=2.0)
     patches = ndimage.gaussian_filter(np.random.default_rng(7).standard_normal(SHAPE), 3)
     white = patches < np.quantile(patches, share)
     if where is not None:
@@ -384,7 +389,7 @@ INNER[15:45, 15:55] = True
 
 @pytest.mark.parametrize("snowy", ["before", "after"])
 def test_snow_on_one_date_hides_roofs_and_is_refused(snowy):
-    pair = {"before": scene(1), "after": scene(2), snowy: snowed(0.7)}
+    pair = {"before": wide(1), "after": wide(2), snowy: snowed(0.7)}
     fitness = judge(**pair, inside=INNER)
     assert fitness.verdict == "refuse"
     (told,) = (one for one in fitness.reasons if "snow seems" in one)
@@ -392,7 +397,7 @@ def test_snow_on_one_date_hides_roofs_and_is_refused(snowy):
 
 
 def test_snow_on_both_dates_or_in_a_site_without_surroundings_is_a_caution():
-    both, alone = (snowed(0.7), snowed(0.75, seed=3)), (scene(1), snowed(0.7))
+    both, alone = (snowed(0.7), snowed(0.75, seed=3)), (wide(1), snowed(0.7))
     for pair, inside in ((both, INNER), (alone, None)):
         fitness = judge(*pair, inside=inside, refuse_pale_share=1.0)
         told = [one for one in fitness.reasons if "snow seems" in one]
@@ -410,7 +415,7 @@ def test_snow_on_both_dates_or_in_a_site_without_surroundings_is_a_caution():
     ids=["patches", "sand", "paved"],
 )
 def test_what_is_no_snow_is_not_called_so(after):
-    assert not any("snow seems" in one for one in judge(scene(1), after, inside=INNER).reasons)
+    assert not any("snow seems" in one for one in judge(wide(1), after, inside=INNER).reasons)
 
 
 def test_snow_is_measured_from_the_picture_s_own_dark_and_bright():
@@ -422,9 +427,11 @@ def test_snow_is_measured_from_the_picture_s_own_dark_and_bright():
     brighter = replace(snowed(0.7), bands=0.4 * snowed(0.7).bands + 30)
     assert measure_snow(brighter, everywhere)[:2] == pytest.approx((quarter, median), abs=1e-3)
     assert measure_snow(snowed(0.7), np.zeros(SHAPE, bool)) is None
-    flat = replace(scene(), bands=np.full((3, *SHAPE), 90, np.float32))
+    yard = replace(snowed(0.7), grid=utm_grid(*SHAPE, 0.5))
+    assert measure_snow(yard, everywhere) is None
+    flat = replace(wide(), bands=np.full((3, *SHAPE), 90, np.float32))
     assert measure_snow(flat, everywhere) is None
-    grey = scene(roles=("red", "nir", "blue"))
+    grey = wide(roles=("red", "nir", "blue"))
     assert measure_snow(grey, everywhere) is None
 
 

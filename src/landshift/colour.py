@@ -14,8 +14,9 @@ Mask = NDArray[np.bool_]
 _COLOURS = ("red", "green", "blue")
 _SNOW_CELL_M = 1.0
 """Side of the squares whose light is compared: finer pixels show what sticks out of the snow."""
-_LEAST_CELLS = 400
-"""Below it they are too few for a rule about most of the ground."""
+_LEAST_GROUND_M2 = 5000.0
+"""Below it nothing is said of snow: it may be one yard, paved. Judgement: works of the kind that is
+asked about cover two to three times as much."""
 _BLOCK_PX = 8
 """Side of the blocks whose mean colours are compared: finer ones move with the view."""
 _LEAST_BLOCKS = 100
@@ -54,7 +55,7 @@ def measure_snow(raster: Raster, where: Mask) -> tuple[float, float, float] | No
         return None
     factor = max(1, round(_SNOW_CELL_M / raster.grid.gsd_m))
     means, held = block_means(raster.select(_COLOURS), where, factor)
-    if int(held.sum()) < _LEAST_CELLS:
+    if int(held.sum()) * (factor * raster.grid.gsd_m) ** 2 < _LEAST_GROUND_M2:
         return None
     darkest, brightest = means.min(axis=0)[held], means.max(axis=0)[held]
     low, median, quarter, high = np.percentile(darkest, [2.0, 50.0, 75.0, 98.0])
