@@ -16,7 +16,7 @@ from landshift.fitness import judge_fitness
 from landshift.raster import Raster
 from landshift.sensor import Sensor
 from landshift.settings import FitnessSettings
-from landshift.simulation import build_site, picture_site
+from landshift.simulation import build_site, picture_site, simulate_pair
 from posteriors import Aligned, utm_grid
 
 RGB = ("red", "green", "blue")
@@ -92,6 +92,22 @@ def test_bands_in_another_order_are_told_with_their_names(order):
     else:
         assert gain > 0.3
         assert f"such as {', '.join(called)}; --bands" in " ".join(found.reasons)
+
+
+@pytest.mark.parametrize("seed", [25, 39])
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_pictures_that_change_places_agree_as_well_in_the_mirrored_order(order, seed):
+    pair = simulate_pair("rgbn", 81_000_000 + seed, (160, 160), 3.0)
+    grid, seen = utm_grid(160, 160, 3.0), np.ones((160, 160), bool)
+    before, after = (
+        Raster((values[:3] * 255).astype(np.float32), seen.copy(), grid, Sensor(RGB, 3.0), None)
+        for values in (pair.before, pair.after)
+    )
+    after = replace(after, bands=after.bands[list(order)])
+    called, gain = agreeing_order(before, after, seen, 255.0, 255.0)
+    mirrored, back = agreeing_order(after, before, seen, 255.0, 255.0)
+    assert gain == pytest.approx(back, abs=1e-6)
+    assert [called[RGB.index(name)] for name in mirrored] == list(RGB)
 
 
 @given(st.floats(0.2, 4.0), st.floats(0.0, 30.0))

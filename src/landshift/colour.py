@@ -122,9 +122,11 @@ def agreeing_order(
         if int(held.sum()) < _LEAST_BLOCKS:
             return _COLOURS, 0.0
         blocks.append(means[:, held] / np.float32(white))
-    first = _opponents(blocks[0])
+    one, other = blocks
+    # each in the other's order: of one alone, pictures that change places would agree otherwise
     agreements = {
-        order: _agreement(first, _opponents(blocks[1][list(order)]))
+        order: 0.5 * _agreement(_opponents(one), _opponents(other[list(order)]))
+        + 0.5 * _agreement(_opponents(other), _opponents(one[np.argsort(order)]))
         for order in permutations(range(3))
     }
     best = max(agreements, key=lambda order: agreements[order])

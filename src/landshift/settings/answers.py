@@ -147,8 +147,9 @@ class FitnessSettings:
     ones without snow 0.07."""
     caution_order_gain: float = 0.3
     """How much better the colours of both dates agree (mean correlation) with the bands of one in
-    another order, from which that order is told. Of 49 real pairs none gains so much; with one
-    date's red and blue exchanged a third do, and two thirds of simulated pairs."""
+    another order, from which that order is told. Of 49 real pairs of 0.2-2 m none gains so much, of
+    ten of fields at 5 m one, bare before and green after, and of 200 simulated ones at 3 m five;
+    with one date's red and blue exchanged a third do, and two thirds of simulated pairs."""
     same_side_px: int = 5
     """Side of the squares whose pixels are equal on both dates, and differ from each other, where
     both show one picture. Of 56 real and simulated pairs of two days, 0.2-30 m, none has a single
