@@ -65,6 +65,20 @@ def measure_snow(raster: Raster, where: Mask) -> tuple[float, float, float] | No
     return float((quarter - low) / (high - low)), float((median - low) / (high - low)), pale
 
 
+def snow_index(raster: Raster, where: Mask) -> float | None:
+    """Median of (green - swir1) / (green + swir1) of the brighter half of the ground ``where``.
+
+    Snow swallows light of 1.6 um, which film, concrete and cloud throw back. None without these
+    bands, and where nothing is asked about.
+    """
+    if not {"green", "swir1"} <= set(raster.sensor.bands) or not where.any():
+        return None
+    green, swir = raster.select(("green", "swir1"))[:, where]
+    bright = green >= np.median(green)
+    total = np.maximum(green + swir, 1e-6)[bright]
+    return float(np.median((green - swir)[bright] / total))
+
+
 def is_grey(raster: Raster) -> bool:
     """Whether red, green and blue are one and the same wherever the picture shows something."""
     if not _has_colours(raster) or not raster.valid.any():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from landshift.colour import agreeing_order, is_grey, measure_snow, saturation
+from landshift.colour import agreeing_order, is_grey, measure_snow, saturation, snow_index
 from landshift.raster import Raster
 from landshift.settings import FitnessSettings, is_up_to
 
@@ -351,13 +351,17 @@ def judge_snow(
 
     It hides roofs, so that new ones are missed and old ones look removed. Nothing else is pale
     nearly everywhere, but ground that was paved all over: so a pair is refused only where the
-    ground beyond the aoi says it as well, and did not say it on the other date.
+    ground beyond the aoi says it as well, and did not say it on the other date. Film over whole
+    plains does too; where a picture has short wave infrared, that tells it from snow.
     """
     seen = before.valid & after.valid
     findings = []
     for when, one, other in (("before", before, after), ("after", after, before)):
         found = None if is_grey(one) else measure_snow(one, seen)
         if found is None or not _is_snowy(found, settings):
+            continue
+        index = snow_index(one, seen)
+        if index is not None and index < settings.snow_index:
             continue
         around, then = (measure_snow(picture, seen & ~inside) for picture in (one, other))
         refuses = bool(

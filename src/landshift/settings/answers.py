@@ -141,6 +141,9 @@ class FitnessSettings:
     """Median of darkest over brightest visible band from which ground is as pale as snow."""
     snow_rise: float = 0.1
     """How far that median must lie above the other picture's for the pair to be refused."""
+    snow_index: float = 0.4
+    """(green - swir1) / (green + swir1) of its bright half below which ground is no snow, of
+    pictures with these bands: the limit of MODIS' snow maps (Hall et al. 1995)."""
     caution_saturation: float = 0.05
     """(max - min) / max of the visible bands that nine tenths of a picture's blocks stay below,
     under which it has next to no colour. Of 98 real pictures the least is 0.11, of 368 simulated
