@@ -91,7 +91,11 @@ def test_bands_in_another_order_are_told_with_their_names(order):
         assert found.verdict == "ok"
     else:
         assert gain > 0.3
-        assert f"such as {', '.join(called)}; --bands" in " ".join(found.reasons)
+        assert f"such as {', '.join(called)}" in " ".join(found.reasons)
+        # and of the before picture, where that is the wrong one
+        (told,) = judged(after, before).reasons
+        names = told.split("such as ")[1].split("; --bands")[0].split(" after, or ")
+        assert names[-1].removesuffix(" before") == ", ".join(called)
 
 
 @pytest.mark.parametrize("seed", [25, 39])

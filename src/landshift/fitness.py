@@ -407,9 +407,13 @@ def _colours(before: Raster, after: Raster, settings: FitnessSettings) -> list[F
     seen = before.valid & after.valid
     order, gain = agreeing_order(before, after, seen, full_scale(before), full_scale(after))
     if gain >= settings.caution_order_gain:
+        names = ", ".join(order)
+        # three bands moved on by one in one picture stand moved back by one in the other
+        turned = ", ".join(_VISIBLE[order.index(name)] for name in _VISIBLE[: len(order)])
+        which = names if names == turned else f"{names} after, or {turned} before"
         findings.append(
             Finding(False, f"the colours of the two pictures agree better, by {gain:.2f}, with "
-                    f"one's bands in another order, such as {', '.join(order)}; --bands names them")
+                    f"one's bands in another order, such as {which}; --bands names them")
         )  # fmt: skip
     return findings
 
