@@ -56,6 +56,21 @@ def test_one_band_written_three_times_is_refused(when):
     assert found.reasons[0].startswith(f"the {when} picture is grey")
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_mosaic_that_is_grey_all_over_the_site_is_refused_and_a_grey_yard_is_not(when):
+    pair = {"before": picture(1), "after": picture(2)}
+    for side, verdict in ((85, "refuse"), (70, "ok")):  # 7225 and 4900 pixels
+        site = np.zeros(SHAPE, bool)
+        site[20 : 20 + side, 20 : 20 + side] = True
+        bands = np.where(site, grey(pair[when]).bands, pair[when].bands)
+        given = pair | {when: replace(pair[when], bands=bands)}
+        found = judge_fitness(**given, alignment=Aligned(0.1), inside=site,
+                              settings=FitnessSettings())  # fmt: skip
+        assert found.verdict == verdict
+        said = f"the {when} picture is grey all over the site" in " ".join(found.reasons)
+        assert said == (verdict == "refuse")
+
+
 def test_only_what_is_seen_has_to_have_colours():
     margin = np.zeros(SHAPE, bool)
     margin[:10] = True

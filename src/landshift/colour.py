@@ -79,11 +79,18 @@ def snow_index(raster: Raster, where: Mask) -> float | None:
     return float(np.median((green - swir)[bright] / total))
 
 
-def is_grey(raster: Raster) -> bool:
-    """Whether red, green and blue are one and the same wherever the picture shows something."""
-    if not _has_colours(raster) or not raster.valid.any():
+def is_grey(raster: Raster, inside: Mask | None = None) -> bool:
+    """Whether red, green and blue are one and the same wherever the picture shows something.
+
+    Or all over the part ``inside``, (row, col), of it, unless that is small: a lossy file has no
+    colour left on a yard, and a mosaic has whole sheets without.
+    """
+    if not _has_colours(raster):
         return False
-    red, green, blue = (band[raster.valid] for band in raster.select(_COLOURS))
+    where = raster.valid if inside is None else raster.valid & inside
+    if where.sum() < (1 if inside is None else _LEAST_BLOCKS * _BLOCK_PX**2):
+        return False
+    red, green, blue = (band[where] for band in raster.select(_COLOURS))
     return bool(np.array_equal(red, green) and np.array_equal(green, blue))
 
 

@@ -98,7 +98,7 @@ def judge_fitness(
         findings += _picture("after", after, inside & after.valid, settings)
         findings += _veil(before, after, before.valid & after.valid, settings)
         findings += judge_snow(before, after, inside, settings)
-        findings += _colours(before, after, settings)
+        findings += _colours(before, after, inside, settings)
         findings += _agreement(before, after, seen, settings)
     findings.sort(key=lambda finding: not finding.refuses)
     verdict: Verdict = "ok"
@@ -382,7 +382,9 @@ def _is_snowy(found: tuple[float, float, float], settings: FitnessSettings) -> b
     return all(one >= limit for one, limit in zip(found, least, strict=True))
 
 
-def _colours(before: Raster, after: Raster, settings: FitnessSettings) -> list[Finding]:
+def _colours(
+    before: Raster, after: Raster, inside: Mask, settings: FitnessSettings
+) -> list[Finding]:
     """Whether both pictures have the colours that their bands' names promise.
 
     Roofs, film and fields are told by colour too: without it, or with bands in another order, new
@@ -390,10 +392,12 @@ def _colours(before: Raster, after: Raster, settings: FitnessSettings) -> list[F
     """
     findings = []
     for when, picture in (("before", before), ("after", after)):
-        if is_grey(picture):
+        whole = is_grey(picture)
+        if whole or is_grey(picture, inside):
+            where = "" if whole else " all over the site"
             findings.append(
-                Finding(True, f"the {when} picture is grey: its red, green and blue are the same; "
-                        f"allowed are pictures with colours")
+                Finding(True, f"the {when} picture is grey{where}: its red, green and blue are the "
+                        f"same; allowed are pictures with colours")
             )  # fmt: skip
             continue
         found = saturation(picture)
