@@ -71,6 +71,7 @@ def test_more_houses_that_went_than_came_are_a_reason_to_ask_for_the_order():
     days = date(2023, 10, 2), date(2023, 12, 9)
     for pair, asked in (
         ((Image(second), Image(first)), True),
+        ((Image(second, date=days[1]), Image(first)), True),
         ((Image(first), Image(second)), False),
         ((Image(second, date=days[1]), Image(first, date=days[0])), False),
     ):

@@ -231,7 +231,7 @@ def _warnings(
             found.append(mask_words(Path(one.mask.path).name, one.mask.hidden_share, whole))
     found += [note for picture in pictures for note in picture.notes]
     found += notes_of_gsd(*pictures, settings.grid)
-    undated = all(one.date is None for one in pictures)
+    undated = any(one.date is None for one in pictures)  # one day alone orders nothing
     if undated and totals["removed_building"].low > totals["new_building"].high:
         found.append("more buildings went than came, and no date tells which picture is the older: "
                      "perhaps they were given the wrong way round")  # fmt: skip
