@@ -394,6 +394,7 @@ def test_snow_on_one_date_hides_roofs_and_is_refused(snowy):
     assert fitness.verdict == "refuse"
     (told,) = (one for one in fitness.reasons if "snow seems" in one)
     assert f"lie over the {snowy} picture, also beyond the site" in told
+    assert "as film and burnt-out light are too" in told
 
 
 def test_snow_on_both_dates_or_in_a_site_without_surroundings_is_a_caution():

@@ -371,8 +371,8 @@ def judge_snow(
         where = "also beyond the site, and not in the other picture" if refuses else "or much paved"
         findings.append(
             Finding(refuses, f"snow seems to lie over the {when} picture, {where}: a quarter of "
-                    f"the ground is at {found[0]:.0%} of its brightest or more, and pale; roofs "
-                    f"under snow are not seen")
+                    f"the ground is at {found[0]:.0%} of its brightest or more, and pale, as film "
+                    f"and burnt-out light are too; roofs under snow are not seen")
         )  # fmt: skip
     return findings
 
