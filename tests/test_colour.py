@@ -137,6 +137,21 @@ def test_light_and_haze_of_a_day_change_no_order(gain, haze):
     assert more == 0.0
 
 
+@pytest.mark.parametrize("dark", [-0.016, -0.02])
+def test_water_below_no_reflectance_drowns_no_colours(dark):
+    """Corrected for too much air, as water often is: three bands and the allowance make nothing."""
+    shares = []
+    for seed in (1, 2):
+        bands = picture(seed).bands / np.float32(640)
+        bands[:, :24] = dark + np.random.default_rng(seed).normal(0, 1e-3, (3, 24, SHAPE[1]))
+        shares.append(replace(picture(seed), bands=bands, sensor=Sensor(RGB, 0.5, scale=1e-4)))
+    before, after = shares
+    after = replace(after, bands=after.bands[::-1])
+    called, gain = agreeing_order(before, after, EVERYWHERE, 0.4, 0.4)
+    assert called == RGB[::-1]
+    assert gain > 0.3
+
+
 def test_of_too_little_or_without_colours_nothing_is_said():
     few = np.zeros(SHAPE, bool)
     few[:40, :40] = True

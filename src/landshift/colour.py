@@ -161,7 +161,8 @@ def agreeing_order(
 def _opponents(bands: NDArray[np.float32]) -> NDArray[np.float32]:
     """Red less blue, and green less both, over brightness; (2, n) of (3, n)."""
     red, green, blue = bands
-    light = red + green + blue + np.float32(_DARK)
+    # reflectances of water may lie below 0
+    light = np.maximum(red + green + blue, 0) + np.float32(_DARK)
     return np.stack([(red - blue) / light, (2 * green - red - blue) / light])
 
 
