@@ -11,10 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from landshift.colour import agreeing_order, is_grey, saturation
+from landshift.colour import (
+    agreeing_order,
+    infrared_apart,
+    is_grey,
+    saturation,
+    shadowed_shares,
+    snow_share,
+)
 from landshift.fitness import judge_fitness
 from landshift.raster import Raster
-from landshift.sensor import Sensor
+from landshift.sensor import FAMILY_BANDS, Sensor
 from landshift.settings import FitnessSettings
 from landshift.simulation import build_site, picture_site, simulate_pair
 from posteriors import Aligned, utm_grid
@@ -179,3 +186,106 @@ def test_a_simulated_site_keeps_its_colours_and_loses_them_with_its_bands():
     assert agreeing_order(before, after, before.valid, 255.0, 255.0)[1] < 0.1
     turned = replace(after, bands=after.bands[[1, 2, 0]])
     assert agreeing_order(before, turned, before.valid, 255.0, 255.0)[1] > 0.3
+
+
+TEN = FAMILY_BANDS["multispectral"]
+
+
+@pytest.fixture(scope="module")
+def ten():
+    """Two dates of ten bands, 10 m, of which nothing but the season differs."""
+    pair = simulate_pair("multispectral", 96000001, (120, 140), 10.0, unchanged=True)
+    return [in_reflectance(values) for values in (pair.before, pair.after)]
+
+
+def in_reflectance(values, roles=TEN, gsd_m=10.0):
+    shape = values.shape[1:]
+    return Raster(np.asarray(values, np.float32), np.ones(shape, bool), utm_grid(*shape, gsd_m),
+                  Sensor(roles, gsd_m, scale=1e-4), None)  # fmt: skip
+
+
+def told_of(before, after, word):
+    inside = np.zeros(before.grid.shape, bool)
+    inside[30:-30, 30:-30] = True
+    found = judge_fitness(before, after, Aligned(0.1), inside, FitnessSettings())
+    return found.verdict, [one for one in found.reasons if word in one]
+
+
+def snowed(one, share):
+    """Snow on a part of the ground, as bright as it is in each band."""
+    patches = ndimage.gaussian_filter(np.random.default_rng(3).standard_normal(one.grid.shape), 2)
+    white = np.array([dict(zip(TEN, _SNOW, strict=True))[role] for role in one.sensor.bands])
+    where = patches < np.quantile(patches, share)
+    return replace(one, bands=np.where(where, white[:, None, None], one.bands).astype(np.float32))
+
+
+_SNOW = (0.78, 0.8, 0.8, 0.795, 0.78, 0.76, 0.745, 0.72, 0.13, 0.09)
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.0, ""), (0.1, "caution"), (0.5, "refuse")])
+def test_snow_is_told_by_its_spectrum_where_short_waves_are_seen(ten, share, verdict):
+    before, after = ten
+    assert snow_share(before, before.valid) < 0.005
+    for pair, when in (((snowed(before, share), after), "before"),
+                       ((before, snowed(after, share)), "after")):  # fmt: skip
+        found, told = told_of(*pair, "snow lies on")
+        assert bool(told) == (share > 0)
+        if told:
+            assert f"in the {when} picture" in told[0]
+            assert found == verdict or found == "refuse"
+    assert snow_share(snowed(before, 0.5), before.valid) == pytest.approx(0.5, abs=0.02)
+
+
+def test_water_and_shadow_are_no_snow_and_display_values_have_no_spectrum(ten):
+    dark = replace(ten[0], bands=ten[0].bands * 0 + np.array(_SNOW, np.float32)[:, None, None] / 9)
+    assert snow_share(dark, dark.valid) == 0.0
+    shown = replace(ten[0], sensor=Sensor(TEN, 10.0))
+    assert snow_share(shown, shown.valid) is None
+    assert snow_share(ten[0], ten[0].valid & False) is None
+
+
+@pytest.mark.parametrize("colour", RGB)
+def test_near_infrared_that_stands_elsewhere_is_told(ten, colour):
+    order = list(range(len(TEN)))
+    one, other = TEN.index("nir"), TEN.index(colour)
+    order[one], order[other] = other, one
+    for when, right in (("before", ten[0]), ("after", ten[1])):
+        assert infrared_apart(right) > 0.0
+        wrong = replace(right, bands=right.bands[order])
+        assert infrared_apart(wrong) < -0.05
+        pair = [wrong, ten[1]] if when == "before" else [ten[0], wrong]
+        assert f"infrared of the {when} picture" in told_of(*pair, "infrared")[1][0]
+    assert not told_of(*ten, "infrared")[1]
+
+
+def test_nothing_is_said_of_infrared_without_it_or_of_little(ten):
+    assert infrared_apart(picture()) is None
+    few = replace(ten[0], valid=np.zeros(ten[0].grid.shape, bool))
+    assert infrared_apart(few) is None
+    flat = ten[0].bands.copy()
+    flat[TEN.index("nir")] = 0.3
+    assert infrared_apart(replace(ten[0], bands=flat)) is None
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_broad_shadow_is_told_and_a_darker_day_is_not(ten, when):
+    pair = dict(zip(("before", "after"), ten, strict=True))
+    light = np.ones(ten[0].grid.shape, np.float32)
+    light[20:70, 30:90] = 0.35
+    shadowed = {**pair, when: replace(pair[when], bands=pair[when].bands * light)}
+    _, told = told_of(shadowed["before"], shadowed["after"], "far darker")
+    assert len(told) == 1
+    assert f"in the {when} picture" in told[0]
+    share = shadowed_shares(*shadowed.values(), ten[0].valid, 0.4, 0.4)[when == "after"]
+    assert 0.1 < share < 0.2  # of 0.18, less what the rim of whole squares takes
+    darker = {**pair, when: replace(pair[when], bands=pair[when].bands * np.float32(0.35))}
+    for quiet in (pair, darker):
+        assert not told_of(quiet["before"], quiet["after"], "far darker")[1]
+
+
+def test_without_infrared_no_shadow_is_told():
+    light = np.where(np.arange(SHAPE[1]) < 60, 0.3, 1.0).astype(np.float32)
+    assert not any("darker" in one for one in judged(
+        picture(1), replace(picture(2), bands=picture(2).bands * light)).reasons)  # fmt: skip
+    nothing = np.zeros(SHAPE, bool)
+    assert shadowed_shares(picture(1), picture(2), nothing, 255.0, 255.0) == (0.0, 0.0)

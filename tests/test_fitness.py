@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from landshift.colour import measure_snow
+from landshift.colour import full_scale, measure_snow
 from landshift.errors import SettingsError
 from landshift.fitness import (
     Fitness,
-    full_scale,
     judge_fitness,
     measure_veil,
 )

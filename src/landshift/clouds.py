@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import measure
 
-from landshift.fitness import full_scale
+from landshift.colour import full_scale
 from landshift.raster import Raster, block_means
 from landshift.settings import CloudSettings
 

@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from landshift.colour import agreeing_order, is_grey, measure_snow, saturation, snow_index
+from landshift.colour import (
+    agreeing_order,
+    full_scale,
+    infrared_apart,
+    is_grey,
+    measure_snow,
+    saturation,
+    shadowed_shares,
+    snow_index,
+    snow_share,
+)
 from landshift.raster import Raster
 from landshift.settings import FitnessSettings, is_up_to
 
@@ -21,19 +31,6 @@ Mask = NDArray[np.bool_]
 Verdict = Literal["ok", "caution", "refuse"]
 
 _VISIBLE = ("red", "green", "blue", "pan")
-_WHITE_REFLECTANCE = 0.4
-"""What concrete, film and dry sand reach; four fifths of it, 0.32, is also where thick cloud begins
-in the visible bands (Sentinel-2's L2A screening starts at 0.07-0.25 in red)."""
-_MOST_OF_ONE = 1.5
-"""Largest of values of which white is 1."""
-_BUT_GLINTS = 0.99
-"""Share of the pixels that are no glints, by which floating-point numbers are told to be shares of
-white or counts. Those of one are some hundredths of those of the other: any high share will do."""
-_GLINTING = 8.0
-"""Times the value that they do not pass, from which the largest is a glint or a hot pixel: three
-bits. Judgement: cloud is less than so much brighter than clear ground's brightest hundredth."""
-_SAMPLE_PIXELS = 500_000
-"""Pixels that are looked at for it, evenly spaced."""
 _PURE_PIXELS = 3.0
 """Pixels that the narrow side of an object must span; SURVEY §4.3."""
 _VEIL_WINDOW_M = 8.0
@@ -99,6 +96,7 @@ def judge_fitness(
         findings += _veil(before, after, before.valid & after.valid, settings)
         findings += judge_snow(before, after, inside, settings)
         findings += _colours(before, after, inside, settings)
+        findings += _shadows(before, after, settings)
         findings += _agreement(before, after, seen, settings)
     findings.sort(key=lambda finding: not finding.refuses)
     verdict: Verdict = "ok"
@@ -229,35 +227,6 @@ def day_of_year(day: date) -> int:
     return date(2001, day.month, 28 if late else day.day).timetuple().tm_yday
 
 
-def full_scale(raster: Raster) -> float:
-    """The value that stands for white in a picture's units, guessed from its own values.
-
-    The reflectance of the brightest ground where the sensor says what a unit means; else the
-    least of 1, 255, 2047 and the next powers of two less one that holds the largest value. Not
-    that of a glint: one hot pixel of 65535 makes no 16 bits of 11, and in floating-point numbers
-    one of 1.6 no 8 bits of shares of white.
-    """
-    if raster.sensor.scale is not None:
-        return _WHITE_REFLECTANCE  # reading has turned the file's units into reflectance
-    most = float(raster.bands.max(where=raster.valid, initial=0.0))
-    if most <= _MOST_OF_ONE:
-        return 1.0
-    usual = _but_glints(raster)
-    if raster.sensor.floating and usual <= _MOST_OF_ONE:
-        return 1.0
-    if most > _GLINTING * usual:
-        most = usual
-    bits = max(8, int(np.ceil(np.log2(most + 1.0))))
-    return float(2 ** (bits if bits == 8 else max(bits, 11)) - 1)
-
-
-def _but_glints(raster: Raster) -> float:
-    """The value that only the brightest of a picture's pixels pass in any band."""
-    step = max(1, round(np.sqrt(raster.valid.size / _SAMPLE_PIXELS)))
-    sample = raster.bands[:, ::step, ::step][:, raster.valid[::step, ::step]]
-    return float(np.quantile(sample.max(axis=0), _BUT_GLINTS)) if sample.size else np.inf
-
-
 def _visible(raster: Raster) -> NDArray[np.float32]:
     """The bands that an eye would see, (band, row, col); all bands where none says so."""
     roles = tuple(role for role in _VISIBLE if role in raster.sensor.bands)
@@ -357,15 +326,28 @@ def judge_snow(
     seen = before.valid & after.valid
     findings = []
     for when, one, other in (("before", before, after), ("after", after, before)):
-        found = None if is_grey(one) else measure_snow(one, seen)
-        if found is None or not _is_snowy(found, settings):
+        share = snow_share(one, inside & one.valid)
+        if share is not None:  # what the spectrum says needs no guess
+            if share >= settings.caution_snow_share:
+                findings.append(
+                    Finding(share >= settings.refuse_snow_share,
+                            f"snow lies on {share:.0%} of the site in the {when} picture; what is "
+                            f"under it is not seen")
+                )  # fmt: skip
+            continue
+        found, there = (measure_snow(picture, seen) for picture in (one, other))
+        if found is None or is_grey(one):
+            continue
+        rises = there is not None and found[1] - there[1] >= settings.snow_rise
+        least = settings.caution_snow_quarter if rises else settings.snow_quarter
+        if not _is_snowy(found, least, settings):
             continue
         index = snow_index(one, seen)
         if index is not None and index < settings.snow_index:
             continue
         around, then = (measure_snow(picture, seen & ~inside) for picture in (one, other))
         refuses = bool(
-            around and then and _is_snowy(around, settings)
+            around and then and _is_snowy(around, settings.snow_quarter, settings)
             and around[1] - then[1] >= settings.snow_rise
         )  # fmt: skip
         where = "also beyond the site, and not in the other picture" if refuses else "or much paved"
@@ -377,8 +359,10 @@ def judge_snow(
     return findings
 
 
-def _is_snowy(found: tuple[float, float, float], settings: FitnessSettings) -> bool:
-    least = settings.snow_quarter, settings.snow_median, settings.snow_colourless
+def _is_snowy(
+    found: tuple[float, float, float], quarter: float, settings: FitnessSettings
+) -> bool:
+    least = quarter, settings.snow_median, settings.snow_colourless
     return all(one >= limit for one, limit in zip(found, least, strict=True))
 
 
@@ -406,6 +390,13 @@ def _colours(
                 Finding(False, f"the {when} picture has next to no colour: nine tenths of it are "
                         f"below a saturation of {found:.1%}, usual are 10 % and more")
             )  # fmt: skip
+        apart = infrared_apart(picture)
+        if apart is not None and apart < settings.caution_infrared_apart:
+            findings.append(
+                Finding(False, f"near infrared of the {when} picture goes with its colours more "
+                        f"than they with each other (by {-apart:.2f}): its bands may stand in "
+                        f"another order; --bands names them")
+            )  # fmt: skip
     if findings:
         return findings
     seen = before.valid & after.valid
@@ -420,6 +411,21 @@ def _colours(
                     f"one's bands in another order, such as {which}; --bands names them")
         )  # fmt: skip
     return findings
+
+
+def _shadows(before: Raster, after: Raster, settings: FitnessSettings) -> list[Finding]:
+    """Whether a cloud's shadow lies over one of the pictures; without near infrared, wet or burnt
+    ground is as dark in all bands, and nothing is said."""
+    if "nir" not in before.sensor.bands or before.sensor.bands != after.sensor.bands:
+        return []
+    seen = before.valid & after.valid
+    shares = shadowed_shares(before, after, seen, full_scale(before), full_scale(after))
+    return [
+        Finding(False, f"{share:.0%} of the ground is far darker in the {when} picture, in all "
+                f"bands and over 80 m and more: under a cloud's shadow things are told wrongly")
+        for when, share in zip(("before", "after"), shares, strict=True)
+        if share >= settings.caution_shadow_share
+    ]  # fmt: skip
 
 
 def _edge_strength(raster: Raster, told: Mask, block_px: int) -> NDArray[np.float32]:

@@ -132,9 +132,11 @@ class FitnessSettings:
     refused. A stronger exposure lifts dark ground too, and leaves this as it is."""
     snow_quarter: float = 0.75
     """Upper quartile of the ground's light, from 0, the picture's dark end, to 1, its bright one,
-    from which snow may lie. Without snow 0.45 to 0.6; on 170 simulated scenes of snow on one date
-    and 190 without (seeds from 70 000 000, `Theme`), this and the next three find 83 % of those
-    under half a meadow's snow and more, and one of 541 pictures without."""
+    from which snow may lie; without snow 0.45 to 0.6. With the next three it refuses 48 of 60
+    simulated pairs under snow, and of the families without, season and haze apart, none:
+    `benchmarks/veils.py`. Chosen on other simulated scenes."""
+    caution_snow_quarter: float = 0.65
+    """The same from which there is a caution, if the median rose as well."""
     snow_median: float = 0.45
     """The same of its median."""
     snow_colourless: float = 0.88
@@ -144,6 +146,20 @@ class FitnessSettings:
     snow_index: float = 0.4
     """(green - swir1) / (green + swir1) of its bright half below which ground is no snow, of
     pictures with these bands: the limit of MODIS' snow maps (Hall et al. 1995)."""
+    caution_snow_share: float = 0.02
+    """Share of the aoi that is snow by its spectrum, where short wave infrared is there, from which
+    there is a caution. Without snow at most 0.001 of 29 simulated pictures."""
+    refuse_snow_share: float = 0.3
+    """The same from which the pair is refused. Of simulated pairs of which snow hides a quarter of
+    the open ground (0.16-0.38), one in three tells hectares of nothing."""
+    caution_infrared_apart: float = -0.05
+    """`colour.infrared_apart` below which bands may stand in another order. Of 60 simulated and 40
+    real pictures of right order none is below -0.01; with near infrared and a colour exchanged all
+    but one of the simulated and 28 to 35 of the real ones are."""
+    caution_shadow_share: float = 0.04
+    """Share of the ground in a broad shadow on one date from which there is a caution. Of 30
+    simulated pairs one has 0.03, the others, and five real ones, up to 0.011; under a cloud's
+    shadow 25 of 30 have 0.05 and more."""
     caution_saturation: float = 0.05
     """(max - min) / max of the visible bands that nine tenths of a picture's blocks stay below,
     under which it has next to no colour. Of 98 real pictures the least is 0.11, of 368 simulated

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from landshift.fitness import full_scale
+from landshift.colour import full_scale
 from landshift.raster import Raster
 from landshift.reading import PictureInfo
 from landshift.reading.opening import open_picture
