@@ -114,6 +114,7 @@ def test_bands_in_another_order_are_told_with_their_names(order):
     else:
         assert gain > 0.3
         assert f"such as {', '.join(called)}" in " ".join(found.reasons)
+        assert ("fields bare on one date" in " ".join(found.reasons)) == (order == (1, 0, 2))
         # and of the before picture, where that is the wrong one
         (told,) = judged(after, before).reasons
         names = told.split("such as ")[1].split("; --bands")[0].split(" after, or ")

@@ -406,9 +406,12 @@ def _colours(
         # three bands moved on by one in one picture stand moved back by one in the other
         turned = ", ".join(_VISIBLE[order.index(name)] for name in _VISIBLE[: len(order)])
         which = names if names == turned else f"{names} after, or {turned} before"
+        # of near infrared called red it says so too: no reason to be silent
+        sown = "; fields bare on one date and green on the other look so too"
         findings.append(
             Finding(False, f"the colours of the two pictures agree better, by {gain:.2f}, with "
-                    f"one's bands in another order, such as {which}; --bands names them")
+                    f"one's bands in another order, such as {which}; --bands names them"
+                    f"{sown if order[:2] == ('green', 'red') else ''}")
         )  # fmt: skip
     return findings
 
