@@ -13,9 +13,12 @@ UTM_SLACK = 0.002
 """Share by which pixels that a sensor calls alike differ on the ground: a UTM pixel is up to 0.1 %
 smaller or larger than its side says, by its place in the zone."""
 
-_SIGNED = ("area.clue_weights.", "fitness.caution_infrared_apart")
-"""Weights of a sum, and a difference; all other settings are lengths, shares, counts or limits, and
-none of those is below 0, nor would a limit below it limit anything."""
+_SIGNED = (
+    "area.clue_weights.", "fitness.caution_infrared_apart", "fitness.caution_agreement",
+    "fitness.snow_rise",
+)  # fmt: skip
+"""Weights of a sum, a correlation and differences, whose limits may be below 0; all other settings
+are lengths, shares, counts or limits of such."""
 
 
 def is_up_to(gsd_m: float, limit_m: float) -> bool:
