@@ -237,11 +237,14 @@ def test_snow_is_told_by_its_spectrum_where_short_waves_are_seen(ten, share, ver
     assert snow_share(snowed(before, 0.5), before.valid) == pytest.approx(0.5, abs=0.02)
 
 
-def test_water_and_shadow_are_no_snow_and_display_values_have_no_spectrum(ten):
+def test_water_and_shadow_are_no_snow_and_units_need_not_be_known(ten):
     dark = replace(ten[0], bands=ten[0].bands * 0 + np.array(_SNOW, np.float32)[:, None, None] / 9)
     assert snow_share(dark, dark.valid) == 0.0
-    shown = replace(ten[0], sensor=Sensor(TEN, 10.0))
-    assert snow_share(shown, shown.valid) is None
+    plain = replace(snowed(ten[0], 0.5), sensor=Sensor(TEN, 10.0))
+    counts = replace(plain, bands=np.round(plain.bands * 10_000))
+    for unknown in (plain, counts):
+        assert snow_share(unknown, unknown.valid) == pytest.approx(0.5, abs=0.02)
+    assert snow_share(picture(), EVERYWHERE) is None
     assert snow_share(ten[0], ten[0].valid & False) is None
 
 

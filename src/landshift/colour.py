@@ -121,31 +121,20 @@ def measure_snow(raster: Raster, where: Mask) -> tuple[float, float, float] | No
     return float((quarter - low) / (high - low)), float((median - low) / (high - low)), pale
 
 
-def snow_index(raster: Raster, where: Mask) -> float | None:
-    """Median of (green - swir1) / (green + swir1) of the brighter half of the ground ``where``.
-
-    Snow swallows light of 1.6 um, which film, concrete and cloud throw back. None without these
-    bands, and where nothing is asked about.
-    """
-    if not {"green", "swir1"} <= set(raster.sensor.bands) or not where.any():
-        return None
-    green, swir = raster.select(("green", "swir1"))[:, where]
-    bright = green >= np.median(green)
-    total = np.maximum(green + swir, 1e-6)[bright]
-    return float(np.median((green - swir)[bright] / total))
-
-
 def snow_share(raster: Raster, where: Mask) -> float | None:
-    """Share of the ground ``where`` (row, col) that is snow by its spectrum.
+    """Share of the ground ``where`` (row, col) that is snow by its spectrum, 0-1.
 
-    None but for reflectances with green, near infrared and short wave infrared.
+    Snow swallows light of 1.6 um, which film, concrete and cloud throw back. None without green,
+    near infrared and short wave infrared, and where nothing is asked about. Values of unknown unit
+    are taken as shares of full scale.
     """
     bands = ("green", "nir", "swir1")
-    if raster.sensor.scale is None or not set(bands) <= set(raster.sensor.bands):
-        return None
-    if not where.any():
+    if not set(bands) <= set(raster.sensor.bands) or not where.any():
         return None
     green, nir, swir = raster.select(bands)[:, where]
+    if raster.sensor.scale is None:
+        white = np.float32(full_scale(raster))
+        green, nir, swir = green / white, nir / white, swir / white
     index = (green - swir) / np.maximum(green + swir, 1e-4)
     snow = (index > _SNOW_INDEX) & (green > _SNOW_GREEN) & (nir > _SNOW_INFRARED)
     return float(snow.mean())

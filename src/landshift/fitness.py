@@ -18,7 +18,6 @@ from landshift.colour import (
     measure_snow,
     saturation,
     shadowed_shares,
-    snow_index,
     snow_share,
 )
 from landshift.raster import Raster
@@ -321,7 +320,7 @@ def judge_snow(
     It hides roofs, so that new ones are missed and old ones look removed. Nothing else is pale
     nearly everywhere, but ground that was paved all over: so a pair is refused only where the
     ground beyond the aoi says it as well, and did not say it on the other date. Film over whole
-    plains does too; where a picture has short wave infrared, that tells it from snow.
+    plains does too; where a picture has short wave infrared, that alone tells it from snow.
     """
     seen = before.valid & after.valid
     findings = []
@@ -339,15 +338,12 @@ def judge_snow(
         if found is None or is_grey(one):
             continue
         rises = there is not None and found[1] - there[1] >= settings.snow_rise
-        least = settings.caution_snow_quarter if rises else settings.snow_quarter
+        least = settings.caution_snow_upper_quartile if rises else settings.snow_upper_quartile
         if not _is_snowy(found, least, settings):
-            continue
-        index = snow_index(one, seen)
-        if index is not None and index < settings.snow_index:
             continue
         around, then = (measure_snow(picture, seen & ~inside) for picture in (one, other))
         refuses = bool(
-            around and then and _is_snowy(around, settings.snow_quarter, settings)
+            around and then and _is_snowy(around, settings.snow_upper_quartile, settings)
             and around[1] - then[1] >= settings.snow_rise
         )  # fmt: skip
         where = "also beyond the site, and not in the other picture" if refuses else "or much paved"

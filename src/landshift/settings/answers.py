@@ -130,12 +130,12 @@ class FitnessSettings:
     veil_contrast: float = 0.7
     """Local contrast over brightness, as a share of the other picture's, below which it then is
     refused. A stronger exposure lifts dark ground too, and leaves this as it is."""
-    snow_quarter: float = 0.75
+    snow_upper_quartile: float = 0.75
     """Upper quartile of the ground's light, from 0, the picture's dark end, to 1, its bright one,
     from which snow may lie; without snow 0.45 to 0.6. With the next three it refuses 48 of 60
     simulated pairs under snow, and of the families without, season and haze apart, none:
     `benchmarks/veils.py`. Chosen on other simulated scenes."""
-    caution_snow_quarter: float = 0.65
+    caution_snow_upper_quartile: float = 0.65
     """The same from which there is a caution, if the median rose as well."""
     snow_median: float = 0.45
     """The same of its median."""
@@ -143,9 +143,6 @@ class FitnessSettings:
     """Median of darkest over brightest visible band from which ground is as pale as snow."""
     snow_rise: float = 0.1
     """How far that median must lie above the other picture's for the pair to be refused."""
-    snow_index: float = 0.4
-    """(green - swir1) / (green + swir1) of its bright half below which ground is no snow, of
-    pictures with these bands: the limit of MODIS' snow maps (Hall et al. 1995)."""
     caution_snow_share: float = 0.02
     """Share of the aoi that is snow by its spectrum, where short wave infrared is there, from which
     there is a caution. Without snow at most 0.001 of 29 simulated pictures."""
